@@ -1,0 +1,180 @@
+"""Keypoint layouts as data: names, edges, parts, and how to draw them.
+
+A layout is nothing but a list of named points, the edges between them and the parts they belong to, so that hands alone,
+body and hands, or a bow and an instrument are all one mechanism (own choice; the source only says "body and both hands").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+FINGERS = ("thumb", "index", "middle", "ring", "pinky")
+_JOINTS = ("1", "2", "3", "tip")
+#: The 21 points of a hand, in the order of MediaPipe and OpenPose: wrist, then four points per finger from the palm out.
+HAND_POINTS = ("wrist", *(f"{finger}_{joint}" for finger in FINGERS for joint in _JOINTS))
+#: Along each finger, and across the knuckles.
+HAND_EDGES = tuple(
+    edge
+    for finger in range(5)
+    for edge in [(0, 1 + 4 * finger), *((1 + 4 * finger + j, 2 + 4 * finger + j) for j in range(3))]
+) + ((5, 9), (9, 13), (13, 17))
+#: Indices of the five fingertips within a hand, thumb first.
+FINGERTIPS = (4, 8, 12, 16, 20)
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A keypoint layout.
+
+    Attributes:
+        name: What a recipe or a take calls it.
+        points: K names; the order is the order of every keypoint array.
+        edges: Pairs of point indices joined by a bone.
+        parts: Part name ("body", "left_hand", "right_hand", "instrument") to its point indices.
+    """
+
+    name: str
+    points: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+    parts: dict[str, tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        if len(set(self.points)) != len(self.points):
+            raise ValueError(f"skeleton {self.name!r} names a point twice")
+        if any(not 0 <= i < len(self.points) for edge in self.edges for i in edge):
+            raise ValueError(f"skeleton {self.name!r} has an edge to a point that it lacks")
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def hands(self) -> dict[str, tuple[int, ...]]:
+        """The parts that are hands, left first."""
+        return {name: ids for name, ids in self.parts.items() if name.endswith("_hand")}
+
+    def fingertips(self, hand: str) -> tuple[int, ...]:
+        """Indices of one hand's five fingertips, thumb first."""
+        return tuple(self.parts[hand][tip] for tip in FINGERTIPS)
+
+    def adjacency_KK(self) -> np.ndarray:
+        """Symmetric adjacency with self-loops, normalised as D^-1/2 (A + I) D^-1/2 (Kipf & Welling, 2017)."""
+        adjacency_KK = np.eye(len(self), dtype=np.float32)
+        for a, b in self.edges:
+            adjacency_KK[a, b] = adjacency_KK[b, a] = 1.0
+        scale_K = 1.0 / np.sqrt(adjacency_KK.sum(axis=1))
+        return adjacency_KK * scale_K[:, None] * scale_K[None, :]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for a performer's or a take's JSON."""
+        return {
+            "name": self.name,
+            "points": list(self.points),
+            "edges": [list(edge) for edge in self.edges],
+            "parts": {name: list(ids) for name, ids in self.parts.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Skeleton:
+        """Inverse of :meth:`to_dict`."""
+        return cls(
+            name=data["name"],
+            points=tuple(data["points"]),
+            edges=tuple((int(a), int(b)) for a, b in data["edges"]),
+            parts={name: tuple(int(i) for i in ids) for name, ids in data["parts"].items()},
+        )
+
+
+def _with_hands(
+    name: str, body: tuple[str, ...], body_edges: tuple[tuple[str, str], ...]
+) -> Skeleton:
+    """A layout of body points followed by the left and the right hand."""
+    points = list(body)
+    parts: dict[str, tuple[int, ...]] = {"body": tuple(range(len(body)))} if body else {}
+    edges = [(body.index(a), body.index(b)) for a, b in body_edges]
+    for side in ("left", "right"):
+        first = len(points)
+        points += [f"{side}_{point}" for point in HAND_POINTS]
+        parts[f"{side}_hand"] = tuple(range(first, first + len(HAND_POINTS)))
+        edges += [(first + a, first + b) for a, b in HAND_EDGES]
+        if f"{side}_elbow" in body:
+            edges.append((body.index(f"{side}_elbow"), first))
+    return Skeleton(name, tuple(points), tuple(edges), parts)
+
+
+#: Both hands alone: left 0..20, right 21..41 (as seen by the player).
+HANDS = _with_hands("hands", (), ())
+#: Upper body and both hands. The forearm ends in the hand's own wrist point.
+BODY_AND_HANDS = _with_hands(
+    "body+hands",
+    ("nose", "left_ear", "right_ear")
+    + ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_hip", "right_hip"),
+    (
+        ("nose", "left_ear"),
+        ("nose", "right_ear"),
+        ("left_shoulder", "right_shoulder"),
+        ("left_shoulder", "left_elbow"),
+        ("right_shoulder", "right_elbow"),
+        ("left_shoulder", "left_hip"),
+        ("right_shoulder", "right_hip"),
+        ("left_hip", "right_hip"),
+    ),
+)
+SKELETONS = {skeleton.name: skeleton for skeleton in (HANDS, BODY_AND_HANDS)}
+
+#: Colour (RGB) of each part in drawings: left cool, right warm, as in the field's figures.
+PART_COLOURS = {
+    "body": (130, 200, 130),
+    "left_hand": (90, 170, 255),
+    "right_hand": (255, 150, 70),
+    "instrument": (230, 220, 120),
+}
+
+
+def draw_skeleton(
+    image_HWC: np.ndarray,
+    keypoints_KD: np.ndarray,
+    confidence_K: np.ndarray,
+    skeleton: Skeleton,
+    *,
+    thickness: float = 1.0,
+) -> np.ndarray:
+    """Draw one pose over an image, anti-aliased, without any drawing library.
+
+    Args:
+        image_HWC: RGB uint8; not changed.
+        keypoints_KD: [K, 2] in pixels, x then y.
+        confidence_K: [K] in 0..1; a bone is drawn with the smaller confidence of its ends as its opacity.
+        skeleton: The layout.
+        thickness: Half the width of a bone, pixels.
+
+    Returns:
+        A new RGB uint8 image of the same shape.
+    """
+    canvas_HWC = image_HWC.astype(np.float32)
+    height, width = image_HWC.shape[:2]
+    part_of = {i: part for part, ids in skeleton.parts.items() for i in ids}
+    bones = [*skeleton.edges, *((i, i) for i in range(len(skeleton)))]
+    for a, b in bones:
+        opacity = float(min(confidence_K[a], confidence_K[b]))
+        ends_2D = keypoints_KD[[a, b]]
+        if opacity <= 0 or not np.isfinite(ends_2D).all():
+            continue
+        radius = thickness if a != b else 1.6 * thickness
+        left, top = np.floor(ends_2D.min(axis=0) - radius - 1).astype(int).clip(0)
+        right, bottom = np.ceil(ends_2D.max(axis=0) + radius + 2).astype(int)
+        right, bottom = min(right, width), min(bottom, height)
+        if left >= right or top >= bottom:
+            continue
+        grid_HWD = np.stack(np.meshgrid(np.arange(left, right), np.arange(top, bottom)), axis=-1)
+        bone_D = ends_2D[1] - ends_2D[0]
+        along_HW = ((grid_HWD - ends_2D[0]) @ bone_D) / max(float(bone_D @ bone_D), 1e-6)
+        nearest_HWD = ends_2D[0] + along_HW.clip(0, 1)[..., None] * bone_D
+        distance_HW = np.linalg.norm(grid_HWD - nearest_HWD, axis=-1)
+        alpha_HW1 = (opacity * (radius + 0.5 - distance_HW).clip(0, 1))[..., None]
+        colour_C = np.array(PART_COLOURS[part_of[a]], np.float32) * (1.0 if a != b else 0.8)
+        region = canvas_HWC[top:bottom, left:right]
+        region[:] = region * (1 - alpha_HW1) + colour_C * alpha_HW1
+    return canvas_HWC.round().astype(np.uint8)
