@@ -1,0 +1,24 @@
+"""Audio-driven performance video generation: music in, a video of a musician playing it out.
+
+>>> import apvg
+>>> performance = apvg.Performer.from_pretrained("piano").perform("song.wav")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from apvg.performer import Performer, performers
+
+__version__ = "0.1.0"
+__all__ = ["Performer", "__version__", "performers"]
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that reading audio or printing the version does not wait seconds for torch.
+    if name in ("Performer", "performers"):
+        from apvg import performer
+
+        return getattr(performer, name)
+    raise AttributeError(f"module 'apvg' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""Sound: reading any file, and the one feature front end of KHP and CVG."""

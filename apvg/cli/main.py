@@ -1,0 +1,91 @@
+"""``apvg VERB …``: finds the verb, runs it, and turns what goes wrong into one line and an exit status."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any, Union
+
+import tyro
+
+from apvg import __version__
+from apvg.errors import ApvgError
+
+#: Verb to the dataclass of its options. Its module imports nothing heavy; what its ``run`` needs, ``run`` imports.
+VERBS = {
+    "generate": "apvg.cli.generate:Generate",
+    "render": "apvg.cli.render:Render",
+    "prepare": "apvg.cli.prepare:Prepare",
+    "train": "apvg.cli.train:Train",
+    "evaluate": "apvg.cli.evaluate:Evaluate",
+    "performers": "apvg.cli.performers:Performers",
+}
+#: Which extra brings a module that the core installation does without.
+EXTRAS = {
+    "jinja2": "evaluate",
+    "lightning": "train",
+    "matplotlib": "evaluate",
+    "mediapipe": "pose",
+    "scipy": "evaluate",
+    "torchmetrics": "evaluate",
+    "zarr": "takes",
+}
+DESCRIPTION = """Music in, a video of a musician playing it out.
+
+`apvg VERB --help` explains a verb. Where something fails, --debug shows the whole traceback."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit status: 0 done, 1 failed, 130 stopped by Ctrl-C. Wrong usage leaves by ``SystemExit(2)``.
+    """
+    args = list(sys.argv[1:] if argv is None else argv)
+    if args == ["--version"]:
+        print(f"apvg {__version__}")
+        return 0
+    debug = "--debug" in args
+    command = parse([arg for arg in args if arg != "--debug"])
+    try:
+        command.run()
+    except (KeyboardInterrupt, ApvgError, ImportError, MemoryError, OSError) as error:
+        if debug or (isinstance(error, ImportError) and _extra_for(error) is None):
+            raise
+        print(f"apvg: error: {_explain(error)}", file=sys.stderr)
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    return 0
+
+
+def parse(args: Sequence[str]) -> Any:
+    """The options of the verb that `args` name; leaves by ``SystemExit(2)`` on wrong usage."""
+    verbs = []
+    for verb, place in VERBS.items():
+        module, _, name = place.partition(":")
+        if importlib.util.find_spec(module) is None:
+            continue
+        options = getattr(importlib.import_module(module), name)
+        verbs.append(Annotated[options, tyro.conf.subcommand(verb)])
+    return tyro.cli(
+        Union[tuple(verbs)],  # noqa: UP007 - built at run time
+        prog="apvg",
+        description=DESCRIPTION,
+        args=list(args),
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
+    )
+
+
+def _explain(error: BaseException) -> str:
+    """One line for what went wrong."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped; no partial file was left behind"
+    if isinstance(error, ImportError):
+        return f"this needs {error.name}; install it with: pip install 'apvg[{_extra_for(error)}]'"
+    message = str(error) if isinstance(error, ApvgError) else f"{type(error).__name__}: {error}"
+    return " ".join(message.split())
+
+
+def _extra_for(error: ImportError) -> str | None:
+    """The extra that brings the module whose import failed."""
+    return EXTRAS.get((error.name or "").partition(".")[0])

@@ -1,0 +1,8 @@
+"""The one exception that is meant for the person at the keyboard."""
+
+
+class ApvgError(Exception):
+    """Something the user can act on: one line that says what failed, where, and what to do.
+
+    The command line prints it as ``apvg: error: <message>`` and exits with status 1.
+    """
