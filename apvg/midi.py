@@ -1,0 +1,163 @@
+"""Notes out of Standard MIDI files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import mido
+import numpy as np
+
+from apvg.errors import ApvgError
+
+SUSTAIN_PEDAL = 64
+_DRUM_CHANNEL = 9
+_DTYPES = {
+    "onset_N": np.float64,
+    "offset_N": np.float64,
+    "sounding_N": np.float64,
+    "pitch_N": np.int64,
+    "velocity_N": np.int64,
+}
+
+
+@dataclass(frozen=True)
+class Notes:
+    """N notes in the order of their onsets (then of their pitches).
+
+    Attributes:
+        onset_N: When the key is struck, seconds.
+        offset_N: When the key is let go, seconds.
+        sounding_N: When the note stops sounding, seconds: the key's release, or the sustain pedal's if that is later, but
+            never after the same key is struck again.
+        pitch_N: MIDI numbers, 60 = C4.
+        velocity_N: 1..127.
+    """
+
+    onset_N: np.ndarray
+    offset_N: np.ndarray
+    sounding_N: np.ndarray
+    pitch_N: np.ndarray
+    velocity_N: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name, dtype in _DTYPES.items():
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype))
+        if len({getattr(self, name).shape for name in _DTYPES}) != 1 or self.onset_N.ndim != 1:
+            raise ValueError("the arrays of notes must all be one-dimensional and of one length")
+
+    def __len__(self) -> int:
+        return len(self.onset_N)
+
+    def select(self, chosen: np.ndarray) -> Notes:
+        """The notes that a mask or an index array chooses."""
+        return Notes(**{name: array[chosen] for name, array in self.to_arrays().items()})
+
+    def shifted(self, seconds: float) -> Notes:
+        """The same notes, later by so many seconds."""
+        return replace(
+            self,
+            onset_N=self.onset_N + seconds,
+            offset_N=self.offset_N + seconds,
+            sounding_N=self.sounding_N + seconds,
+        )
+
+    def transposed(self, semitones: int) -> Notes:
+        """The same notes, higher by so many semitones."""
+        return replace(self, pitch_N=self.pitch_N + semitones)
+
+    def between(self, start: float, stop: float) -> Notes:
+        """The notes whose onset lies in [start, stop), their times unchanged."""
+        return self.select((self.onset_N >= start) & (self.onset_N < stop))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Every array by its name, for a store."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Notes:
+        """Inverse of :meth:`to_arrays`; other entries are ignored."""
+        return cls(**{name: arrays[name] for name in _DTYPES})
+
+
+def read_midi(path: Path | str) -> Notes:
+    """Read the notes of a MIDI file.
+
+    All tracks and channels are merged, the drum channel left out. Tempo changes of any track hold for all tracks, as the
+    format says. A note that is never let go ends with the file.
+
+    Raises:
+        ApvgError: The file is missing, damaged, of type 2 (its tracks share no clock), or holds no note.
+    """
+    path = Path(path)
+    try:
+        messages = list(mido.MidiFile(path, clip=True))
+    except FileNotFoundError:
+        raise ApvgError(f"no MIDI file at {path}; check the path") from None
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        ArithmeticError,
+    ) as error:
+        reason = f" ({error})" if str(error) else ""
+        raise ApvgError(
+            f"{path} is not a readable MIDI file{reason}; export it again as a Standard MIDI file of type 0 or 1"
+        ) from error
+    notes = _collect(messages)
+    if not len(notes):
+        raise ApvgError(f"{path} holds no notes; give the MIDI file of the piece that is played")
+    return notes
+
+
+def _collect(messages: list[mido.Message | mido.MetaMessage]) -> Notes:
+    """Turn messages whose times are differences in seconds into notes."""
+    rows: list[
+        list[float]
+    ] = []  # onset, offset, sounding, pitch, velocity; the ends NaN while not known
+    held: dict[tuple[int, int], int] = {}  # (channel, pitch) of a key that is down → its row
+    ringing: dict[
+        tuple[int, int], int
+    ] = {}  # … of a key that is up, but kept sounding by the pedal
+    pedal_down: set[int] = set()
+    now = 0.0
+
+    def let_go(key: tuple[int, int]) -> None:
+        row = held.pop(key, None)
+        if row is None:
+            return
+        rows[row][1] = now
+        if key[0] in pedal_down:
+            ringing[key] = row
+        else:
+            rows[row][2] = now
+
+    for message in messages:
+        now += message.time
+        if message.is_meta or getattr(message, "channel", _DRUM_CHANNEL) == _DRUM_CHANNEL:
+            continue
+        channel = message.channel
+        if message.type == "note_on" and message.velocity > 0:
+            key = (channel, message.note)
+            let_go(key)
+            if key in ringing:
+                rows[ringing.pop(key)][2] = now
+            held[key] = len(rows)
+            rows.append([now, np.nan, np.nan, message.note, message.velocity])
+        elif message.type in ("note_on", "note_off"):
+            let_go((channel, message.note))
+        elif message.type == "control_change" and message.control == SUSTAIN_PEDAL:
+            if message.value >= 64:
+                pedal_down.add(channel)
+            else:
+                pedal_down.discard(channel)
+                for key in [key for key in ringing if key[0] == channel]:
+                    rows[ringing.pop(key)][2] = now
+    table_N5 = np.array(rows, np.float64).reshape(-1, 5)
+    table_N5[:, 1:3] = np.where(np.isnan(table_N5[:, 1:3]), now, table_N5[:, 1:3])
+    table_N5 = table_N5[np.lexsort((table_N5[:, 3], table_N5[:, 0]))]
+    return Notes(*table_N5.T)

@@ -1,0 +1,133 @@
+"""MIDI reading against files written byte by byte and against times worked out by hand."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apvg.errors import ApvgError
+from apvg.midi import Notes, read_midi
+
+FOOTAGE = Path(__file__).parents[1] / "../shared/footage/pianoray"
+
+
+def write(path: Path, *tracks: bytes, division: int = 100, kind: int = 1) -> Path:
+    """A MIDI file from raw track events (without the end-of-track event)."""
+    data = b"MThd" + struct.pack(">IHHH", 6, kind, len(tracks), division)
+    for track in tracks:
+        track += b"\x00\xff\x2f\x00"
+        data += b"MTrk" + struct.pack(">I", len(track)) + track
+    path.write_bytes(data)
+    return path
+
+
+def tempo(microseconds: int) -> bytes:
+    return b"\xff\x51\x03" + microseconds.to_bytes(3, "big")
+
+
+def test_tempo_changes_hold_for_every_track_and_running_status(tmp_path: Path) -> None:
+    conductor = (
+        b"\x00" + tempo(1_000_000) + b"\x64" + tempo(500_000)
+    )  # a beat of 1 s, then beats of 0.5 s
+    # Running status: the second and third note-on carry no status byte; velocity 0 means let go.
+    music = b"\x00\x90\x3c\x40" + b"\x32\x3e\x50" + b"\x64\x3c\x00" + b"\x64\x3e\x00"
+    notes = read_midi(write(tmp_path / "a.mid", conductor, music))
+    np.testing.assert_array_equal(notes.pitch_N, [60, 62])
+    np.testing.assert_array_equal(notes.velocity_N, [64, 80])
+    np.testing.assert_allclose(notes.onset_N, [0.0, 0.5])
+    np.testing.assert_allclose(notes.offset_N, [1.25, 1.75])  # ticks 150 and 250
+    np.testing.assert_allclose(notes.sounding_N, notes.offset_N)
+
+
+def test_sustain_pedal_is_kept_apart_from_the_key(tmp_path: Path) -> None:
+    music = (
+        b"\x00\xb0\x40\x7f"  # pedal down
+        b"\x00\x90\x3c\x40"  # C down at 0
+        b"\x32\x80\x3c\x00"  # C up at tick 50
+        b"\x32\x90\x3c\x40"  # C again at 100: the first C stops there
+        b"\x32\x80\x3c\x00"  # C up at 150
+        b"\x32\xb0\x40\x00"  # pedal up at 200
+        b"\x00\x90\x40\x40\x32\x80\x40\x00"  # E from 200 to 250, no pedal
+    )
+    notes = read_midi(write(tmp_path / "a.mid", b"\x00" + tempo(1_000_000), music))
+    np.testing.assert_allclose(notes.onset_N, [0.0, 1.0, 2.0])
+    np.testing.assert_allclose(notes.offset_N, [0.5, 1.5, 2.5])
+    np.testing.assert_allclose(notes.sounding_N, [1.0, 2.0, 2.5])
+
+
+def test_struck_again_while_held_and_never_let_go(tmp_path: Path) -> None:
+    music = b"\x00\x90\x3c\x40\x64\x90\x3c\x40\x64\x90\x43\x40"
+    notes = read_midi(
+        write(tmp_path / "a.mid", b"\x00" + tempo(1_000_000) + b"\x82\x2c\xff\x01\x00", music)
+    )
+    np.testing.assert_allclose(notes.onset_N, [0.0, 1.0, 2.0])
+    np.testing.assert_allclose(notes.offset_N, [1.0, 3.0, 3.0])  # the file ends at tick 300
+
+
+def test_drums_are_left_out(tmp_path: Path) -> None:
+    music = b"\x00\x99\x24\x40\x00\x90\x3c\x40\x64\x89\x24\x00\x00\x80\x3c\x00"
+    np.testing.assert_array_equal(read_midi(write(tmp_path / "a.mid", music)).pitch_N, [60])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no MIDI file"),
+        (b"", "not a readable MIDI"),
+        (b"RIFF....WAVEfmt ", "not a readable MIDI"),
+        (
+            b"MThd\x00\x00\x00\x06\x00\x01\x00\x01\x01\xe0MTrk\x00\x00\x10\x00\x00\x90",
+            "not a readable MIDI",
+        ),
+        (
+            b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x00\x64MTrk\x00\x00\x00\x04\x00\xff\x2f\x00",
+            "no notes",
+        ),
+    ],
+)
+def test_damaged_files_are_refused_in_one_line(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "damaged.mid"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ApvgError, match=message) as caught:
+        read_midi(path)
+    assert "\n" not in str(caught.value) and "damaged.mid" in str(caught.value)
+
+
+def test_every_truncation_is_refused_or_read(tmp_path: Path) -> None:
+    whole = write(tmp_path / "a.mid", b"\x00\x90\x3c\x40\x64\x80\x3c\x00" * 3).read_bytes()
+    for length in range(len(whole)):
+        path = tmp_path / "cut.mid"
+        path.write_bytes(whole[:length])
+        try:
+            notes = read_midi(path)
+        except ApvgError:
+            continue
+        assert len(notes) <= 3
+
+
+def test_notes_move_and_come_back() -> None:
+    notes = Notes([0.0, 1.0, 2.0], [0.5, 1.5, 2.5], [1.0, 2.0, 3.0], [60, 62, 64], [1, 2, 3])
+    moved = notes.shifted(2.0).transposed(12)
+    np.testing.assert_allclose(moved.sounding_N, [3, 4, 5])
+    np.testing.assert_array_equal(moved.pitch_N, [72, 74, 76])
+    assert len(notes.between(1.0, 2.0)) == 1
+    again = Notes.from_arrays(notes.to_arrays())
+    assert all(
+        (again.to_arrays()[name] == array).all() for name, array in notes.to_arrays().items()
+    )
+    with pytest.raises(ValueError, match="one length"):
+        Notes([0.0], [1.0], [1.0], [60, 61], [1])
+
+
+@pytest.mark.skipif(
+    not FOOTAGE.exists(), reason="the footage is not here; the README says where it is published"
+)
+def test_a_real_performance() -> None:
+    notes = read_midi(FOOTAGE / "bach.mid")
+    assert len(notes) == 545  # counted by another reader
+    assert (notes.sounding_N >= notes.offset_N).all() and (notes.offset_N >= notes.onset_N).all()
+    assert (notes.sounding_N > notes.offset_N + 0.05).any()  # it is played with the pedal
