@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -114,8 +115,8 @@ def read_midi(path: Path | str) -> Notes:
     return notes
 
 
-def _collect(messages: list[mido.Message | mido.MetaMessage]) -> Notes:
-    """Turn messages whose times are differences in seconds into notes."""
+def _collect(messages: list[Any]) -> Notes:
+    """Turn mido messages whose times are differences in seconds into notes."""
     rows: list[
         list[float]
     ] = []  # onset, offset, sounding, pitch, velocity; the ends NaN while not known

@@ -25,8 +25,10 @@ def test_black_keys_lean_as_on_a_real_keyboard() -> None:
     # Distance from the crack between the neighbouring white keys: C# and F# left, D# and A# right, G# in the middle.
     crack = {1: 1, 3: 2, 6: 4, 8: 5, 10: 6}
     lean = {pitch: key_x(np.array([60 + pitch]))[0] - (23 + x) for pitch, x in crack.items()}
-    assert lean[1] < 0 < lean[3] and lean[1] == pytest.approx(-lean[3])
-    assert lean[6] < 0 < lean[10] and lean[6] == pytest.approx(-lean[10])
+    assert lean[1] < 0 < lean[3]
+    assert lean[1] == pytest.approx(-lean[3])
+    assert lean[6] < 0 < lean[10]
+    assert lean[6] == pytest.approx(-lean[10])
     assert lean[8] == pytest.approx(0)
     assert max(abs(value) for value in lean.values()) < 0.2
     # What the black keys leave of the white tails is the same within a group.

@@ -94,7 +94,8 @@ def test_damaged_files_are_refused_in_one_line(
         path.write_bytes(content)
     with pytest.raises(ApvgError, match=message) as caught:
         read_midi(path)
-    assert "\n" not in str(caught.value) and "damaged.mid" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "damaged.mid" in str(caught.value)
 
 
 def test_every_truncation_is_refused_or_read(tmp_path: Path) -> None:
@@ -110,7 +111,8 @@ def test_every_truncation_is_refused_or_read(tmp_path: Path) -> None:
 
 
 def test_notes_move_and_come_back() -> None:
-    notes = Notes([0.0, 1.0, 2.0], [0.5, 1.5, 2.5], [1.0, 2.0, 3.0], [60, 62, 64], [1, 2, 3])
+    times = np.arange(3.0)
+    notes = Notes(times, times + 0.5, times + 1, np.array([60, 62, 64]), np.array([1, 2, 3]))
     moved = notes.shifted(2.0).transposed(12)
     np.testing.assert_allclose(moved.sounding_N, [3, 4, 5])
     np.testing.assert_array_equal(moved.pitch_N, [72, 74, 76])
@@ -120,7 +122,7 @@ def test_notes_move_and_come_back() -> None:
         (again.to_arrays()[name] == array).all() for name, array in notes.to_arrays().items()
     )
     with pytest.raises(ValueError, match="one length"):
-        Notes([0.0], [1.0], [1.0], [60, 61], [1])
+        Notes(times, times, times, np.array([60, 61]), times)
 
 
 @pytest.mark.skipif(
@@ -129,5 +131,6 @@ def test_notes_move_and_come_back() -> None:
 def test_a_real_performance() -> None:
     notes = read_midi(FOOTAGE / "bach.mid")
     assert len(notes) == 545  # counted by another reader
-    assert (notes.sounding_N >= notes.offset_N).all() and (notes.offset_N >= notes.onset_N).all()
+    assert (notes.sounding_N >= notes.offset_N).all()
+    assert (notes.offset_N >= notes.onset_N).all()
     assert (notes.sounding_N > notes.offset_N + 0.05).any()  # it is played with the pedal
