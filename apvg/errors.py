@@ -6,3 +6,7 @@ class ApvgError(Exception):
 
     The command line prints it as ``apvg: error: <message>`` and exits with status 1.
     """
+
+
+class ApvgWarning(UserWarning):
+    """Something the user should know though the work goes on; one line."""
