@@ -13,6 +13,7 @@ import random
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import av
 import mido
@@ -48,7 +49,7 @@ def compose() -> mido.MidiFile:
     sixteenth = TICKS // 4
     start = TICKS // 2
     end = start + len(HALF_BARS) * 8 * sixteenth
-    events: dict[str, list[tuple[int, mido.Message]]] = {"left": [], "right": []}
+    events: dict[str, list[tuple[int, Any]]] = {"left": [], "right": []}
 
     def play(part: str, tick: int, sixteenths: float, pitch: int, velocity: int) -> None:
         onset = tick + hand.randint(0, 8)

@@ -1,0 +1,1 @@
+"""How good is a performer? Figures with their sources, the degenerate answers beside them, and a report."""
