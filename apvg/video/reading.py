@@ -1,0 +1,238 @@
+"""Frames out of any video, chosen by time stamp, never by counting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.reformatter import ColorRange, Colorspace
+
+from apvg.errors import ApvgError
+from apvg.media import open_media, time_zero
+
+#: A file that ends so much earlier than it says is cut off, seconds.
+MISSING_SECONDS = 0.5
+#: Seeking lands at a key frame so much before the wanted time at the latest, seconds.
+_SEEK_MARGIN = 2
+#: Containers whose time stamps are as good after a seek as before.
+_SEEKABLE_FORMATS = {"mov", "matroska"}
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A file's picture track."""
+
+    width: int
+    """Pixels, as shown: after the rotation a phone notes down."""
+    height: int
+    duration: float
+    """Seconds from the first frame's start to the last one's end, as the file states it."""
+    start: float
+    """The first frame's time on the file's clock, seconds."""
+    average_rate: Fraction
+    """Frames per second."""
+    has_audio: bool
+
+
+def probe_video(path: str | Path) -> VideoInfo:
+    """What a video is like.
+
+    Raises:
+        ApvgError: The file cannot be read or has no picture.
+    """
+    with _open_picture(path) as picture:
+        first, start = next(picture.frames(Fraction(0)), (None, Fraction(0)))
+        if first is None:
+            raise ApvgError(f"cannot read {path}: not one frame can be decoded; get the file again")
+        width, height = first.width, first.height
+        if _quarter_turns(first) % 2:
+            width, height = height, width
+        end = picture.stated_end
+        if end is None:
+            end = Fraction(picture.container.duration or 0, av.time_base)
+        return VideoInfo(
+            width=width,
+            height=height,
+            duration=float(end - start),
+            start=float(start),
+            average_rate=picture.rate,
+            has_audio=picture.container.streams.best("audio") is not None,
+        )
+
+
+def read_frames(
+    path: str | Path,
+    fps: Fraction | int,
+    *,
+    start: float | Fraction = 0.0,
+    duration: float | None = None,
+    crop: tuple[int, int, int, int] | None = None,
+) -> Iterator[np.ndarray]:
+    """The picture at `fps`, whatever the source's own rate, constant or not.
+
+    Frame i is the one on screen at second ``start + i / fps`` of the file's clock; before the first source frame, that
+    one. There are round(seconds * fps) of them.
+
+    Args:
+        path: A video.
+        fps: Frames per second wanted.
+        start: Where to begin, seconds.
+        duration: How much to read, seconds; to the end by default, and never beyond it.
+        crop: x, y, width, height in pixels of the picture as shown.
+
+    Yields:
+        RGB uint8 [H, W, 3], turned as a player turns it. Do not write to it: where a source frame is shown twice, both
+        are the same array.
+
+    Raises:
+        ApvgError: The file cannot be read, is cut off or has no picture; `start` lies after its end; the crop is not
+            inside the picture.
+    """
+    begin = Fraction(start).limit_denominator(10**6)
+    step = 1 / Fraction(fps)
+    wanted = None if duration is None else round(duration * fps)
+    shown: av.VideoFrame | None = None
+    image_HWC: np.ndarray | None = None  # of `shown`, once it is needed
+    picked_HWC: np.ndarray | None = (
+        None  # the last one picked; kept back, for the end may round it away
+    )
+    picked = 0
+    with _open_picture(path) as picture:
+        # Time stamps are rounded to the container's ticks, and `start` to a float's.
+        slack = picture.tick / 2 + Fraction(1, 10**6)
+        end = Fraction(0)
+        for frame, time in picture.frames(begin):
+            while shown is not None and begin + picked * step < time - slack:
+                if picked_HWC is not None:
+                    yield picked_HWC
+                if picked == wanted:
+                    return
+                image_HWC = _image(shown, crop, path) if image_HWC is None else image_HWC
+                picked_HWC = image_HWC
+                picked += 1
+            shown, image_HWC = frame, None
+            end = time + (frame.duration * picture.tick or 1 / picture.rate)
+        if shown is None:
+            raise ApvgError(f"cannot read {path}: not one frame can be decoded; get the file again")
+        total = round((end - begin) * fps)
+        if total <= 0:
+            raise ApvgError(
+                f"cannot start at {float(begin):g} s: the picture of {path} ends at {float(end):.2f} s; "
+                "start earlier"
+            )
+        stated = picture.stated_end
+        too_short = wanted is None or wanted > total
+        if too_short and stated is not None and end < stated - MISSING_SECONDS:
+            raise ApvgError(
+                f"cannot read {path}: it is cut off at {float(end):.2f} s of {float(stated):.2f} s; "
+                "get the whole file"
+            )
+        total = total if wanted is None else min(wanted, total)
+        if picked_HWC is not None and picked <= total:
+            yield picked_HWC
+        image_HWC = _image(shown, crop, path) if image_HWC is None else image_HWC
+        for _ in range(picked, total):
+            yield image_HWC
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An open file's picture track."""
+
+    container: InputContainer
+    stream: av.VideoStream
+    zero: Fraction
+    """The time stamp that is second 0."""
+    tick: Fraction
+    """The unit of its time stamps, seconds."""
+
+    @property
+    def rate(self) -> Fraction:
+        return self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+
+    @property
+    def stated_end(self) -> Fraction | None:
+        """Where the picture ends on the clock, seconds, where the file says so."""
+        if self.stream.duration is None:
+            return None
+        return ((self.stream.start_time or 0) + self.stream.duration) * self.tick - self.zero
+
+    def frames(self, begin: Fraction) -> Iterator[tuple[av.VideoFrame, Fraction]]:
+        """Frames in the order shown, with their time on the clock; those well before `begin` may be left out."""
+        formats = set(self.container.format.name.split(","))
+        if begin > _SEEK_MARGIN and formats & _SEEKABLE_FORMATS:
+            # Key frames are found by decoding time; the margin keeps the picture on screen at `begin` behind it.
+            target = begin - _SEEK_MARGIN + self.zero
+            self.container.seek(int(target / self.tick), stream=self.stream, backward=True)
+        latest = None
+        for frame in self._decode():
+            if frame.pts is None:
+                continue
+            time = frame.pts * self.tick - self.zero
+            if latest is None or time > latest:
+                latest = time
+                yield frame, time
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Every frame that can be decoded."""
+        packets = self.container.demux(self.stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except FFmpegError:
+                return  # the file breaks off here; its length is compared with what it states
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                continue
+            for frame in frames:
+                assert isinstance(frame, av.VideoFrame)
+                yield frame
+
+
+@contextmanager
+def _open_picture(path: str | Path) -> Iterator[_Picture]:
+    with open_media(path) as container:
+        for stream in container.streams.video:
+            # The cover of an album is a "video" of one still picture.
+            if not stream.disposition & Disposition.attached_pic and stream.time_base is not None:
+                stream.thread_type = "AUTO"
+                yield _Picture(container, stream, time_zero(container), stream.time_base)
+                return
+    raise ApvgError(f"cannot read {path}: it has no picture; name a video")
+
+
+def _quarter_turns(frame: av.VideoFrame) -> int:
+    """Quarter turns, counter-clockwise, from the stored picture to the shown one."""
+    return round(frame.rotation / 90) % 4
+
+
+def _image(
+    frame: av.VideoFrame, crop: tuple[int, int, int, int] | None, path: str | Path
+) -> np.ndarray:
+    colorspace = frame.colorspace
+    if colorspace == 2:  # unspecified: players take high definition for BT.709, less for BT.601
+        colorspace = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
+    rgb = frame.reformat(format="rgb24", src_colorspace=colorspace, dst_color_range=ColorRange.JPEG)
+    image_HWC = np.rot90(rgb.to_ndarray(), _quarter_turns(frame))
+    if crop is not None:
+        x, y, width, height = crop
+        if min(x, y) < 0 or min(width, height) < 1:
+            raise ApvgError(f"the crop {crop} is not x, y, width, height in pixels")
+        if x + width > image_HWC.shape[1] or y + height > image_HWC.shape[0]:
+            raise ApvgError(
+                f"the crop {crop} reaches beyond the picture of {path}, which is "
+                f"{image_HWC.shape[1]}x{image_HWC.shape[0]}; make it smaller"
+            )
+        image_HWC = image_HWC[y : y + height, x : x + width]
+    return np.ascontiguousarray(image_HWC)
