@@ -26,6 +26,7 @@ EXTRAS = {
     "jinja2": "evaluate",
     "lightning": "train",
     "matplotlib": "evaluate",
+    "mido": "takes",
     "mediapipe": "pose",
     "scipy": "evaluate",
     "torchmetrics": "evaluate",

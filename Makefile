@@ -1,0 +1,26 @@
+# make play    a video of the built-in performer: out/play.mp4     (AUDIO=your.mp3 for your own music)
+# make test    lint, types and tests
+PYTHON ?= python3
+AUDIO ?= apvg/samples/prelude.ogg
+
+.PHONY: play test
+play: .venv/installed
+	mkdir -p out
+	.venv/bin/apvg generate "$(AUDIO)" -o out/play.mp4 --force
+
+test: .venv/installed-dev
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/pyright
+	.venv/bin/pytest
+
+# The constraint makes pip take torch's CPU build where a package source offers one.
+.venv/installed: pyproject.toml constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@ .venv/installed
