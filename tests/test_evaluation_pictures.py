@@ -25,7 +25,7 @@ def pair() -> tuple[np.ndarray, np.ndarray]:
 
 def test_psnr_and_ssim_match_scikit_image(pair: tuple[np.ndarray, np.ndarray]) -> None:
     metrics = pytest.importorskip("skimage.metrics")
-    assert psnr(*pair) == pytest.approx(metrics.peak_signal_noise_ratio(pair[1], pair[0]))
+    assert psnr([pair]) == pytest.approx(metrics.peak_signal_noise_ratio(pair[1], pair[0]))
     reference = metrics.structural_similarity(
         *pair,
         channel_axis=2,
@@ -37,9 +37,18 @@ def test_psnr_and_ssim_match_scikit_image(pair: tuple[np.ndarray, np.ndarray]) -
     assert ssim(*pair) == pytest.approx(reference, abs=1e-9)
 
 
+def test_psnr_is_pooled_as_torchmetrics_does(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    image = pytest.importorskip("torchmetrics.image")
+    torch = pytest.importorskip("torch")
+    reference = image.PeakSignalNoiseRatio(data_range=255.0)
+    for noisy_HWC in (pair[0], pair[1]):
+        reference.update(torch.tensor(noisy_HWC).double(), torch.tensor(pair[1]).double())
+    assert psnr([pair, (pair[1], pair[1])]) == pytest.approx(float(reference.compute()))
+
+
 def test_equal_pictures() -> None:
     picture_HWC = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-    assert psnr(picture_HWC, picture_HWC) == float("inf")
+    assert psnr([(picture_HWC, picture_HWC)]) == float("inf")
     assert ssim(picture_HWC, picture_HWC) == pytest.approx(1)
     assert np.isnan(ssim(picture_HWC[:8], picture_HWC[:8]))
 
@@ -57,7 +66,7 @@ def test_box_has_its_margin_and_stays_in_the_frame() -> None:
     points_KD = np.array([[100.0, 50], [140, 70], [120, 60]])
     assert hand_box(points_KD, 512, 128) == (94, 47, 146, 73)
     assert hand_box(points_KD - [100, 50], 512, 128) == (0, 0, 46, 23)
-    assert hand_box(points_KD + [1000, 0], 512, 128) is None
+    assert hand_box(points_KD + np.array([1000, 0]), 512, 128) is None
     assert hand_box(np.full((21, 2), np.nan), 512, 128) is None
 
 
@@ -72,7 +81,7 @@ def clip() -> tuple[np.ndarray, np.ndarray]:
             frames_THWC[t, 10:40, left : left + 30] = patch_HWC
             square_KD = random.uniform(0, 29, (21, 2))
             square_KD[:2] = [[0, 0], [29, 29]]
-            keypoints_TKD[t, 21 * hand : 21 * hand + 21] = square_KD + [left, 10]
+            keypoints_TKD[t, 21 * hand : 21 * hand + 21] = square_KD + np.array([left, 10])
     return frames_THWC, keypoints_TKD
 
 

@@ -17,9 +17,16 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 Box = tuple[int, int, int, int]
 
 
-def psnr(image_HWC: np.ndarray, true_HWC: np.ndarray) -> float:
-    """Peak signal-to-noise ratio, dB; infinite for equal pictures."""
-    error = np.square(image_HWC.astype(np.float64) - true_HWC).mean()
+def psnr(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Peak signal-to-noise ratio of a clip, dB: of the squared error's mean over all pairs (picture, true picture).
+
+    Each pair has the same weight, whatever its size. As torchmetrics pools it: one picture that happens to be equal cannot
+    make the whole infinite.
+    """
+    errors = [np.square(image.astype(np.float64) - true).mean() for image, true in pairs]
+    if not errors:
+        return float("nan")
+    error = float(np.mean(errors))
     return float(10 * np.log10(255**2 / error)) if error > 0 else float("inf")
 
 
@@ -104,7 +111,7 @@ def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -
             flicker.
 
     Returns:
-        "psnr", "ssim" (whole frames), "hand_psnr", "hand_ssim" (mean over crops), "sharpness" (detail energy of the hand
+        "psnr", "ssim" (whole frames), "hand_psnr", "hand_ssim" (crops), "sharpness" (detail energy of the hand
         crops over that of the real ones) and "flicker"; see the functions above.
     """
     frames_THWC = np.broadcast_to(frames, true_THWC.shape)
@@ -117,9 +124,9 @@ def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -
 
     true_detail = mean(detail_energy(true) for _, true in pairs)
     return {
-        "psnr": mean(psnr(frames_THWC[t], true_THWC[t]) for t in counted),
+        "psnr": psnr((frames_THWC[t], true_THWC[t]) for t in counted),
         "ssim": mean(ssim(frames_THWC[t], true_THWC[t]) for t in counted),
-        "hand_psnr": mean(psnr(*pair) for pair in pairs),
+        "hand_psnr": psnr(pairs),
         "hand_ssim": mean(ssim(*pair) for pair in pairs),
         "sharpness": mean(detail_energy(crop) for crop, _ in pairs) / true_detail,
         "flicker": flicker(frames_THWC, true_THWC),

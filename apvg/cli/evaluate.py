@@ -1,0 +1,65 @@
+"""``apvg evaluate``: a performer's figures on takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from apvg.cli.arguments import Output
+from apvg.errors import ApvgError
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a performer on takes: report.json, report.html and pictures."""
+
+    performer: tyro.conf.Positional[str]
+    """Name of an installed performer, or a performer's folder."""
+    takes: tyro.conf.Positional[Path]
+    """A folder of takes that `apvg prepare` made, or one take."""
+    output: Output
+    """The folder to write the report to."""
+    block: tyro.conf.UseAppendAction[tuple[tuple[str, float, float], ...]] = field(
+        default_factory=tuple
+    )
+    """NAME START STOP: a stretch to judge, seconds of the take; may be given again. By default what the performer's card
+    says was held out of its training, or else the take's middle fifth."""
+    no_read_back: bool = False
+    """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
+    device: str = "cpu"
+    """Where the networks run: cpu, cuda, mps."""
+    force: bool = False
+    """Replace the report folder if it is there already."""
+
+    def run(self) -> None:
+        """Write the report; see :mod:`apvg.evaluation.report`."""
+        from apvg.evaluation.evaluate import Block
+        from apvg.evaluation.report import write_report
+        from apvg.files import atomic_path
+        from apvg.performer import Performer
+        from apvg.takes.take import load_takes
+
+        blocks = []
+        for name, start, stop in self.block:
+            if not 0 <= start < stop:
+                raise ApvgError(
+                    f"--block {name} {start:g} {stop:g} holds no time; give START < STOP"
+                )
+            blocks.append(Block(name, start, stop))
+        tracker = None
+        if not self.no_read_back:
+            from apvg.takes.pose.mediapipe import track_hands as tracker
+        performer = Performer.from_pretrained(self.performer, device=self.device)
+        takes = load_takes(self.takes)
+        with atomic_path(self.output, force=self.force) as folder:
+            folder.mkdir()
+            report = write_report(performer, takes, folder, blocks=blocks, tracker=tracker)
+        for figures in report["blocks"]:
+            setting = figures["setting"]
+            print(f"{setting['take']}, {setting['block']['name']}:")
+            for row in figures["targets"]:
+                mark = "met" if row["met"] else "short"
+                print(f"  {row['figure']}: {row['value']:.3g} (aim {row['target']}; {mark})")
+        print(f"wrote {self.output / 'report.html'}")

@@ -1,0 +1,331 @@
+"""The evaluation of one performer on blocks of takes: every figure of the report, and the arrays behind its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from apvg.errors import ApvgError
+from apvg.evaluation.motion import (
+    KeyHit,
+    LagCurve,
+    PoseComponent,
+    derivative_error,
+    fingertip_x,
+    key_hit,
+    lag_curve,
+    motion_energy,
+    pck,
+    pixel_error,
+    pose_component,
+    seen,
+)
+from apvg.evaluation.pictures import (
+    Box,
+    compare,
+    crops,
+    detail_energy,
+    hand_boxes,
+    nearest_poses,
+)
+from apvg.evaluation.readback import Tracker, read_back
+from apvg.progress import track
+
+if TYPE_CHECKING:
+    from apvg.performer import Performer
+    from apvg.takes.take import Take
+
+#: Frames this close to a held-out block are neither trained on nor used as still answers, seconds.
+GUARD = 2.0
+#: How long the video stages run before a block, so that their memory is warm, seconds.
+WARM_UP = 2.0
+#: Training frames that the nearest pose is looked for in are taken at most this often, per second.
+_PCK_ALPHAS = (0.05, 0.1, 0.2)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch of a take, seconds of its own clock.
+
+    Attributes:
+        name: What the report calls it.
+        start: First second.
+        stop: Where it ends.
+        held_out: Whether the performer says that it was not trained on it; None when it does not say.
+    """
+
+    name: str
+    start: float
+    stop: float
+    held_out: bool | None = None
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """Figures of a block (plain data, for JSON), and what its pictures are drawn from."""
+
+    block: Block
+    figures: dict[str, Any]
+    clips: dict[str, np.ndarray]
+    boxes: dict[str, list[list[Box]]]
+    playing_T: np.ndarray
+    component: PoseComponent
+    true_lag: LagCurve | None
+    sound_lag: LagCurve | None
+    speeds: dict[str, tuple[np.ndarray, np.ndarray]]
+    unit: str
+
+
+def held_out_blocks(performer: Performer, take: Take) -> list[Block]:
+    """The blocks of a take that the performer's card says were kept from its training."""
+    return [
+        Block(name, *bounds, held_out=True)
+        for name, bounds in performer.card.get("held_out", {}).get(take.name, {}).items()
+    ]
+
+
+def check_match(performer: Performer, take: Take) -> None:
+    """Refuse a take that was prepared for another picture than the performer's.
+
+    Raises:
+        ApvgError: Frame rate, size or keypoint layout differ.
+    """
+    for what, has, needs, option in (
+        ("frames/s", take.fps, performer.config.fps, "--fps"),
+        ("size", tuple(take.size), tuple(performer.config.size), "--size"),
+        ("keypoint layout", take.skeleton.name, performer.skeleton.name, "--layout"),
+    ):
+        if has != needs:
+            raise ApvgError(
+                f"take {take.name} has {what} {has}, performer {performer.name} needs {needs}; "
+                f"prepare it again with {option}"
+            )
+
+
+@dataclass(frozen=True)
+class StillAnswers:
+    """What a picture figure must beat: frames that know nothing of the moment, or only its pose."""
+
+    plate_HWC: np.ndarray
+    mean_HWC: np.ndarray
+    training_N: np.ndarray
+    poses_NKD: np.ndarray
+
+    def nearest(self, take: Take, poses_TKD: np.ndarray) -> np.ndarray:
+        """For every pose the training frame with the nearest one, [T, H, W, 3]."""
+        chosen_T = self.training_N[nearest_poses(poses_TKD, self.poses_NKD)]
+        unique_U, place_T = np.unique(chosen_T, return_inverse=True)
+        return np.stack([take.frames_THWC[int(u)] for u in unique_U])[place_T]
+
+
+def still_answers(take: Take, plate_HWC: np.ndarray, avoid: Sequence[Block]) -> StillAnswers:
+    """From all frames of the take outside of the blocks to avoid and their guards.
+
+    Raises:
+        ApvgError: Nothing of the take is left.
+    """
+    frames = len(take.keypoints_TKD)
+    time_T = np.arange(frames) / take.fps
+    allowed_T = np.ones(frames, bool)
+    for block in avoid:
+        allowed_T &= (time_T < block.start - GUARD) | (time_T >= block.stop + GUARD)
+    training_N = np.flatnonzero(allowed_T)
+    if not len(training_N):
+        raise ApvgError(
+            f"the blocks leave nothing of take {take.name} to compare with; give a shorter --block"
+        )
+    sum_HWC = np.zeros(plate_HWC.shape, np.int64)
+    for t in training_N:
+        sum_HWC += take.frames_THWC[int(t)]
+    return StillAnswers(
+        plate_HWC=plate_HWC,
+        mean_HWC=np.round(sum_HWC / len(training_N)).astype(np.uint8),
+        training_N=training_N,
+        poses_NKD=seen(take.keypoints_TKD[training_N], take.confidence_TK[training_N]),
+    )
+
+
+def evaluate_block(
+    performer: Performer,
+    take: Take,
+    block: Block,
+    stills: StillAnswers,
+    heard: tuple[np.ndarray, np.ndarray],
+    tracker: Tracker | None,
+) -> BlockResult:
+    """All figures of one block.
+
+    Args:
+        performer: Its config matches the take's (:func:`check_match`).
+        take: With sound; with notes and keyboard corners the piano's figures come too.
+        block: What to judge.
+        stills: Of the same take.
+        heard: Keypoints_TKD and confidence_TK that the performer predicts from the whole take's sound.
+        tracker: For read-back; left out when None.
+    """
+    fps, (width, height) = take.fps, take.size
+    first, last = round(block.start * fps), min(round(block.stop * fps), len(take.keypoints_TKD))
+    if last - first < 2 * fps:
+        raise ApvgError(f"block {block.name} has under two seconds of take {take.name}")
+    start = first / fps
+    now = slice(first, last)
+    true_THWC = np.asarray(take.frames_THWC[now])
+    true_TKD = seen(take.keypoints_TKD[now], take.confidence_TK[now])
+    sound_TKD = seen(heard[0][now], heard[1][now])
+    true_boxes = hand_boxes(true_TKD, take.skeleton, width, height)
+    playing_T = _playing(take, first, last)
+    true_boxes = [boxes if playing_T[t] else [] for t, boxes in enumerate(true_boxes)]
+    sound_boxes = hand_boxes(sound_TKD, take.skeleton, width, height)
+    sound_boxes = [boxes if playing_T[t] else [] for t, boxes in enumerate(sound_boxes)]
+
+    clips = {
+        "real": true_THWC,
+        "from keypoints": _render(
+            performer, take, (take.keypoints_TKD, take.confidence_TK), first, last
+        ),
+        "from sound": _render(performer, take, heard, first, last),
+    }
+    answers = {
+        "clean plate": stills.plate_HWC,
+        "mean frame": stills.mean_HWC,
+        "nearest pose": stills.nearest(take, true_TKD),
+    }
+    answers = {name: compare(answer, true_THWC, true_boxes) for name, answer in answers.items()}
+    best = max(answer["hand_psnr"] for answer in answers.values())
+    rendered = compare(clips["from keypoints"], true_THWC, true_boxes)
+    rendered["hand_psnr_gain"] = rendered["hand_psnr"] - best
+    performed = compare(clips["from sound"], true_THWC, true_boxes)
+    # Another fingering can be right: detail is judged where the predicted hands are.
+    performed["sharpness"] = _mean_detail(clips["from sound"], sound_boxes) / _mean_detail(
+        true_THWC, true_boxes
+    )
+
+    keyboard, notes = take.keyboard, take.notes
+    scale = keyboard.to_keyboard if keyboard is not None else lambda points: points / height
+    unit = "white keys" if keyboard is not None else "frame heights"
+    component = pose_component(sound_TKD, true_TKD)
+    motion = {
+        "pixel_error": pixel_error(sound_TKD, true_TKD),
+        **{f"pck@{alpha}": pck(sound_TKD, true_TKD, alpha) for alpha in _PCK_ALPHAS},
+        "velocity_error": derivative_error(sound_TKD, true_TKD, fps, 1),
+        "jerk_error": derivative_error(sound_TKD, true_TKD, fps, 3),
+        "motion_energy": motion_energy(scale(sound_TKD), scale(true_TKD), take.skeleton, fps),
+        "component_correlation": component.correlation,
+        "component_explained": component.explained,
+    }
+    speeds = {
+        part: (
+            _speed(scale(sound_TKD)[:, list(ids)], fps),
+            _speed(scale(true_TKD)[:, list(ids)], fps),
+        )
+        for part, ids in take.skeleton.parts.items()
+    }
+    real: dict[str, Any] = {}
+    true_lag = sound_lag = None
+    if keyboard is not None and notes is not None:
+        for figures, keypoints_TKD in ((real, true_TKD), (motion, sound_TKD)):
+            tips_TF = fingertip_x(keypoints_TKD, take.skeleton, keyboard)
+            figures["key_hit"] = hit_figures(key_hit(tips_TF, notes, fps, start=start))
+            curve = lag_curve(tips_TF, notes, fps, start=start)
+            figures["lag"] = curve.lag if np.isfinite(curve.distance_L).any() else None
+            true_lag, sound_lag = (curve, sound_lag) if figures is real else (true_lag, curve)
+
+    figures = {
+        "setting": {
+            "take": take.name,
+            "block": asdict(block),
+            "clip_seconds": (last - first) / fps,
+            "fps": fps,
+            "width": width,
+            "height": height,
+            "frames": last - first,
+            "frames_judged": sum(map(bool, true_boxes)),
+            "notes": None if notes is None else len(notes.between(start, last / fps)),
+            "motion_energy_unit": unit,
+        },
+        "real": real,
+        "still_answers": answers,
+        "from_keypoints": rendered,
+        "from_sound": {**performed, **motion},
+    }
+    if tracker is not None:
+        backs = {
+            name: read_back(
+                clip, fps, tracker, playing_T, keyboard=keyboard, notes=notes, start=start
+            )
+            for name, clip in track(clips.items(), "reading back", len(clips))
+        }
+        figures["read_back"] = {
+            name.replace(" ", "_"): {
+                "hands_found": back.found,
+                "hands_found_share": _share(back.found, backs["real"].found),
+                **({} if back.hit is None else {"key_hit": hit_figures(back.hit)}),
+                **(
+                    {}
+                    if back.hit is None or backs["real"].hit is None
+                    else {"skill_share": _share(back.hit.skill, backs["real"].hit.skill)}
+                ),
+            }
+            for name, back in backs.items()
+        }
+    return BlockResult(
+        block=block,
+        figures=figures,
+        clips=clips,
+        boxes={"real": true_boxes, "from keypoints": true_boxes, "from sound": sound_boxes},
+        playing_T=playing_T,
+        component=component,
+        true_lag=true_lag,
+        sound_lag=sound_lag,
+        speeds=speeds,
+        unit=unit,
+    )
+
+
+def hit_figures(hit: KeyHit) -> dict[str, float]:
+    """A key-hit figure as plain data, its skill with it."""
+    return {**asdict(hit), "skill": hit.skill}
+
+
+def _playing(take: Take, first: int, last: int) -> np.ndarray:
+    """[T] whether a frame lies between the first and the last note; every frame where no notes are known."""
+    time_T = np.arange(first, last) / take.fps
+    if take.notes is None or not len(take.notes):
+        return np.ones(len(time_T), bool)
+    return (time_T >= take.notes.onset_N[0]) & (time_T <= take.notes.offset_N.max())
+
+
+def _render(
+    performer: Performer,
+    take: Take,
+    pose: tuple[np.ndarray, np.ndarray],
+    first: int,
+    last: int,
+) -> np.ndarray:
+    """Frames first..last by the performer from a whole take's keypoints, its memory warm."""
+    begin = max(first - round(WARM_UP * take.fps), 0)
+    rate = take.sample_rate
+    samples_S = take.samples_S[round(begin / take.fps * rate) : round(last / take.fps * rate)]
+    chunks = performer.render(pose[0][begin:last], pose[1][begin:last], samples_S, rate)
+    frames_THWC = np.concatenate([np.asarray(chunk) for chunk in chunks])
+    return frames_THWC[first - begin : last - begin]
+
+
+def _mean_detail(frames: Iterable[np.ndarray], boxes: list[list[Box]]) -> float:
+    energies = [detail_energy(crop) for crop in crops(frames, boxes)]
+    return float(np.mean(energies)) if energies else float("nan")
+
+
+def _speed(points_TKD: np.ndarray, fps: float) -> np.ndarray:
+    """[T] mean speed of a part after the 5-frame filter, for drawing; the rim is NaN."""
+    speed_T = np.full(len(points_TKD), np.nan)
+    smooth_TKD = np.lib.stride_tricks.sliding_window_view(points_TKD, 5, axis=0).mean(axis=-1)
+    speed_T[3:-2] = np.linalg.norm(np.diff(smooth_TKD, axis=0), axis=-1).mean(axis=-1) * fps
+    return speed_T
+
+
+def _share(value: float, whole: float) -> float | None:
+    return value / whole if whole > 0 else None

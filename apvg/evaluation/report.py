@@ -1,0 +1,268 @@
+"""The report's folder: report.json, report.html and the pictures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import numpy as np
+
+from apvg import __version__
+from apvg.evaluation.evaluate import (
+    Block,
+    BlockResult,
+    check_match,
+    evaluate_block,
+    held_out_blocks,
+    still_answers,
+)
+from apvg.evaluation.figures import (
+    component_figure,
+    crop_sheet,
+    frame_sheet,
+    lag_figure,
+    speed_figure,
+)
+from apvg.evaluation.readback import Tracker
+from apvg.progress import track
+
+if TYPE_CHECKING:
+    from apvg.performer import Performer
+    from apvg.takes.take import Take
+
+#: Libraries whose version can change a figure.
+_SOFTWARE = ("torch", "numpy", "scipy", "av", "mediapipe")
+_SHEET_ROWS = 10
+_CROP_COLUMNS = 6
+_CROP_SCALE = 3
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a figure should be: a path into a block's figures, and the least and the greatest good value."""
+
+    label: str
+    path: tuple[str, ...]
+    low: float = -math.inf
+    high: float = math.inf
+    unit: str = ""
+
+    @property
+    def wanted(self) -> str:
+        """The bounds in words."""
+        if self.high == math.inf:
+            return f"≥ {self.low:g} {self.unit}".strip()
+        return f"{self.low:g} to {self.high:g} {self.unit}".strip()
+
+
+#: This project's aims for a piano performer on held-out music.
+TARGETS = (
+    Target(
+        "hand PSNR above the best still answer, from tracked keypoints",
+        ("from_keypoints", "hand_psnr_gain"),
+        low=3.0,
+        unit="dB",
+    ),
+    Target(
+        "sharpness of the hands, from tracked keypoints", ("from_keypoints", "sharpness"), 0.8, 1.2
+    ),
+    Target(
+        "read-back from tracked keypoints: hands found, share of real",
+        ("read_back", "from_keypoints", "hands_found_share"),
+        low=0.9,
+    ),
+    Target(
+        "read-back from tracked keypoints: key-hit skill, share of real",
+        ("read_back", "from_keypoints", "skill_share"),
+        low=0.9,
+    ),
+    Target("key-hit skill, from sound", ("from_sound", "key_hit", "skill"), low=0.4),
+    Target(
+        "motion-energy ratio of the left hand, from sound",
+        ("from_sound", "motion_energy", "left_hand"),
+        0.7,
+        1.3,
+    ),
+    Target(
+        "motion-energy ratio of the right hand, from sound",
+        ("from_sound", "motion_energy", "right_hand"),
+        0.7,
+        1.3,
+    ),
+    Target("lag of the picture, from sound", ("from_sound", "lag"), -0.08, 0.08, "s"),
+)
+
+
+def targets_table(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every target with the block's value and whether it is met; figures that the block lacks are left out."""
+    rows = []
+    for target in TARGETS:
+        value: Any = figures
+        for key in target.path:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None:
+            met = bool(target.low <= value <= target.high)
+            rows.append(
+                {"figure": target.label, "value": value, "target": target.wanted, "met": met}
+            )
+    return rows
+
+
+def write_report(
+    performer: Performer,
+    takes: Sequence[Take],
+    folder: Path,
+    *,
+    blocks: Sequence[Block] = (),
+    tracker: Tracker | None = None,
+) -> dict[str, Any]:
+    """Evaluate a performer on takes and write the report.
+
+    Args:
+        performer: Whose figures these are.
+        takes: Of the performer's size, frame rate and layout.
+        folder: An empty folder to write to.
+        blocks: What to judge of every take; by default what the performer's card says was held out of it, or else its
+            middle fifth (then nothing is known about what was trained on).
+        tracker: For read-back; left out when None.
+
+    Returns:
+        What report.json holds.
+
+    Raises:
+        ApvgError: A take does not fit the performer, or leaves no frames to compare with.
+    """
+    for take in takes:
+        check_match(performer, take)
+    report: dict[str, Any] = {
+        "performer": {
+            "name": performer.name,
+            "version": performer.version,
+            "weights_sha256": performer.weights_sha256,
+        },
+        "software": {"apvg": __version__, "python": platform.python_version(), **_versions()},
+        "blocks": [],
+    }
+    sections = []
+    for take in takes:
+        held_out = held_out_blocks(performer, take)
+        middle = Block("middle fifth", 0.4 * take.duration, 0.6 * take.duration)
+        judged = list(blocks) or held_out or [middle]
+        stills = still_answers(take, performer.plate_HWC, [*held_out, *judged])
+        heard = performer.predict_keypoints(take.samples_S, take.sample_rate)
+        for block in track(judged, f"evaluating on {take.name}", len(judged)):
+            result = evaluate_block(performer, take, block, stills, heard, tracker)
+            figures = {**result.figures, "targets": targets_table(result.figures)}
+            stem = f"{take.name}-{block.name}".replace(" ", "-")
+            pictures = _draw(result, take.fps, folder, stem)
+            report["blocks"].append(figures)
+            sections.append({"figures": figures, "pictures": pictures})
+    report = _plain(report)
+    (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    (folder / "report.html").write_text(_page(report, sections, folder))
+    return report
+
+
+def _draw(result: BlockResult, fps: int, folder: Path, stem: str) -> list[tuple[str, str]]:
+    """Write a block's pictures; their file names with captions."""
+    start = round(result.block.start * fps) / fps
+    pictures = []
+
+    def picture(kind: str, caption: str) -> Path:
+        pictures.append((f"{stem}-{kind}.png", caption))
+        return folder / pictures[-1][0]
+
+    component_figure(
+        picture("component", "The paper's figure: keypoints predicted from sound and tracked."),
+        result.component,
+        fps,
+        start,
+    )
+    if result.sound_lag is not None and result.true_lag is not None:
+        lag_figure(
+            picture("lag", "Between sound and picture: the lowest point is the lag."),
+            result.sound_lag,
+            result.true_lag,
+        )
+    speed_figure(
+        picture("motion", "Speed of each hand."),
+        result.speeds,
+        result.figures["from_sound"]["motion_energy"],
+        fps,
+        start,
+        result.unit,
+    )
+    candidates_T = np.flatnonzero([bool(boxes) for boxes in result.boxes["real"]])
+    if len(candidates_T):
+        spread_R = np.linspace(0, len(candidates_T) - 1, _SHEET_ROWS).round().astype(int)
+        rows = {int(t): f"{start + t / fps:.2f} s" for t in candidates_T[np.unique(spread_R)]}
+        frame_sheet(picture("frames", "Evenly spaced frames."), result.clips, rows)
+        spread_R = np.linspace(0, len(candidates_T) - 1, _CROP_COLUMNS + 2).round().astype(int)
+        columns = [int(t) for t in candidates_T[np.unique(spread_R[1:-1])]]
+        clips = {name: (clip, result.boxes[name]) for name, clip in result.clips.items()}
+        crop_sheet(picture("hands", "Hands, enlarged three times."), clips, columns, _CROP_SCALE)
+        # Consecutive frames show what a still sheet hides: fingers that melt or jump.
+        middle = int(candidates_T[len(candidates_T) // 2])
+        run = [t for t in range(middle, middle + _CROP_COLUMNS) if t < len(result.playing_T)]
+        crop_sheet(picture("run", "The same for consecutive frames."), clips, run, _CROP_SCALE)
+    return pictures
+
+
+def _page(report: dict[str, Any], sections: list[dict[str, Any]], folder: Path) -> str:
+    """report.html, its pictures inside it."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["number"] = _number
+    template = environment.from_string((files(__package__) / "report.html.jinja").read_text())
+    for section in sections:
+        section["pictures"] = [
+            (base64.b64encode((folder / name).read_bytes()).decode(), caption)
+            for name, caption in section["pictures"]
+        ]
+        section["rows"] = list(_flatten(section["figures"]))
+    return template.render(report=report, sections=sections)
+
+
+def _flatten(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested figures as (dotted name, value) rows; the targets have a table of their own."""
+    rows = []
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            rows += _flatten(value, f"{prefix}{name}.")
+        elif name != "targets":
+            rows.append((prefix + name, value))
+    return rows
+
+
+def _number(value: Any) -> str:
+    """A figure for people."""
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars to Python's; numbers that JSON lacks (NaN, infinity) to null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _SOFTWARE:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
