@@ -39,7 +39,7 @@ class Generate:
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
     seed: int = 0
-    """Seed of whatever the performer leaves to chance."""
+    """Seed of torch's random numbers. The performers so far leave nothing to chance."""
     start: float = 0.0
     """Where in the music to begin, seconds."""
     duration: float | None = None
@@ -49,6 +49,9 @@ class Generate:
 
     def run(self) -> None:
         """Decode, perform and encode, piece by piece, so that memory does not grow with the music."""
+        import numpy as np
+        import torch
+
         from apvg import Performer, __version__
         from apvg.audio.reading import probe_audio, stream_audio
         from apvg.files import atomic_path
@@ -57,6 +60,7 @@ class Generate:
         from apvg.video.writing import VideoWriter
 
         begin = perf_counter()
+        torch.manual_seed(self.seed)
         check_mp4(self.output)
         if self.keypoints is not None:
             check_suffix(self.keypoints)
@@ -67,14 +71,14 @@ class Generate:
             if self.keypoints is not None:
                 keypoints = outputs.enter_context(atomic_path(self.keypoints, force=self.force))
             width, height = view_size(performer.config.size, self.view)
-            fps = performer.config.fps
+            fps = performer.fps
             music = stream_audio(
                 self.audio, performer.sample_rate, start=self.start, duration=self.duration
             )
             poses: list[tuple[np.ndarray, np.ndarray]] = []
 
             def frames() -> Iterator[np.ndarray]:
-                for chunk in performer.stream(music, seed=self.seed):
+                for chunk in performer.stream(music):
                     poses_T = zip(chunk.keypoints_TKD, chunk.confidence_TK, strict=True)
                     for frame_HWC, pose in zip(chunk.frames_THWC, poses_T, strict=True):
                         if self.keypoints is not None:
@@ -102,8 +106,6 @@ class Generate:
                         "there is nothing to show"
                     )
             if self.keypoints is not None:
-                import numpy as np
-
                 keypoints_TKD, confidence_TK = map(np.stack, zip(*poses, strict=True))
                 pose_track = KeypointTrack(keypoints_TKD, confidence_TK, fps)
                 write_keypoints(keypoints, pose_track, performer.skeleton)

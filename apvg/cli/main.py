@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Any, Union
 
 import tyro
 
 from apvg import __version__
-from apvg.errors import ApvgError
+from apvg.errors import ApvgError, ApvgWarning
 
 #: Verb to the dataclass of its options. Its module imports nothing heavy; what its ``run`` needs, ``run`` imports.
 VERBS = {
@@ -50,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in args
     command = parse([arg for arg in args if arg != "--debug"])
     try:
-        command.run()
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            command.run()
     except (KeyboardInterrupt, ApvgError, ImportError, MemoryError, OSError) as error:
         if debug or (isinstance(error, ImportError) and _extra_for(error) is None):
             raise
@@ -61,20 +64,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parse(args: Sequence[str]) -> Any:
     """The options of the verb that `args` name; leaves by ``SystemExit(2)`` on wrong usage."""
-    verbs = []
+    verbs: list[Any] = []
     for verb, place in VERBS.items():
         module, _, name = place.partition(":")
         if importlib.util.find_spec(module) is None:
             continue
         options = getattr(importlib.import_module(module), name)
         verbs.append(Annotated[options, tyro.conf.subcommand(verb)])
+    any_verb: Any = Union[tuple(verbs)]  # noqa: UP007 - built at run time
     return tyro.cli(
-        Union[tuple(verbs)],  # noqa: UP007 - built at run time
+        any_verb,
         prog="apvg",
         description=DESCRIPTION,
         args=list(args),
         config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
     )
+
+
+def _show_warning(message: Warning | str, kind: type[Warning], *place: Any, **more: Any) -> None:
+    """Ours as one line; the libraries' remarks are for developers, who see them in the tests."""
+    if issubclass(kind, ApvgWarning):
+        print(f"apvg: warning: {message}", file=sys.stderr)
 
 
 def _explain(error: BaseException) -> str:

@@ -1,0 +1,42 @@
+"""What several tests need: a performer that is real in every part, but tiny and untrained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope="session")
+def tiny_performer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a pianist of 128x32 pixels with fresh weights."""
+    import torch
+
+    from apvg.bundle import PerformerConfig, write_bundle
+    from apvg.models.cvg import CVGConfig
+    from apvg.models.khp import KHPConfig
+    from apvg.models.stu import STUConfig
+    from apvg.performer import Performer
+    from apvg.skeleton import HANDS
+
+    torch.manual_seed(0)
+    config = PerformerConfig(
+        name="tiny",
+        instrument="piano",
+        licence="CC0-1.0",
+        credit="nobody",
+        recipe="none",
+        size=(128, 32),
+        skeleton=HANDS,
+        corners=((2.0, 4.0), (126.0, 4.0), (126.0, 20.0), (2.0, 20.0)),
+        khp=KHPConfig(channels=4, layers=2, hidden=8),
+        cvg=CVGConfig(channels=4, layers=2, picture=4),
+        stu=STUConfig(channels=(8, 8, 8), node_channels=4, graph_layers=1, hidden=8),
+    )
+    plate_HWC = np.random.default_rng(0).integers(0, 255, (32, 128, 3), np.uint8)
+    stages = Performer(config, plate_HWC).stages
+    folder = tmp_path_factory.mktemp("performers") / "tiny"
+    folder.mkdir()
+    write_bundle(folder, config, stages, plate_HWC, plate_HWC, "# A tiny performer\n")
+    return folder
