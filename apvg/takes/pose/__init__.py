@@ -1,0 +1,1 @@
+"""Pose trackers: from frames to the keypoints of a skeleton."""

@@ -1,0 +1,225 @@
+"""A take: one recording of one performer, in a zarr store chunked in time.
+
+Frame t, its keypoints and its confidence are at second t / fps; so are the sound and the notes: second 0 is the first frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from apvg.errors import ApvgError
+from apvg.files import atomic_path
+from apvg.keyboard import Keyboard
+from apvg.midi import Notes
+from apvg.skeleton import Skeleton
+
+#: Raised when an older reader could no longer read what is written.
+FORMAT_VERSION = 1
+#: Frames in one chunk: small enough to read clips anywhere, large enough that an hour is not a million files.
+FRAMES_PER_CHUNK = 25
+_SECONDS_PER_SOUND_CHUNK = 10
+
+
+@dataclass
+class Take:
+    """One recording of one performer.
+
+    Attributes:
+        name: The take's name, and its folder's.
+        fps: Frames per second.
+        skeleton: The layout of the keypoints.
+        frames_THWC: RGB uint8; a zarr array (read on indexing) or an ndarray.
+        keypoints_TKD: [T, K, 2] float32, x then y in pixels of the frames; (0, 0) is the corner of the top left pixel.
+            Finite everywhere; meaningless where the confidence is 0.
+        confidence_TK: [T, K] float32 in 0..1; 0 where the point was not seen, nor close in time to where it was.
+        samples_S: The sound, mono float32; zeros where the recording has none. S = round(T / fps * sample_rate).
+        sample_rate: Hz.
+        notes: The notes played, in seconds of the take's clock, where they are known.
+        corners_42: Keyboard corners in pixels of the frames (top left, top right, bottom right, bottom left as the
+            player sees them), where there is one.
+        metadata: Plain data: source, licence, credit, how it was prepared, the quality report's verdict.
+    """
+
+    name: str
+    fps: int
+    skeleton: Skeleton
+    frames_THWC: Any
+    keypoints_TKD: np.ndarray
+    confidence_TK: np.ndarray
+    samples_S: np.ndarray
+    sample_rate: int
+    notes: Notes | None = None
+    corners_42: np.ndarray | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        frames, points = self.frames_THWC.shape[0], len(self.skeleton)
+        shapes = {
+            "keypoints": (self.keypoints_TKD.shape, (frames, points, 2)),
+            "confidence": (self.confidence_TK.shape, (frames, points)),
+            "samples": (self.samples_S.shape, (sample_count(frames, self.fps, self.sample_rate),)),
+        }
+        for what, (shape, expected) in shapes.items():
+            if shape != expected:
+                raise ValueError(
+                    f"{what} of take {self.name!r}: shape {shape}, expected {expected}"
+                )
+
+    def __len__(self) -> int:
+        return self.frames_THWC.shape[0]
+
+    @property
+    def duration(self) -> float:
+        """Seconds."""
+        return len(self) / self.fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames, pixels."""
+        return self.frames_THWC.shape[2], self.frames_THWC.shape[1]
+
+    @property
+    def keyboard(self) -> Keyboard | None:
+        """The keyboard in the frames, where its corners are known."""
+        return None if self.corners_42 is None else Keyboard(self.corners_42)
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write the take's folder; it appears only when it is whole.
+
+        Raises:
+            ApvgError: The place cannot be written to, or is taken and `force` is false.
+        """
+        with atomic_path(Path(path), force=force) as partial:
+            frames = create_frames(partial, self.frames_THWC.shape[1:3])
+            for first in range(0, len(self), FRAMES_PER_CHUNK):
+                append_frames(frames, self.frames_THWC[first : first + FRAMES_PER_CHUNK], first)
+            self.save_tracks(partial)
+
+    def save_tracks(self, path: str | Path) -> None:
+        """Write all but the frames into a store that holds them already."""
+        store = zarr.open_group(Path(path), mode="a")
+        sound_chunk = _SECONDS_PER_SOUND_CHUNK * self.sample_rate
+        for name, array, chunk in (
+            ("keypoints", np.asarray(self.keypoints_TKD, np.float32), 40 * FRAMES_PER_CHUNK),
+            ("confidence", np.asarray(self.confidence_TK, np.float32), 40 * FRAMES_PER_CHUNK),
+            ("samples", np.asarray(self.samples_S, np.float32), sound_chunk),
+        ):
+            store.create_array(name, data=array, chunks=(chunk, *array.shape[1:]), overwrite=True)
+        if self.notes is not None:
+            for name, array in self.notes.to_arrays().items():
+                store.create_array(
+                    f"notes/{name}", data=array, chunks=(max(1, len(array)),), overwrite=True
+                )
+        # Last, for a store without these attributes is no take.
+        store.attrs.update(
+            {
+                "apvg_take": FORMAT_VERSION,
+                "name": self.name,
+                "fps": self.fps,
+                "sample_rate": self.sample_rate,
+                "skeleton": self.skeleton.to_dict(),
+                "corners": None
+                if self.corners_42 is None
+                else np.asarray(self.corners_42).tolist(),
+                "metadata": self.metadata,
+            }
+        )
+
+    @classmethod
+    def load(cls, path: str | Path, *, lazy: bool = True) -> Take:
+        """Read a take.
+
+        Args:
+            path: The take's folder.
+            lazy: Leave the frames on disk until they are indexed.
+
+        Raises:
+            ApvgError: There is no take, or it was written by a newer version.
+        """
+        path = Path(path)
+        if not (path / "zarr.json").is_file():
+            raise ApvgError(f"{path} is not a take; name a folder that apvg prepare has written")
+        store = zarr.open_group(path, mode="r")
+        attributes: dict[str, Any] = store.attrs.asdict()
+        version = attributes.get("apvg_take")
+        if not isinstance(version, int):
+            raise ApvgError(f"{path} is not a take; name a folder that apvg prepare has written")
+        if version > FORMAT_VERSION:
+            raise ApvgError(
+                f"{path} was written by a newer apvg (take format {version}); update apvg"
+            )
+        try:
+            frames = store["frames"]
+            tracks = {name: _read(store, name) for name in ("keypoints", "confidence", "samples")}
+            notes = None
+            if "notes" in store:
+                names = ("onset_N", "offset_N", "sounding_N", "pitch_N", "velocity_N")
+                notes = Notes.from_arrays({name: _read(store, f"notes/{name}") for name in names})
+            return cls(
+                name=attributes["name"],
+                fps=attributes["fps"],
+                skeleton=Skeleton.from_dict(attributes["skeleton"]),
+                frames_THWC=frames if lazy else np.asarray(frames[:]),  # pyright: ignore
+                keypoints_TKD=tracks["keypoints"],
+                confidence_TK=tracks["confidence"],
+                samples_S=tracks["samples"],
+                sample_rate=attributes["sample_rate"],
+                notes=notes,
+                corners_42=None
+                if attributes["corners"] is None
+                else np.array(attributes["corners"], np.float32),
+                metadata=attributes["metadata"],
+            )
+        except (KeyError, ValueError) as error:
+            raise ApvgError(f"the take {path} is damaged ({error}); prepare it again") from error
+
+
+def load_takes(folder: str | Path, *, lazy: bool = True) -> list[Take]:
+    """Every take in a folder, by name; the folder of a single take gives that one.
+
+    Raises:
+        ApvgError: There is none.
+    """
+    folder = Path(folder)
+    if (folder / "zarr.json").is_file():
+        return [Take.load(folder, lazy=lazy)]
+    paths = sorted(
+        path.parent for path in folder.glob("*/zarr.json") if not path.parent.name.startswith(".")
+    )
+    if not paths:
+        raise ApvgError(f"no takes in {folder}; make some with: apvg prepare FOOTAGE {folder}")
+    return [Take.load(path, lazy=lazy) for path in paths]
+
+
+def sample_count(frames: int, fps: int, sample_rate: int) -> int:
+    """Samples that so many frames last."""
+    return round(frames * sample_rate / fps)
+
+
+def create_frames(path: str | Path, size_HW: tuple[int, ...]) -> zarr.Array:
+    """A store's empty frame array, to be filled by :func:`append_frames`."""
+    height, width = size_HW
+    return zarr.open_group(Path(path), mode="a").create_array(
+        "frames",
+        shape=(0, height, width, 3),
+        chunks=(FRAMES_PER_CHUNK, height, width, 3),
+        dtype="uint8",
+        overwrite=True,
+    )
+
+
+def append_frames(array: zarr.Array, frames_THWC: np.ndarray, first: int) -> None:
+    """Write frames from index `first` on; whatever the array held from there on is dropped."""
+    array.resize((first + len(frames_THWC), *array.shape[1:]))
+    array[first:] = frames_THWC
+
+
+def _read(store: zarr.Group, name: str) -> np.ndarray:
+    array = store[name]
+    assert isinstance(array, zarr.Array)
+    return np.asarray(array[:])
