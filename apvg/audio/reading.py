@@ -13,6 +13,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 
 from apvg.errors import ApvgError, ApvgWarning
 from apvg.media import open_media, time_zero
@@ -34,8 +35,6 @@ class AudioInfo:
     sample_rate: int
     """Hz."""
     channels: int
-    duration: float | None
-    """Seconds, as the file states or FFmpeg guesses it (for progress bars); None where it is not known."""
 
 
 def probe_audio(path: str | Path) -> AudioInfo:
@@ -46,8 +45,29 @@ def probe_audio(path: str | Path) -> AudioInfo:
     """
     with open_media(path) as container:
         stream = _sound_track(container, path)
-        guess = None if container.duration is None else container.duration / av.time_base
-        return AudioInfo(stream.rate, stream.channels, _stated_end(container, stream) or guess)
+        return AudioInfo(stream.rate, stream.channels)
+
+
+def measure_audio(path: str | Path, until: float | None = None) -> float:
+    """Where the sound really ends on the clock, seconds, from its packets' time stamps, without decoding it.
+
+    Raises:
+        ApvgError: The file cannot be read or has no sound; or it is cut off before second `until` (its stated end by
+            default). What would else be found only after hours of work is found at once.
+    """
+    with open_media(path) as container:
+        _refuse_cut_riff(path)
+        stream = _sound_track(container, path)
+        zero = time_zero(container)
+        end = 0.0
+        for packet in _packets(container, stream):
+            if packet.pts is not None and packet.time_base is not None:
+                ticks = packet.pts + (packet.duration or 0)
+                end = max(end, float(ticks * packet.time_base - zero))
+        stated = _stated_end(container, stream)
+        if stated is not None and (until is None or end < until):
+            _refuse_cut_off(path, end, stated)
+        return end
 
 
 def read_audio(
@@ -171,11 +191,8 @@ class _Source:
                     "check that a media player plays it"
                 )
             stated = _stated_end(container, stream)
-            if stated is not None and self.end < stated - MISSING_SECONDS:
-                raise ApvgError(
-                    f"cannot read {self.path}: it is cut off at {self.end:.2f} s of {stated:.2f} s; "
-                    "get the whole file, or end earlier with --duration"
-                )
+            if stated is not None:
+                _refuse_cut_off(self.path, self.end, stated)
 
     def _samples(self, frame: av.AudioFrame) -> np.ndarray:
         """A frame's sound as float32 [C, S], -1..1, finite."""
@@ -240,8 +257,15 @@ def _stated_end(container: InputContainer, stream: av.AudioStream) -> float | No
     return float(end - time_zero(container))
 
 
-def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Every frame that can be decoded. A damaged packet (a stray tag in an MP3, say) leaves a gap, as in any player."""
+def _refuse_cut_off(path: str | Path, end: float, stated: float) -> None:
+    if end < stated - MISSING_SECONDS:
+        raise ApvgError(
+            f"cannot read {path}: it is cut off at {end:.2f} s of {stated:.2f} s; "
+            "get the whole file, or end earlier with --duration"
+        )
+
+
+def _packets(container: InputContainer, stream: av.AudioStream) -> Iterator[Packet]:
     packets = container.demux(stream)
     while True:
         try:
@@ -250,6 +274,12 @@ def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.Au
             return  # the file breaks off here; the caller compares its length with what it states
         if packet is None:
             return
+        yield packet
+
+
+def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """Every frame that can be decoded. A damaged packet (a stray tag in an MP3, say) leaves a gap, as in any player."""
+    for packet in _packets(container, stream):
         try:
             frames = packet.decode()
         except FFmpegError:

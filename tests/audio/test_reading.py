@@ -14,7 +14,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.audio.reading import probe_audio, read_audio, stream_audio, stream_channels
+from apvg.audio.reading import measure_audio, probe_audio, read_audio, stream_audio, stream_channels
 from apvg.errors import ApvgError, ApvgWarning
 
 RATE = 16000
@@ -56,7 +56,7 @@ def test_any_rate_and_channels(tmp_path: Path, rate: int, channels: int, subtype
     np.testing.assert_allclose(read_S[200:-200], tone(1.5, RATE)[200:-200], atol=tolerance)
     info = probe_audio(tmp_path / "a.wav")
     assert (info.sample_rate, info.channels) == (rate, channels)
-    assert info.duration == pytest.approx(1.5)
+    assert measure_audio(tmp_path / "a.wav") == pytest.approx(1.5)
 
 
 def test_resampling_agrees_with_an_independent_resampler(tmp_path: Path) -> None:
@@ -105,6 +105,7 @@ def test_sound_lies_where_the_container_says(
     onset = np.argmax(np.abs(read_S) > 0.15) / RATE
     expected = np.argmax(np.abs(tone(1.5, RATE, silent=0.5)) > 0.15) / RATE + start
     assert onset == pytest.approx(expected, abs=0.002)
+    assert measure_audio(tmp_path / name) == pytest.approx(1.5 + start, abs=0.06)
     part_S = read_audio(tmp_path / name, RATE, start=0.25)
     np.testing.assert_allclose(part_S[200:], read_S[RATE // 4 + 200 :][: len(part_S)], atol=1e-3)
 
@@ -199,6 +200,16 @@ def test_refused_cut_off(tmp_path: Path, name: str, codec: str) -> None:
     data = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(data[: len(data) * 6 // 10])
     assert "cut off" in refused(tmp_path / name)
+    with pytest.raises(ApvgError, match="cut off"):
+        measure_audio(tmp_path / name)
+
+
+def test_the_part_before_the_cut_can_be_used(tmp_path: Path) -> None:
+    encode(tmp_path / "a.flac", tone(3.0, 44100), 44100, "flac")
+    data = (tmp_path / "a.flac").read_bytes()
+    (tmp_path / "a.flac").write_bytes(data[: len(data) * 6 // 10])
+    assert measure_audio(tmp_path / "a.flac", until=1.0) > 1.0
+    assert len(read_audio(tmp_path / "a.flac", RATE, duration=1.0)) == RATE
 
 
 def test_refused_video_without_sound(tmp_path: Path) -> None:
