@@ -70,6 +70,7 @@ class BlockResult:
     block: Block
     figures: dict[str, Any]
     clips: dict[str, np.ndarray]
+    coarse_ThwC: np.ndarray
     boxes: dict[str, list[list[Box]]]
     playing_T: np.ndarray
     component: PoseComponent
@@ -80,10 +81,10 @@ class BlockResult:
 
 
 def held_out_blocks(performer: Performer, take: Take) -> list[Block]:
-    """The blocks of a take that the performer's card says were kept from its training."""
+    """The blocks of a take that the performer's config says were kept from its training."""
     return [
         Block(name, *bounds, held_out=True)
-        for name, bounds in performer.card.get("held_out", {}).get(take.name, {}).items()
+        for name, bounds in performer.config.held_out.get(take.name, {}).items()
     ]
 
 
@@ -94,7 +95,7 @@ def check_match(performer: Performer, take: Take) -> None:
         ApvgError: Frame rate, size or keypoint layout differ.
     """
     for what, has, needs, option in (
-        ("frames/s", take.fps, performer.config.fps, "--fps"),
+        ("frames/s", take.fps, performer.fps, "--fps"),
         ("size", tuple(take.size), tuple(performer.config.size), "--size"),
         ("keypoint layout", take.skeleton.name, performer.skeleton.name, "--layout"),
     ):
@@ -153,6 +154,7 @@ def evaluate_block(
     take: Take,
     block: Block,
     stills: StillAnswers,
+    music_S: np.ndarray,
     heard: tuple[np.ndarray, np.ndarray],
     tracker: Tracker | None,
 ) -> BlockResult:
@@ -163,7 +165,8 @@ def evaluate_block(
         take: With sound; with notes and keyboard corners the piano's figures come too.
         block: What to judge.
         stills: Of the same take.
-        heard: Keypoints_TKD and confidence_TK that the performer predicts from the whole take's sound.
+        music_S: The whole take's sound at the performer's rate.
+        heard: Keypoints_TKD and confidence_TK that the performer predicts from it.
         tracker: For read-back; left out when None.
     """
     fps, (width, height) = take.fps, take.size
@@ -181,13 +184,10 @@ def evaluate_block(
     sound_boxes = hand_boxes(sound_TKD, take.skeleton, width, height)
     sound_boxes = [boxes if playing_T[t] else [] for t, boxes in enumerate(sound_boxes)]
 
-    clips = {
-        "real": true_THWC,
-        "from keypoints": _render(
-            performer, take, (take.keypoints_TKD, take.confidence_TK), first, last
-        ),
-        "from sound": _render(performer, take, heard, first, last),
-    }
+    tracked = (take.keypoints_TKD, take.confidence_TK)
+    clips = {"real": true_THWC}
+    clips["from keypoints"], _ = _render(performer, take, music_S, tracked, first, last)
+    clips["from sound"], coarse_ThwC = _render(performer, take, music_S, heard, first, last)
     answers = {
         "clean plate": stills.plate_HWC,
         "mean frame": stills.mean_HWC,
@@ -275,6 +275,7 @@ def evaluate_block(
         block=block,
         figures=figures,
         clips=clips,
+        coarse_ThwC=coarse_ThwC,
         boxes={"real": true_boxes, "from keypoints": true_boxes, "from sound": sound_boxes},
         playing_T=playing_T,
         component=component,
@@ -301,17 +302,20 @@ def _playing(take: Take, first: int, last: int) -> np.ndarray:
 def _render(
     performer: Performer,
     take: Take,
+    music_S: np.ndarray,
     pose: tuple[np.ndarray, np.ndarray],
     first: int,
     last: int,
-) -> np.ndarray:
-    """Frames first..last by the performer from a whole take's keypoints, its memory warm."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Frames first..last by the performer from a whole take's keypoints, and the coarse frames, its memory warm."""
     begin = max(first - round(WARM_UP * take.fps), 0)
-    rate = take.sample_rate
-    samples_S = take.samples_S[round(begin / take.fps * rate) : round(last / take.fps * rate)]
-    chunks = performer.render(pose[0][begin:last], pose[1][begin:last], samples_S, rate)
-    frames_THWC = np.concatenate([np.asarray(chunk) for chunk in chunks])
-    return frames_THWC[first - begin : last - begin]
+    per_frame = performer.sample_rate // performer.fps
+    # What lies beyond the block is heard too, as it would be within a longer piece.
+    samples_S = music_S[begin * per_frame : (last + take.fps) * per_frame]
+    parts = list(performer.render(pose[0][begin:last], pose[1][begin:last], samples_S))
+    frames_THWC = np.concatenate([part.frames_THWC for part in parts])
+    coarse_ThwC = np.concatenate([part.coarse_ThwC for part in parts])
+    return frames_THWC[first - begin :], coarse_ThwC[first - begin :]
 
 
 def _mean_detail(frames: Iterable[np.ndarray], boxes: list[list[Box]]) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
+from scipy.signal import resample_poly
 
 from apvg import __version__
 from apvg.evaluation.evaluate import (
@@ -131,7 +132,7 @@ def write_report(
         performer: Whose figures these are.
         takes: Of the performer's size, frame rate and layout.
         folder: An empty folder to write to.
-        blocks: What to judge of every take; by default what the performer's card says was held out of it, or else its
+        blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
         tracker: For read-back; left out when None.
 
@@ -147,7 +148,7 @@ def write_report(
         "performer": {
             "name": performer.name,
             "version": performer.version,
-            "weights_sha256": performer.weights_sha256,
+            "weights_sha256": performer.config.weights,
         },
         "software": {"apvg": __version__, "python": platform.python_version(), **_versions()},
         "blocks": [],
@@ -158,9 +159,10 @@ def write_report(
         middle = Block("middle fifth", 0.4 * take.duration, 0.6 * take.duration)
         judged = list(blocks) or held_out or [middle]
         stills = still_answers(take, performer.plate_HWC, [*held_out, *judged])
-        heard = performer.predict_keypoints(take.samples_S, take.sample_rate)
+        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+        heard = performer.predict_keypoints(music_S)
         for block in track(judged, f"evaluating on {take.name}", len(judged)):
-            result = evaluate_block(performer, take, block, stills, heard, tracker)
+            result = evaluate_block(performer, take, block, stills, music_S, heard, tracker)
             figures = {**result.figures, "targets": targets_table(result.figures)}
             stem = f"{take.name}-{block.name}".replace(" ", "-")
             pictures = _draw(result, take.fps, folder, stem)
@@ -205,7 +207,11 @@ def _draw(result: BlockResult, fps: int, folder: Path, stem: str) -> list[tuple[
     if len(candidates_T):
         spread_R = np.linspace(0, len(candidates_T) - 1, _SHEET_ROWS).round().astype(int)
         rows = {int(t): f"{start + t / fps:.2f} s" for t in candidates_T[np.unique(spread_R)]}
-        frame_sheet(picture("frames", "Evenly spaced frames."), result.clips, rows)
+        # CVG paints at a fraction of the size.
+        scale = result.clips["real"].shape[1] // result.coarse_ThwC.shape[1]
+        coarse_THWC = result.coarse_ThwC.repeat(scale, axis=1).repeat(scale, axis=2)
+        clips = {**result.clips, "coarse": coarse_THWC}
+        frame_sheet(picture("frames", "Evenly spaced frames."), clips, rows)
         spread_R = np.linspace(0, len(candidates_T) - 1, _CROP_COLUMNS + 2).round().astype(int)
         columns = [int(t) for t in candidates_T[np.unique(spread_R[1:-1])]]
         clips = {name: (clip, result.boxes[name]) for name, clip in result.clips.items()}
@@ -221,7 +227,7 @@ def _page(report: dict[str, Any], sections: list[dict[str, Any]], folder: Path) 
     """report.html, its pictures inside it."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["number"] = _number
-    template = environment.from_string((files(__package__) / "report.html.jinja").read_text())
+    template = environment.from_string((files("apvg.evaluation") / "report.html.jinja").read_text())
     for section in sections:
         section["pictures"] = [
             (base64.b64encode((folder / name).read_bytes()).decode(), caption)

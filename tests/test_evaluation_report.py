@@ -1,0 +1,158 @@
+"""The whole report for performers whose figures are known: one that knows the truth, one that never moves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apvg.errors import ApvgError
+from apvg.evaluation.evaluate import Block
+from apvg.evaluation.report import targets_table, write_report
+from apvg.keyboard import Keyboard, key_x
+from apvg.midi import Notes
+from apvg.skeleton import HANDS, draw_skeleton
+from apvg.takes.take import Take
+
+FPS, WIDTH, HEIGHT, SECONDS = 25, 208, 48, 16
+CORNERS_42 = np.array([[0, 8], [208, 8], [208, 32], [0, 32]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def take() -> Take:
+    """Two drawn hands that glide from key to key over a textured ground."""
+    random = np.random.default_rng(0)
+    keyboard = Keyboard(CORNERS_42)
+    frames = SECONDS * FPS
+    onset_N = np.arange(0.5, SECONDS - 0.5, 0.25)
+    hand_N = np.arange(len(onset_N)) % 2
+    pitch_N = np.where(hand_N, random.integers(62, 90, len(onset_N)), random.integers(30, 54, len(onset_N)))  # fmt: skip
+    notes = Notes(onset_N, onset_N + 0.2, onset_N + 0.2, pitch_N, np.full(len(onset_N), 70))
+    keypoints_TKD = np.zeros((frames, 42, 2), np.float32)
+    for hand in (0, 1):
+        mine_N = hand_N == hand
+        x_T = np.interp(np.arange(frames) / FPS, onset_N[mine_N], key_x(pitch_N[mine_N]))
+        for finger in range(5):
+            for joint in range(4):
+                place_T2 = np.stack([x_T + 0.8 * (finger - 2), np.full(frames, 1.6 - 0.35 * joint)], -1)  # fmt: skip
+                keypoints_TKD[:, 21 * hand + 1 + 4 * finger + joint] = keyboard.to_pixels(place_T2)
+        keypoints_TKD[:, 21 * hand] = keyboard.to_pixels(np.stack([x_T, np.full(frames, 1.7)], -1))
+    confidence_TK = np.ones((frames, 42), np.float32)
+    plate_HWC = random.integers(60, 120, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+    frames_THWC = np.stack(
+        [
+            draw_skeleton(plate_HWC, points_KD, confidence_TK[0], HANDS)
+            for points_KD in keypoints_TKD
+        ]
+    )
+    return Take(
+        name="drawn",
+        fps=FPS,
+        skeleton=HANDS,
+        frames_THWC=frames_THWC,
+        keypoints_TKD=keypoints_TKD,
+        confidence_TK=confidence_TK,
+        samples_S=np.zeros(SECONDS * 48_000, np.float32),
+        sample_rate=48_000,
+        notes=notes,
+        corners_42=CORNERS_42,
+        metadata={"plate": plate_HWC.tolist()},
+    )
+
+
+class Oracle:
+    """Answers with the truth, or with what stands still: no network could be judged so exactly."""
+
+    name, version, skeleton, fps, sample_rate = "oracle", "1", HANDS, FPS, 16_000
+
+    def __init__(self, take: Take, *, still: bool) -> None:
+        self.take, self.still = take, still
+        self.plate_HWC = np.array(take.metadata["plate"], np.uint8)
+        self.config = SimpleNamespace(
+            size=(WIDTH, HEIGHT),
+            weights={"khp": "0" * 64},
+            held_out={"drawn": {"block": (5.0, 10.0)}},
+        )
+
+    def predict_keypoints(self, samples_S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        keypoints_TKD = self.take.keypoints_TKD
+        assert len(samples_S) * FPS == len(keypoints_TKD) * self.sample_rate
+        if self.still:
+            keypoints_TKD = np.broadcast_to(keypoints_TKD.mean(axis=0), keypoints_TKD.shape)
+        return keypoints_TKD, self.take.confidence_TK
+
+    def render(
+        self, keypoints_TKD: np.ndarray, confidence_TK: np.ndarray, samples_S: np.ndarray
+    ) -> Iterator[SimpleNamespace]:
+        assert len(samples_S) * FPS >= len(keypoints_TKD) * self.sample_rate
+        for points_KD, confidence_K in zip(keypoints_TKD, confidence_TK, strict=True):
+            image_HWC = self.plate_HWC
+            if not self.still:
+                image_HWC = draw_skeleton(image_HWC, points_KD, confidence_K, HANDS)
+            yield SimpleNamespace(
+                frames_THWC=image_HWC[None], coarse_ThwC=self.plate_HWC[None, ::4, ::4]
+            )
+
+
+def report(take: Take, folder: Path, **options: Any) -> dict[str, Any]:
+    still = options.pop("still", False)
+    performer: Any = Oracle(take, still=still)
+    return write_report(performer, [take], folder, **options)
+
+
+def test_a_performer_that_knows_the_truth_meets_every_aim(take: Take, tmp_path: Path) -> None:
+    def tracker(frames: Any, fps: float) -> tuple[np.ndarray, np.ndarray]:
+        count = len(list(frames))
+        now = slice(5 * FPS, 5 * FPS + count)
+        return take.keypoints_TKD[now], take.confidence_TK[now]
+
+    written = report(take, tmp_path, tracker=tracker)
+    assert written == json.loads((tmp_path / "report.json").read_text())
+    (figures,) = written["blocks"]
+    assert figures["setting"]["block"] == {
+        "name": "block",
+        "start": 5.0,
+        "stop": 10.0,
+        "held_out": True,
+    }
+    assert figures["setting"]["frames"] == figures["setting"]["frames_judged"] == 125
+    assert figures["from_sound"]["key_hit"]["rate"] == 1.0
+    assert figures["from_sound"]["pck@0.05"] == 1.0
+    assert figures["from_sound"]["motion_energy"] == {"left_hand": 1.0, "right_hand": 1.0}
+    assert abs(figures["from_sound"]["lag"]) <= 0.08
+    assert figures["read_back"]["from_keypoints"]["skill_share"] == 1.0
+    # A perfect picture has an infinite PSNR, which JSON lacks; all other aims are met.
+    assert figures["from_keypoints"]["hand_psnr_gain"] is None
+    assert all(row["met"] for row in figures["targets"])
+    assert len(figures["targets"]) == 8
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == len(list(tmp_path.glob("*.png"))) == 6
+
+
+def test_a_still_performer_meets_none(take: Take, tmp_path: Path) -> None:
+    written = report(take, tmp_path, still=True, blocks=[Block("mine", 5.0, 10.0)])
+    (figures,) = written["blocks"]
+    assert figures["setting"]["block"]["held_out"] is None
+    missed = {row["figure"] for row in targets_table(figures) if not row["met"]}
+    assert any("PSNR" in figure for figure in missed)
+    assert any("skill" in figure for figure in missed)
+    assert sum("motion-energy" in figure for figure in missed) == 2
+    assert figures["from_keypoints"]["hand_psnr"] == figures["still_answers"]["clean plate"]["hand_psnr"]  # fmt: skip
+    assert figures["from_sound"]["component_correlation"] == 0
+    assert "read_back" not in figures
+
+
+def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
+    with pytest.raises(ApvgError, match="under two seconds"):
+        report(take, tmp_path, blocks=[Block("beyond", 100.0, 110.0)])
+    with pytest.raises(ApvgError, match="leave nothing"):
+        report(take, tmp_path, blocks=[Block("all", 0.0, 16.0)])
+    performer: Any = Oracle(take, still=True)
+    performer.fps = 30
+    with pytest.raises(ApvgError, match="--fps"):
+        write_report(performer, [take], tmp_path)
