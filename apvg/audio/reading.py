@@ -112,7 +112,7 @@ def stream_channels(
     duration: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Like :func:`stream_audio`, with so many channels: [C, S]. More are averaged to one, then repeated."""
-    if start < 0 or (duration is not None and duration <= 0):
+    if not 0 <= start < float("inf") or (duration is not None and not 0 < duration < float("inf")):
         raise ApvgError(
             f"cannot read {path} from {start} s for {duration} s: "
             "start must not be negative and duration must be above 0"

@@ -227,3 +227,4 @@ def test_refused_times(tmp_path: Path) -> None:
     assert "ends at 1.00 s" in refused(tmp_path / "a.wav", start=2.0)
     assert "negative" in refused(tmp_path / "a.wav", start=-1.0)
     assert "above 0" in refused(tmp_path / "a.wav", duration=0.0)
+    assert "above 0" in refused(tmp_path / "a.wav", start=float("nan"))
