@@ -39,8 +39,6 @@ _pitches = np.arange(LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT)
 KEY_X: np.ndarray = _octave_centres()[_pitches % 12] + 7 * (_pitches // 12 - 1) - 5.0
 #: [88] whether a key is black.
 IS_BLACK: np.ndarray = ~np.isin(_pitches % 12, _WHITE_IN_OCTAVE)
-KEY_X.setflags(write=False)
-IS_BLACK.setflags(write=False)
 
 
 def key_x(pitch_N: np.ndarray) -> np.ndarray:

@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apvg.bundle import PerformerConfig, write_bundle
+from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.evaluation.evaluate import Block
 from apvg.evaluation.report import targets_table, write_report
 from apvg.keyboard import Keyboard, key_x
 from apvg.midi import Notes
+from apvg.performer import build_stages
 from apvg.skeleton import HANDS, draw_skeleton
 from apvg.takes.take import Take
 
@@ -137,7 +140,7 @@ def test_a_performer_that_knows_the_truth_meets_every_aim(take: Take, tmp_path: 
 def test_a_still_performer_meets_none(take: Take, tmp_path: Path) -> None:
     written = report(take, tmp_path, still=True, blocks=[Block("mine", 5.0, 10.0)])
     (figures,) = written["blocks"]
-    assert figures["setting"]["block"]["held_out"] is None
+    assert figures["setting"]["block"]["held_out"] is True  # it is the one of the config
     missed = {row["figure"] for row in targets_table(figures) if not row["met"]}
     assert any("PSNR" in figure for figure in missed)
     assert any("skill" in figure for figure in missed)
@@ -156,3 +159,31 @@ def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
     performer.fps = 30
     with pytest.raises(ApvgError, match="--fps"):
         write_report(performer, [take], tmp_path)
+
+
+def test_the_command_on_fresh_weights(
+    take: Take, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plate_HWC = np.array(take.metadata["plate"], np.uint8)
+    corners = tuple((float(x), float(y)) for x, y in CORNERS_42)
+    config = PerformerConfig("fresh", "piano", "CC0", "-", "-", take.size, HANDS, corners)
+    _, khp, _, cvg, stu = build_stages(config)
+    bundle, takes, out = tmp_path / "fresh", tmp_path / "takes", tmp_path / "report"
+    bundle.mkdir()
+    takes.mkdir()
+    write_bundle(bundle, config, {"khp": khp, "cvg": cvg, "fpvg": stu}, plate_HWC, plate_HWC, "-")
+    take.save(takes / "drawn")
+    command = ["evaluate", str(bundle), str(takes), "-o", str(out), "--no-read-back"]
+    assert main([*command, "--block", "bad", "9", "3"]) == 1
+    assert "START < STOP" in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*command, "--block", "one", "3", "6", "--block", "two", "9", "12"]) == 0
+    assert "drawn, two:" in capsys.readouterr().out
+    written = json.loads((out / "report.json").read_text())
+    assert [b["setting"]["block"]["name"] for b in written["blocks"]] == ["one", "two"]
+    assert len(written["performer"]["weights_sha256"]["khp"]) == 64
+    assert main(command) == 1
+    assert "--force" in capsys.readouterr().err
+    assert main(["evaluate", "nobody", str(takes), "-o", str(tmp_path / "x")]) == 1
+    assert "nobody" in capsys.readouterr().err
+    assert {p.name for p in tmp_path.iterdir()} == {"fresh", "takes", "report"}

@@ -31,7 +31,7 @@ from apvg.evaluation.pictures import (
     hand_boxes,
     nearest_poses,
 )
-from apvg.evaluation.readback import Tracker, read_back
+from apvg.evaluation.readback import ReadBack, Tracker, read_back
 from apvg.progress import track
 
 if TYPE_CHECKING:
@@ -224,14 +224,13 @@ def evaluate_block(
         for part, ids in take.skeleton.parts.items()
     }
     real: dict[str, Any] = {}
-    true_lag = sound_lag = None
+    curves: list[LagCurve | None] = [None, None]
     if keyboard is not None and notes is not None:
-        for figures, keypoints_TKD in ((real, true_TKD), (motion, sound_TKD)):
+        for i, (into, keypoints_TKD) in enumerate(((real, true_TKD), (motion, sound_TKD))):
             tips_TF = fingertip_x(keypoints_TKD, take.skeleton, keyboard)
-            figures["key_hit"] = hit_figures(key_hit(tips_TF, notes, fps, start=start))
-            curve = lag_curve(tips_TF, notes, fps, start=start)
-            figures["lag"] = curve.lag if np.isfinite(curve.distance_L).any() else None
-            true_lag, sound_lag = (curve, sound_lag) if figures is real else (true_lag, curve)
+            into["key_hit"] = hit_figures(key_hit(tips_TF, notes, fps, start=start))
+            curves[i] = lag_curve(tips_TF, notes, fps, start=start)
+            into.update(lag_figures(curves[i]))
 
     figures = {
         "setting": {
@@ -259,16 +258,7 @@ def evaluate_block(
             for name, clip in track(clips.items(), "reading back", len(clips))
         }
         figures["read_back"] = {
-            name.replace(" ", "_"): {
-                "hands_found": back.found,
-                "hands_found_share": _share(back.found, backs["real"].found),
-                **({} if back.hit is None else {"key_hit": hit_figures(back.hit)}),
-                **(
-                    {}
-                    if back.hit is None or backs["real"].hit is None
-                    else {"skill_share": _share(back.hit.skill, backs["real"].hit.skill)}
-                ),
-            }
+            name.replace(" ", "_"): _read_back_figures(back, backs["real"])
             for name, back in backs.items()
         }
     return BlockResult(
@@ -279,8 +269,8 @@ def evaluate_block(
         boxes={"real": true_boxes, "from keypoints": true_boxes, "from sound": sound_boxes},
         playing_T=playing_T,
         component=component,
-        true_lag=true_lag,
-        sound_lag=sound_lag,
+        true_lag=curves[0],
+        sound_lag=curves[1],
         speeds=speeds,
         unit=unit,
     )
@@ -289,6 +279,26 @@ def evaluate_block(
 def hit_figures(hit: KeyHit) -> dict[str, float]:
     """A key-hit figure as plain data, its skill with it."""
     return {**asdict(hit), "skill": hit.skill}
+
+
+def lag_figures(curve: LagCurve | None) -> dict[str, float]:
+    """A lag as plain data; nothing where there is no note to tell it by."""
+    if curve is None or not np.isfinite(curve.distance_L).any():
+        return {}
+    return {"lag": curve.lag, "lag_contrast": curve.contrast}
+
+
+def _read_back_figures(back: ReadBack, real: ReadBack) -> dict[str, Any]:
+    """What the tracker found, and as shares of what it found in real frames."""
+    figures: dict[str, Any] = {
+        "hands_found": back.found,
+        "hands_found_share": _share(back.found, real.found),
+    }
+    if back.hit is not None and real.hit is not None:
+        figures["key_hit"] = hit_figures(back.hit)
+        figures["skill_share"] = _share(back.hit.skill, real.hit.skill)
+        figures.update(lag_figures(back.lag))
+    return figures
 
 
 def _playing(take: Take, first: int, last: int) -> np.ndarray:

@@ -126,6 +126,11 @@ class LagCurve:
         """The lag with the smallest distance, seconds."""
         return float(self.lag_L[np.nanargmin(self.distance_L)])
 
+    @property
+    def contrast(self) -> float:
+        """1 - least / mean distance: near 0 the curve is flat, and its lowest point says nothing."""
+        return float(1 - np.nanmin(self.distance_L) / np.nanmean(self.distance_L))
+
 
 def lag_curve(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 0.0) -> LagCurve:
     """A/V lag for the piano: hand speed hardly follows its onsets, the keys under the tips do.

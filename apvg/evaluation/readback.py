@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apvg.evaluation.motion import KeyHit, fingertip_x, key_hit, seen
+from apvg.evaluation.motion import KeyHit, LagCurve, fingertip_x, key_hit, lag_curve, seen
 from apvg.keyboard import Keyboard
 from apvg.midi import Notes
 from apvg.skeleton import HANDS
@@ -44,11 +44,13 @@ class ReadBack:
         keypoints_TKD: Layout `hands`, pixels; NaN where a hand was not found.
         found: Share of the playing frames in which it saw both hands.
         hit: Key-hit rate and skill of the hands it saw; None without notes or keyboard.
+        lag: Between sound and picture, likewise.
     """
 
     keypoints_TKD: np.ndarray
     found: float
     hit: KeyHit | None
+    lag: LagCurve | None
 
 
 def read_back(
@@ -64,7 +66,9 @@ def read_back(
     """Compress, track and judge a clip whose first frame is at `start` seconds of the notes' clock."""
     keypoints_TKD = seen(*tracker(through_codec(frames_THWC, fps), fps))
     both_T = ~np.isnan(keypoints_TKD).any(axis=(1, 2))
-    hit = None
+    hit = lag = None
     if keyboard is not None and notes is not None:
-        hit = key_hit(fingertip_x(keypoints_TKD, HANDS, keyboard), notes, fps, start=start)
-    return ReadBack(keypoints_TKD, float(both_T[playing_T].mean()), hit)
+        tips_TF = fingertip_x(keypoints_TKD, HANDS, keyboard)
+        hit = key_hit(tips_TF, notes, fps, start=start)
+        lag = lag_curve(tips_TF, notes, fps, start=start)
+    return ReadBack(keypoints_TKD, float(both_T[playing_T].mean()), hit, lag)

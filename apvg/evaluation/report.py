@@ -7,7 +7,7 @@ import json
 import math
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -157,7 +157,7 @@ def write_report(
     for take in takes:
         held_out = held_out_blocks(performer, take)
         middle = Block("middle fifth", 0.4 * take.duration, 0.6 * take.duration)
-        judged = list(blocks) or held_out or [middle]
+        judged = [replace(b, held_out=_within(b, held_out)) for b in blocks] or held_out or [middle]
         stills = still_answers(take, performer.plate_HWC, [*held_out, *judged])
         music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
         heard = performer.predict_keypoints(music_S)
@@ -172,6 +172,11 @@ def write_report(
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "report.html").write_text(_page(report, sections, folder))
     return report
+
+
+def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
+    """Whether a block lies in one that was held out; None when none is known."""
+    return any(b.start <= block.start and block.stop <= b.stop for b in held_out) or None
 
 
 def _draw(result: BlockResult, fps: int, folder: Path, stem: str) -> list[tuple[str, str]]:
