@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -26,7 +26,7 @@ View = Literal["video", "skeleton", "side-by-side"]
 class Generate:
     """Make a video of a musician playing a recording."""
 
-    audio: tyro.conf.Positional[Path]
+    audio: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO")]
     """The music: anything FFmpeg reads, a video's sound track too."""
     output: Output
     """The mp4 file to write."""

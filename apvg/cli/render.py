@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from time import perf_counter
+from typing import Annotated
 
 import tyro
 
@@ -18,7 +19,7 @@ from apvg.errors import ApvgError
 class Render:
     """Make a video from a keypoint file, as `apvg generate --keypoints` writes it."""
 
-    keypoints: tyro.conf.Positional[Path]
+    keypoints: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="KEYPOINTS")]
     """The keypoints, .npz or .json."""
     output: Output
     """The mp4 file to write."""
