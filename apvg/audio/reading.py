@@ -162,11 +162,13 @@ class _Source:
         with open_media(self.path) as container:
             stream = _sound_track(container, self.path)
             _refuse_cut_riff(self.path)
-            self.sample_rate = stream.rate
             zero = time_zero(container)
-            begin = round(Fraction(start) * self.sample_rate)
-            position = 0  # of the next sample, on the clock
+            begin = position = 0  # the first sample wanted and the next one to come, on the clock
             for frame in _decode(container, stream):
+                if self.sample_rate == 0:
+                    # Not the header's rate, which is half of it for some kinds of AAC.
+                    self.sample_rate = frame.sample_rate
+                    begin = round(Fraction(start) * self.sample_rate)
                 if frame.sample_rate != self.sample_rate:
                     raise ApvgError(
                         f"cannot read {self.path}: its sample rate changes midway; convert it to a WAV file"
@@ -184,12 +186,12 @@ class _Source:
                 position += samples_CS.shape[1]
                 if skipped < samples_CS.shape[1]:
                     yield samples_CS[:, skipped:]
-            self.end = position / self.sample_rate
             if position == 0:
                 raise ApvgError(
                     f"cannot read {self.path}: there is no sound in its sound track; "
                     "check that a media player plays it"
                 )
+            self.end = position / self.sample_rate
             stated = _stated_end(container, stream)
             if stated is not None:
                 _refuse_cut_off(self.path, self.end, stated)
