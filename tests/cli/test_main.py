@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from apvg.cli.main import VERBS, main
+from apvg.errors import ApvgError
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str, str]:
@@ -44,6 +45,12 @@ def test_wrong_usage_is_status_2(capsys: pytest.CaptureFixture[str], args: list[
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "--version") == (0, "apvg 0.1.0\n", "")
+
+
+def test_debug_shows_the_whole_traceback(tmp_path: Path) -> None:
+    args = ["generate", str(tmp_path / "missing.wav"), "-o", str(tmp_path / "a.mp4"), "--debug"]
+    with pytest.raises(ApvgError, match="no such file"):
+        main(args)
 
 
 def test_the_light_verbs_stay_light() -> None:
