@@ -1,0 +1,48 @@
+"""Still pictures, through the library that reads and writes the videos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from apvg.errors import ApvgError
+from apvg.files import atomic_path
+
+
+def save_png(path: Path, image_HWC: np.ndarray) -> None:
+    """Write an RGB uint8 picture [H, W, 3]."""
+    encoder = av.VideoCodecContext.create("png", "w")
+    encoder.height, encoder.width = image_HWC.shape[:2]
+    encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1, 25)
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_HWC), format="rgb24")
+    packets = [*encoder.encode(frame), *encoder.encode(None)]
+    with atomic_path(path) as partial:
+        partial.write_bytes(b"".join(bytes(packet) for packet in packets))
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a picture as RGB uint8 [H, W, 3]."""
+    try:
+        with av.open(str(path)) as container:
+            return next(container.decode(video=0)).to_ndarray(format="rgb24")
+    except (OSError, av.FFmpegError, StopIteration, IndexError) as error:
+        raise ApvgError(f"{path} is not a readable picture; restore the file") from error
+
+
+def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = 4) -> np.ndarray:
+    """Rows of RGB uint8 pictures [H, W, 3] as one picture on a light ground."""
+    height = sum(max(picture.shape[0] for picture in row) + gap for row in rows) - gap
+    width = max(sum(picture.shape[1] + gap for picture in row) for row in rows) - gap
+    sheet_HWC = np.full((height, width, 3), 235, np.uint8)
+    top = 0
+    for row in rows:
+        left = 0
+        for picture in row:
+            sheet_HWC[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+            left += picture.shape[1] + gap
+        top += max(picture.shape[0] for picture in row) + gap
+    return sheet_HWC
