@@ -1,0 +1,114 @@
+"""CVG: a coarse video straight from the music (source: "global appearance and texture").
+
+It hears through the same kind of encoder as KHP, lays what it hears out along the picture's columns (a learned map from
+pitches, which for a piano is the keyboard), and paints colour and matte over the plate at a quarter of the frame's size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from apvg.models.blocks import ResidualBlock
+from apvg.models.listening import PITCHES, AudioEncoder, CausalStack, ListeningConfig, State
+
+
+@dataclass(frozen=True)
+class CVGConfig:
+    """Shape of CVG.
+
+    Attributes:
+        listening: The audio encoder.
+        channels: Channels per pitch, and per column of the picture.
+        layers: Depth of the causal stack.
+        picture: Channels of the coarse picture's features.
+        lookahead_frames: Frames of music heard beyond the frame that is painted; as KHP's.
+    """
+
+    listening: ListeningConfig = field(default_factory=ListeningConfig)
+    channels: int = 48
+    layers: int = 5
+    picture: int = 24
+    lookahead_frames: int = 8
+
+
+class CVGState(NamedTuple):
+    """What CVG remembers between chunks."""
+
+    listening: State
+    stack: State
+
+
+class Coarse(NamedTuple):
+    """CVG's prediction for the frames that lie `lookahead_frames` before its input's.
+
+    Attributes:
+        frames_BTChw: Coarse video in 0..1.
+        matte_logits_BThw: Opacity of what is painted over the plate, before the sigmoid.
+        notes_B2TP: Logits of keys being struck and held, the auxiliary task.
+    """
+
+    frames_BTChw: Tensor
+    matte_logits_BThw: Tensor
+    notes_B2TP: Tensor
+
+
+class CoarseVideoGenerator(nn.Module):
+    """CVG: feature rows in, coarse frames [B, T, 3, h, w] out; causal, with its state carried across chunks.
+
+    Args:
+        size_hw: Height and width of the coarse video.
+        columns_P: Column (0..w) over which each pitch lies at first; the map is learned from there.
+    """
+
+    def __init__(self, config: CVGConfig, size_hw: tuple[int, int], columns_P: Tensor) -> None:
+        super().__init__()
+        self.config, self.size_hw = config, size_hw
+        height, width = size_hw
+        self.listen = AudioEncoder(config.listening)
+        self.enter = nn.Conv2d(config.listening.channels + 2, config.channels, 1)
+        self.stack = CausalStack(config.channels, config.layers, (3, 9))
+        away_wP = torch.arange(width)[:, None] + 0.5 - columns_P[None]
+        reach = 1.5 * width / PITCHES
+        near_wP = torch.exp(-0.5 * (away_wP / reach) ** 2)
+        self.to_columns_wP = nn.Parameter(
+            near_wP / near_wP.sum(dim=1, keepdim=True).clamp(min=1e-3)
+        )
+        self.to_rows = nn.Conv1d(config.channels, config.picture * height, 5, padding=2)
+        self.refine = ResidualBlock(config.picture)
+        self.paint = nn.Conv2d(config.picture + 3, 4, 3, padding=1)
+
+    def forward(
+        self, features_BRF: Tensor, plate_BChw: Tensor, state: CVGState | None = None
+    ) -> tuple[Coarse, CVGState]:
+        """
+        Args:
+            features_BRF: Feature rows of whole frames, [B, T * rows_per_frame, F].
+            plate_BChw: The plate in 0..1, at the coarse video's size.
+            state: What the call for the rows before returned; None at the music's start.
+        """
+        height, _ = self.size_hw
+        heard_BCTP, notes_B2TP, listening = self.listen(
+            features_BRF, state.listening if state else None
+        )
+        batch, _, frames, _ = heard_BCTP.shape
+        x_BCTP = self.enter(torch.cat([heard_BCTP, notes_B2TP.sigmoid()], dim=1))
+        x_BCTP, stack = self.stack(x_BCTP, state.stack if state else None)
+        columns_NCw = (x_BCTP @ self.to_columns_wP.T.to(x_BCTP.dtype)).transpose(1, 2).flatten(0, 1)
+        picture_NChw = self.to_rows(columns_NCw).unflatten(1, (-1, height))
+        picture_NChw = F.relu(self.refine(picture_NChw))
+        plate_NChw = plate_BChw[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)
+        painted_NChw = self.paint(torch.cat([picture_NChw, plate_NChw.to(picture_NChw)], dim=1))
+        painted_NChw = painted_NChw.float()
+        colour_NChw, matte_logits_Nhw = painted_NChw[:, :3].sigmoid(), painted_NChw[:, 3]
+        frames_NChw = plate_NChw + matte_logits_Nhw.sigmoid()[:, None] * (colour_NChw - plate_NChw)
+        coarse = Coarse(
+            frames_NChw.unflatten(0, (batch, frames)),
+            matte_logits_Nhw.unflatten(0, (batch, frames)),
+            notes_B2TP.float(),
+        )
+        return coarse, CVGState(listening, stack)

@@ -1,0 +1,165 @@
+"""FPVG: the final video from the coarse video and the heatmaps, by the structured temporal UNet (STU).
+
+Source (poster): within a frame, a graph convolution over the predicted keypoints acts on the UNet's feature block;
+between frames, a CNN-GRU at the UNet's coarsest level keeps them consistent. Shapes are this project's own choice: the
+UNet lives behind a 4×4 space-to-depth stem, so that it runs in real time on two CPU cores, and it paints a colour and a
+matte that are composited over the performer's still background plate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from apvg.models.blocks import ConvGRU, ResidualBlock
+from apvg.skeleton import Skeleton
+
+STRIDE = 4  # pixels per cell of the stem's grid, which the coarse video and the heatmaps share
+
+
+@dataclass(frozen=True)
+class STUConfig:
+    """Shape of the STU.
+
+    Attributes:
+        channels: Feature channels at 1/4, 1/8 and 1/16 of the frame.
+        node_channels: Features of one keypoint within the graph convolution.
+        graph_layers: Graph convolutions in a row.
+        hidden: Channels of the ConvGRU's state.
+    """
+
+    channels: tuple[int, int, int] = (64, 96, 128)
+    node_channels: int = 32
+    graph_layers: int = 2
+    hidden: int = 64
+
+
+class KeypointGraph(nn.Module):
+    """GCN over the keypoints, acting on a feature block (intra-frame structure).
+
+    A node's features are the block's, sampled where its keypoint lies. They travel along the skeleton's bones (fixed,
+    normalised adjacency: Kipf & Welling, 2017) and along a learned residual adjacency, and are written back into the
+    block through the heatmaps.
+    """
+
+    def __init__(self, skeleton: Skeleton, channels: int, node_channels: int, layers: int) -> None:
+        super().__init__()
+        self.adjacency_KK: Tensor
+        self.register_buffer(
+            "adjacency_KK", torch.from_numpy(skeleton.adjacency_KK()), persistent=False
+        )
+        self.learned_LKK = nn.Parameter(torch.zeros(layers, len(skeleton), len(skeleton)))
+        self.identity_KC = nn.Parameter(0.1 * torch.randn(len(skeleton), node_channels))
+        self.read = nn.Linear(channels, node_channels)
+        self.layers = nn.ModuleList(nn.Linear(node_channels, node_channels) for _ in range(layers))
+        self.write = nn.Linear(node_channels, channels)
+
+    def forward(self, block_NChw: Tensor, keypoints_NKD: Tensor, heatmaps_NKhw: Tensor) -> Tensor:
+        """
+        Args:
+            block_NChw: Feature block on the stem's grid; N counts frames.
+            keypoints_NKD: [N, K, 2] in pixels of the picture that the block covers.
+            heatmaps_NKhw: The same keypoints' heatmaps, on the block's grid.
+        """
+        height, width = block_NChw.shape[-2:]
+        size_D = keypoints_NKD.new_tensor([width, height]) * STRIDE
+        # align_corners=False: -1 and 1 are the outer edges of the outermost cells.
+        grid_NK1D = (2 * (keypoints_NKD + 0.5) / size_D - 1)[:, :, None]
+        sampled_NCK = F.grid_sample(
+            block_NChw, grid_NK1D.to(block_NChw.dtype), padding_mode="border", align_corners=False
+        )[..., 0]
+        nodes_NKC = self.read(sampled_NCK.transpose(1, 2)) + self.identity_KC
+        for layer, learned_KK in zip(self.layers, self.learned_LKK, strict=True):
+            along_bones_NKC = (self.adjacency_KK + learned_KK) @ layer(nodes_NKC)
+            nodes_NKC = nodes_NKC + F.relu(along_bones_NKC)
+        written_NKC = self.write(nodes_NKC)
+        return block_NChw + torch.einsum("nkhw,nkc->nchw", heatmaps_NKhw, written_NKC)
+
+
+class Painting(NamedTuple):
+    """What the STU paints.
+
+    Attributes:
+        frames_BTCHW: The final video in 0..1: colour over plate by matte.
+        matte_BTHW: Opacity of the painted colour in 0..1.
+        matte_logits_BTHW: The same before the sigmoid, for its loss.
+    """
+
+    frames_BTCHW: Tensor
+    matte_BTHW: Tensor
+    matte_logits_BTHW: Tensor
+
+
+class StructuredTemporalUNet(nn.Module):
+    """The STU: heatmaps and coarse video in, final frames out; the ConvGRU's state is carried across chunks."""
+
+    def __init__(self, config: STUConfig, skeleton: Skeleton) -> None:
+        super().__init__()
+        fine, middle, coarsest = config.channels
+        self.skeleton = skeleton
+        self.stem = nn.Conv2d(len(skeleton) + 3 + 3 * STRIDE**2, fine, 1)
+        self.encode_fine = ResidualBlock(fine)
+        self.graph = KeypointGraph(skeleton, fine, config.node_channels, config.graph_layers)
+        self.down_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.encode_middle = ResidualBlock(middle)
+        self.down_coarsest = nn.Conv2d(middle, coarsest, 3, stride=2, padding=1)
+        self.encode_coarsest = ResidualBlock(coarsest)
+        self.gru = ConvGRU(coarsest, config.hidden)
+        self.from_gru = nn.Conv2d(config.hidden, coarsest, 1)
+        self.decode_coarsest = ResidualBlock(coarsest)
+        self.up_middle = nn.Conv2d(coarsest, middle, 1)
+        self.decode_middle = ResidualBlock(middle)
+        self.up_fine = nn.Conv2d(middle, fine, 1)
+        self.decode_fine = ResidualBlock(fine)
+        self.paint = nn.Conv2d(fine, 4 * STRIDE**2, 3, padding=1)
+
+    def forward(
+        self,
+        coarse_BTChw: Tensor,
+        heatmaps_BTKhw: Tensor,
+        keypoints_BTKD: Tensor,
+        plate_BCHW: Tensor,
+        state_BCHW: Tensor | None = None,
+    ) -> tuple[Painting, Tensor]:
+        """
+        Args:
+            coarse_BTChw: Coarse video in 0..1 at a quarter of the frame's size.
+            heatmaps_BTKhw: Heatmaps on the same grid.
+            keypoints_BTKD: The keypoints behind them, pixels.
+            plate_BCHW: Still background in 0..1; its height and width are multiples of 16.
+            state_BCHW: The ConvGRU's state after the chunk before; None at the start.
+
+        Returns:
+            The painting and the state to hand to the next chunk.
+        """
+        batch, frames = coarse_BTChw.shape[:2]
+        heatmaps_NKhw = heatmaps_BTKhw.flatten(0, 1)
+        plate_BChw = F.pixel_unshuffle(plate_BCHW, STRIDE)
+        plate_NChw = plate_BChw[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)
+        x_fine = self.stem(
+            torch.cat([heatmaps_NKhw, coarse_BTChw.flatten(0, 1), plate_NChw], dim=1)
+        )
+        x_fine = self.graph(self.encode_fine(x_fine), keypoints_BTKD.flatten(0, 1), heatmaps_NKhw)
+        x_middle = self.encode_middle(self.down_middle(F.relu(x_fine)))
+        x_coarsest = self.encode_coarsest(self.down_coarsest(F.relu(x_middle)))
+
+        states_BTChw, state_BCHW = self.gru(x_coarsest.unflatten(0, (batch, frames)), state_BCHW)
+        x_coarsest = x_coarsest + self.from_gru(states_BTChw.flatten(0, 1))
+
+        x_coarsest = self.up_middle(self.decode_coarsest(x_coarsest))
+        x_middle = x_middle + F.interpolate(x_coarsest, scale_factor=2.0, mode="nearest")
+        x_middle = self.up_fine(self.decode_middle(x_middle))
+        x_fine = x_fine + F.interpolate(x_middle, scale_factor=2.0, mode="nearest")
+        painted_NCHW = F.pixel_shuffle(self.paint(F.relu(self.decode_fine(x_fine))), STRIDE)
+
+        painted_BTCHW = painted_NCHW.unflatten(0, (batch, frames))
+        matte_logits_BTHW = painted_BTCHW[:, :, 3]
+        matte_BTHW = torch.sigmoid(matte_logits_BTHW)
+        colour_BTCHW = torch.sigmoid(painted_BTCHW[:, :, :3])
+        plate_B1CHW = plate_BCHW[:, None]
+        frames_BTCHW = plate_B1CHW + matte_BTHW[:, :, None] * (colour_BTCHW - plate_B1CHW)
+        return Painting(frames_BTCHW, matte_BTHW, matte_logits_BTHW), state_BCHW
