@@ -1,0 +1,62 @@
+"""``apvg train``: takes to a performer, by a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from apvg.errors import ApvgError
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a performer on prepared takes.
+
+    OUT_DIR becomes the performer (`apvg generate --performer OUT_DIR`); its folder `training` keeps checkpoints,
+    curves and pictures of how it came about.
+    """
+
+    takes: tyro.conf.Positional[Path]
+    """Folder of takes, as `apvg prepare` makes them."""
+    out_dir: tyro.conf.Positional[Path]
+    """Folder of the performer."""
+    recipe: str
+    """Name of a recipe that comes with apvg, or a TOML file."""
+    stage: Literal["khp", "cvg", "fpvg", "all"] = "all"
+    """Which stage to train."""
+    until: int | None = None
+    """Stop after this step, to go on later with --resume."""
+    start_from: Path | None = None
+    """A performer whose weights to begin with, instead of random ones."""
+    resume: bool = False
+    """Go on with a training that was stopped, exactly where its newest checkpoint is."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute."""
+
+    def run(self) -> None:
+        """Run the recipe's stages and write the performer."""
+        from apvg.takes.take import load_takes
+        from apvg.training.recipe import load_recipe
+        from apvg.training.run import Run
+
+        recipe = load_recipe(self.recipe)
+        stages = ("khp", "cvg", "fpvg") if self.stage == "all" else (self.stage,)
+        begun = [
+            s for s in stages if (self.out_dir / "training" / f"{s}.ckpt.safetensors").exists()
+        ]
+        if begun and not self.resume:
+            raise ApvgError(
+                f"{self.out_dir} holds a training of {begun[0]} already; "
+                "go on with it by --resume, or choose another folder"
+            )
+        run = Run(
+            recipe,
+            load_takes(self.takes),
+            self.out_dir,
+            device=self.device,
+            start_from=self.start_from,
+        )
+        run.train(self.stage, until=self.until)

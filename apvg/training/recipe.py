@@ -1,0 +1,76 @@
+"""Recipes: what a performer is trained on and how, to the seed; one TOML file each."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from apvg.config import from_dict
+from apvg.errors import ApvgError
+from apvg.models.cvg import CVGConfig
+from apvg.models.khp import KHPConfig
+from apvg.models.stu import STUConfig
+from apvg.training.cvg import CVGTrainingConfig
+from apvg.training.fpvg import FPVGTrainingConfig
+from apvg.training.khp import KHPTrainingConfig
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shapes of the stages and width of the heatmaps; see their own configurations."""
+
+    khp: KHPConfig = field(default_factory=KHPConfig)
+    cvg: CVGConfig = field(default_factory=CVGConfig)
+    stu: STUConfig = field(default_factory=STUConfig)
+    sigma: float = 0.03
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a performer is made.
+
+    Attributes:
+        name: The performer's name.
+        instrument: What it plays.
+        licence: Of the performer.
+        credit: Whom to name.
+        scene: The take whose picture the performer has; CVG and FPVG train on it.
+        takes: The takes whose motion KHP trains on; empty for all.
+        held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
+        guard: Seconds on each side of a held-out block that are not trained on either.
+        model: Shapes of the stages.
+        khp, cvg, fpvg: How each stage is trained.
+    """
+
+    name: str
+    instrument: str
+    licence: str
+    credit: str
+    scene: str
+    takes: tuple[str, ...] = ()
+    held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    guard: float = 2.0
+    model: ModelConfig = field(default_factory=ModelConfig)
+    khp: KHPTrainingConfig = field(default_factory=KHPTrainingConfig)
+    cvg: CVGTrainingConfig = field(default_factory=CVGTrainingConfig)
+    fpvg: FPVGTrainingConfig = field(default_factory=FPVGTrainingConfig)
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """A recipe by the name of one that comes with the package, or from a TOML file.
+
+    Raises:
+        ApvgError: There is no such recipe, or it has a mistake; says where.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = Path(str(resources.files("apvg"))) / "recipes" / f"{name}.toml"
+    try:
+        return from_dict(Recipe, tomllib.loads(path.read_text()), where=path.name)
+    except OSError:
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.toml"))) or "none"
+        raise ApvgError(f"there is no recipe {name}; known here: {known}") from None
+    except (ValueError, tomllib.TOMLDecodeError) as error:
+        raise ApvgError(f"recipe {path}: {error}") from None

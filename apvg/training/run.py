@@ -1,0 +1,274 @@
+"""From takes and a recipe to a performer: the stages one after the other, each from its newest checkpoint.
+
+KHP and CVG are trained first. FPVG begins with tracked keypoints alone and goes on with what the two predict for the
+same music, so its first phase needs neither.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+
+from apvg.audio.features import FeatureConfig
+from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
+from apvg.errors import ApvgError
+from apvg.files import atomic_path
+from apvg.performer import Performer, build_stages
+from apvg.takes.take import Take, load_takes
+from apvg.training.checkpoint import load_checkpoint
+from apvg.training.cvg import CVGTrainer
+from apvg.training.fpvg import FPVGTrainer, Predictions
+from apvg.training.khp import KHPTrainer, MotionTake
+from apvg.training.loop import Trainer, fit
+from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, build_music
+from apvg.training.recipe import Recipe
+from apvg.training.scene import Scene, build_scene
+
+Stage = Literal["khp", "cvg", "fpvg", "all"]
+
+
+class Run:
+    """One training run in a folder: checkpoints and curves below `training`, the performer beside it."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        takes: Sequence[Take],
+        folder: Path,
+        *,
+        device: str = "auto",
+        start_from: Path | None = None,
+    ) -> None:
+        self.recipe, self.folder, self.start_from = recipe, folder, start_from
+        self.training = folder / "training"
+        by_name = {take.name: take for take in takes}
+        names = recipe.takes or tuple(by_name)
+        missing = sorted({recipe.scene, *names} - set(by_name))
+        if missing:
+            raise ApvgError(
+                f"recipe {recipe.name} needs a take {missing[0]!r}, and there are only "
+                f"{', '.join(by_name) or 'none'}; prepare it first"
+            )
+        self.scene_take = by_name[recipe.scene]
+        self.takes = [by_name[name] for name in names]
+        self.config = performer_config(recipe, self.scene_take)
+        self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
+        torch.manual_seed(recipe.fpvg.seed)
+        self._musics: dict[str, Music] = {}
+
+    def train(self, stage: Stage, *, until: int | None = None) -> None:
+        """Train a stage, or all of them, and write the performer once every stage is done."""
+        for name in STAGES if stage == "all" else (stage,):
+            fit(self._trainer(name, until), self.training, resume=True, until=until)
+        if all(self._finished(name) for name in STAGES):
+            self.write_performer()
+
+    def write_performer(self) -> None:
+        """The averaged weights of all stages as a performer in the run's folder."""
+        performer = self._averages(STAGES)
+        scene = self._scene()
+        plate_HWC = (scene.plate_CHW * 255).round().byte().permute(1, 2, 0).numpy()
+        performer = _with_plate(performer, plate_HWC)
+        middle = scene.training_T[len(scene.training_T) // 2]
+        sample = next(
+            performer.render(
+                scene.keypoints_TKD[middle : middle + 1].numpy(),
+                scene.confidence_TK[middle : middle + 1].numpy(),
+            )
+        )
+        with atomic_path(self.folder / "bundle") as partial:
+            partial.mkdir()
+            write_bundle(
+                partial,
+                self.config,
+                performer.stages,
+                plate_HWC,
+                sample.frames_THWC[0],
+                _card(self.config),
+            )
+        for file in (self.folder / "bundle").iterdir():
+            file.replace(self.folder / file.name)
+        shutil.rmtree(self.folder / "bundle")
+
+    def _trainer(self, name: str, until: int | None) -> Trainer:
+        recipe, config = self.recipe, self.config
+        network, average = self._network(name), self._network(name)
+        if name == "khp":
+            takes = [self._motion_take(take) for take in self.takes]
+            return KHPTrainer(self.fabric, network, average, takes, recipe.khp)
+        if name == "cvg":
+            octave = self._octave_pixels() if recipe.cvg.shift_octaves else 0
+            scene, music = self._scene(), self._music(self.scene_take, recipe.cvg.gains_db)
+            return CVGTrainer(self.fabric, network, average, scene, music, octave, recipe.cvg)
+        predictions = None
+        if until is None or until > recipe.fpvg.predicted_from:
+            predictions = self._predictions()
+        dlt = build_stages(config)[2]
+        return FPVGTrainer(
+            self.fabric, network, average, dlt, self._scene(), predictions, recipe.fpvg
+        )
+
+    def _network(self, name: str) -> Any:
+        """A stage with the weights that its training starts from."""
+        torch.manual_seed(getattr(self.recipe, name).seed)
+        performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
+        network = performer.stages[name]
+        if self.start_from is not None:
+            load_stage(self.start_from, read_config(self.start_from), name, network)
+        return network
+
+    def _averages(self, names: Sequence[str]) -> Performer:
+        """A performer with the averaged weights of these stages, as their checkpoints hold them."""
+        performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
+        for name in names:
+            checkpoint = self.training / f"{name}.ckpt.safetensors"
+            if not checkpoint.exists():
+                raise ApvgError(f"{name} has not been trained in {self.folder}; train it first")
+            load_checkpoint(checkpoint, {"ema": performer.stages[name]}, {})
+        return performer.to("cpu")
+
+    def _finished(self, name: str) -> bool:
+        checkpoint = self.training / f"{name}.ckpt.safetensors"
+        return (
+            checkpoint.exists()
+            and load_checkpoint(checkpoint, {}, {}) >= getattr(self.recipe, name).steps
+        )
+
+    def _predictions(self) -> Predictions:
+        """What the trained KHP and CVG predict for the scene's own music."""
+        if not (self._finished("khp") and self._finished("cvg")):
+            raise ApvgError(
+                "FPVG trains on the predictions of KHP and CVG from step "
+                f"{self.recipe.fpvg.predicted_from} on; train those to their end first"
+            )
+        performer = self._averages(("khp", "cvg"))
+        plate_CHW = self._scene().plate_CHW
+        plate_HWC = (plate_CHW * 255).round().byte().permute(1, 2, 0).numpy()
+        performer = _with_plate(performer, plate_HWC)
+        samples_S = resample(self.scene_take, performer.sample_rate)
+        keypoints, coarse = [], []
+        with torch.inference_mode():
+            for keypoints_TKD, _, coarse_TChw in performer._predict([samples_S], coarse=True):
+                keypoints.append(keypoints_TKD)
+                coarse.append((coarse_TChw * 255).round().to(torch.uint8))
+        return Predictions(torch.cat(keypoints).clone(), torch.cat(coarse).clone())
+
+    def _scene(self) -> Scene:
+        """The scene's footage in memory, its plate and mattes kept on disk between calls."""
+        if not hasattr(self, "_built_scene"):
+            take = self.scene_take
+            frames = [np.asarray(take.frames_THWC[i : i + 250]) for i in range(0, len(take), 250)]
+            self._built_scene = build_scene(
+                np.concatenate(frames),
+                take.keypoints_TKD,
+                take.confidence_TK,
+                training_mask(take, self.recipe),
+                take.skeleton,
+            )
+        return self._built_scene
+
+    def _music(self, take: Take, gains_db: Sequence[float]) -> Music:
+        if take.name not in self._musics:
+            features = self.config.features
+            samples_S = resample(take, features.sample_rate)
+            self._musics[take.name] = build_music(
+                samples_S, take.notes, len(take), features, gains_db
+            )
+        return self._musics[take.name]
+
+    def _motion_take(self, take: Take) -> MotionTake:
+        space = Performer(
+            performer_config(self.recipe, take),
+            np.zeros((take.size[1], take.size[0], 3), np.uint8),
+        ).space
+        return MotionTake(
+            self._music(take, self.recipe.khp.gains_db),
+            space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
+            torch.from_numpy(take.confidence_TK).float(),
+            torch.from_numpy(training_mask(take, self.recipe)),
+        )
+
+    def _octave_pixels(self) -> int:
+        """How far an octave is in the scene's picture, at the middle of the keyboard; 0 without one."""
+        if self.config.corners is None:
+            return 0
+        space = build_stages(self.config)[0]
+        here, there = space.to_pixels(
+            torch.tensor([[22.5, 6.0], [22.5 + OCTAVE_IN_WHITE_KEYS, 6.0]])
+        )
+        return round(float(there[0] - here[0]))
+
+
+def performer_config(recipe: Recipe, take: Take) -> PerformerConfig:
+    """The performer that a recipe makes with a take's picture."""
+    corners = None
+    if take.corners_42 is not None:
+        corners = tuple((float(x), float(y)) for x, y in take.corners_42)
+    return PerformerConfig(
+        name=recipe.name,
+        instrument=recipe.instrument,
+        licence=recipe.licence,
+        credit=recipe.credit,
+        recipe=recipe.name,
+        size=(int(take.size[0]), int(take.size[1])),
+        skeleton=take.skeleton,
+        corners=corners,
+        features=FeatureConfig(fps=take.fps),
+        khp=recipe.model.khp,
+        cvg=recipe.model.cvg,
+        stu=recipe.model.stu,
+        sigma=recipe.model.sigma,
+        held_out=recipe.held_out,
+    )
+
+
+def training_mask(take: Take, recipe: Recipe) -> np.ndarray:
+    """bool [T]: frames that may be trained on, held-out blocks and their guards left out."""
+    seconds_T = np.arange(len(take)) / take.fps
+    mask_T = np.ones(len(take), bool)
+    for start, stop in recipe.held_out.get(take.name, {}).values():
+        mask_T &= (seconds_T < start - recipe.guard) | (seconds_T >= stop + recipe.guard)
+    return mask_T
+
+
+def resample(take: Take, sample_rate: int) -> np.ndarray:
+    """A take's sound at another rate, mono float32; exactly as long as its frames."""
+    resampler = av.AudioResampler("flt", "mono", sample_rate)
+    frame = av.AudioFrame.from_ndarray(take.samples_S[None].astype(np.float32), "flt", "mono")
+    frame.sample_rate = take.sample_rate
+    pieces = [p.to_ndarray()[0] for f in (frame, None) for p in resampler.resample(f)]
+    samples_S = np.concatenate(pieces)
+    wanted = round(len(take) * sample_rate / take.fps)
+    return np.pad(samples_S, (0, max(0, wanted - len(samples_S))))[:wanted]
+
+
+def _with_plate(performer: Performer, plate_HWC: np.ndarray) -> Performer:
+    """The same networks before a plate."""
+    other = Performer(performer.config, plate_HWC)
+    for name, network in performer.stages.items():
+        other.stages[name].load_state_dict(network.state_dict())
+    return other.to(str(performer.device))
+
+
+def _precision(device: str) -> Any:
+    """bf16 where the processor computes in it, which makes training almost twice as fast; else fp32."""
+    if device == "cuda" or (device == "auto" and torch.cuda.is_available()):
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    capable = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+    return "bf16-mixed" if capable else "32-true"
+
+
+def _card(config: PerformerConfig) -> str:
+    """First lines of the performer's card; what it was measured to do is added by who publishes it."""
+    return (
+        f"# {config.name}\n\nA performer of apvg: {config.instrument}, "
+        f"{config.size[0]}×{config.size[1]} pixels at {config.features.fps} frames/s.\n\n"
+        f"- Recipe: {config.recipe}\n- Licence: {config.licence}\n- Credit: {config.credit}\n"
+    )

@@ -1,0 +1,152 @@
+"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the hands, and mattes.
+
+The plate is what the camera would see without the performer's hands, so that the STU need only paint what moves. Own
+choice throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from apvg.progress import track
+from apvg.skeleton import Skeleton
+
+_CELL = 4  # pixels per cell of the grid that limbs are rasterised on
+_CHUNK = 256  # frames worked on at a time
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Frames of one scene with all that training needs beside them, in memory.
+
+    Attributes:
+        frames_TCHW: uint8 RGB.
+        mattes_THW: uint8; 255 where the frame shows a moving limb, 0 where it shows the plate.
+        plate_CHW: float32 in 0..1.
+        keypoints_TKD: float32, pixels.
+        confidence_TK: float32 in 0..1.
+        training_T: Indices of frames that may be trained on.
+        skeleton: The keypoints' layout.
+    """
+
+    frames_TCHW: torch.Tensor
+    mattes_THW: torch.Tensor
+    plate_CHW: torch.Tensor
+    keypoints_TKD: torch.Tensor
+    confidence_TK: torch.Tensor
+    training_T: np.ndarray
+    skeleton: Skeleton
+
+
+def build_scene(
+    frames_THWC: np.ndarray,
+    keypoints_TKD: np.ndarray,
+    confidence_TK: np.ndarray,
+    allowed_T: np.ndarray,
+    skeleton: Skeleton,
+) -> Scene:
+    """Find the plate and the mattes of a still camera's footage.
+
+    Only frames that `allowed_T` (bool) lets in shape the plate; those of them that show all hands are trained on.
+    """
+    frames_TCHW = torch.from_numpy(np.ascontiguousarray(frames_THWC.transpose(0, 3, 1, 2)))
+    keypoints = torch.from_numpy(keypoints_TKD.astype(np.float32))
+    confidence = torch.from_numpy(confidence_TK.astype(np.float32))
+    distance_Thw = limb_distances(keypoints, confidence, skeleton, frames_THWC.shape[1:3])
+    # Tight for the plate, so that as much of it as possible is seen in some frame; loose for what may be painted.
+    plate_CHW = clean_plate(frames_TCHW, distance_Thw < 0.65, np.flatnonzero(allowed_T))
+    hands = [i for ids in skeleton.hands.values() for i in ids]
+    training_T = np.flatnonzero(allowed_T & (confidence_TK[:, hands] > 0).all(axis=1))
+    mattes_THW = difference_mattes(frames_TCHW, plate_CHW, distance_Thw < 1)
+    return Scene(frames_TCHW, mattes_THW, plate_CHW, keypoints, confidence, training_T, skeleton)
+
+
+def limb_distances(
+    keypoints_TKD: torch.Tensor,
+    confidence_TK: torch.Tensor,
+    skeleton: Skeleton,
+    size_HW: Sequence[int],
+) -> torch.Tensor:
+    """How far each cell is from the nearest limb, float32 [T, H / 4, W / 4]: at most 1 generously covers the limb.
+
+    A limb is a bone with a radius in proportion to the hand; a forearm whose elbow is not in the layout runs from the
+    wrist, away from the middle finger's knuckle, out of the picture.
+    """
+    height, width = size_HW
+    rows, columns = height // _CELL, width // _CELL
+    middles_ND = (
+        torch.stack(
+            torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy"), dim=-1
+        ).reshape(-1, 2)
+        * float(_CELL)
+        + (_CELL - 1) / 2
+    )
+    nearest_TN = torch.full((len(keypoints_TKD), rows * columns), float("inf"))
+    palms = [(ids[0], ids[9]) for ids in skeleton.hands.values()]
+    with_elbow = any("elbow" in name for name in skeleton.points)
+    for start in track(range(0, len(keypoints_TKD), _CHUNK), "finding the limbs"):
+        chunk = slice(start, start + _CHUNK)
+        points, seen = keypoints_TKD[chunk], confidence_TK[chunk] > 0
+        palm_T = torch.stack([(points[:, a] - points[:, b]).norm(dim=-1) for a, b in palms])
+        size_T1 = palm_T.amax(dim=0)[:, None]
+        segments = [
+            (points[:, a], points[:, b], 0.35, seen[:, a] & seen[:, b]) for a, b in skeleton.edges
+        ]
+        if not with_elbow:
+            for wrist, knuckle in palms:
+                away = F.normalize(points[:, wrist] - points[:, knuckle], dim=-1)
+                elbow = points[:, wrist] + away * 2 * max(height, width)
+                segments.append((points[:, wrist], elbow, 0.55, seen[:, wrist] & seen[:, knuckle]))
+        for a_TD, b_TD, radius, seen_T in segments:
+            bone_TD = b_TD - a_TD
+            # |p - a - s b|² = |p - a|² - s (2 p·b - s |b|²), which needs no array of points per frame.
+            offset_TN = middles_ND @ bone_TD.T - (a_TD * bone_TD).sum(-1)
+            along_TN = (offset_TN.T / bone_TD.square().sum(-1).clamp(min=1e-6)[:, None]).clamp(0, 1)
+            distance_TN = torch.hypot(
+                middles_ND[:, 0] - a_TD[:, :1] - along_TN * bone_TD[:, :1],
+                middles_ND[:, 1] - a_TD[:, 1:] - along_TN * bone_TD[:, 1:],
+            )
+            relative_TN = distance_TN / (radius * size_T1).clamp(min=1e-6)
+            relative_TN[~seen_T] = float("inf")
+            nearest_TN[chunk] = torch.minimum(nearest_TN[chunk], relative_TN)
+    return nearest_TN.unflatten(1, (rows, columns))
+
+
+def clean_plate(
+    frames_TCHW: torch.Tensor, limbs_THW: torch.Tensor, allowed_T: np.ndarray, samples: int = 300
+) -> torch.Tensor:
+    """Median of the frames where no limb is, per pixel; float32 [C, H, W] in 0..1.
+
+    Cells that limbs always cover fall back to the plain median.
+    """
+    chosen = allowed_T[np.linspace(0, len(allowed_T) - 1, samples).astype(int)]
+    frames = frames_TCHW[chosen].float().numpy()
+    covered = limbs_THW[chosen].repeat_interleave(_CELL, 1).repeat_interleave(_CELL, 2).numpy()
+    plain_CHW = np.median(frames, axis=0)
+    frames[np.broadcast_to(covered[:, None], frames.shape)] = np.nan
+    seen_HW = (~covered).sum(axis=0) >= 3
+    masked_CHW = np.nanmedian(np.where(seen_HW, frames, plain_CHW), axis=0)
+    return torch.from_numpy(masked_CHW / 255).float()
+
+
+def difference_mattes(
+    frames_TCHW: torch.Tensor, plate_CHW: torch.Tensor, limbs_THW: torch.Tensor
+) -> torch.Tensor:
+    """Where a frame differs from the plate, within its limbs' masks: uint8 [T, H, W], soft at the edges."""
+    mattes = torch.empty(len(frames_TCHW), *plate_CHW.shape[1:], dtype=torch.uint8)
+    for start in track(range(0, len(frames_TCHW), _CHUNK), "finding mattes"):
+        chunk = slice(start, start + _CHUNK)
+        difference = (frames_TCHW[chunk].float() / 255 - plate_CHW).abs().amax(1, keepdim=True)
+        inside = F.interpolate(limbs_THW[chunk, None].float(), scale_factor=_CELL, mode="bilinear")
+        differs = ((difference - 0.05) / 0.08).clamp(0, 1)
+        # Closing fills skin that happens to have the plate's colour.
+        grown = F.max_pool2d(differs, 5, 1, 2)
+        closed = torch.maximum(differs, -F.max_pool2d(-grown, 5, 1, 2))
+        smooth = F.avg_pool2d(F.pad(closed, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        mattes[chunk] = (smooth * inside.clamp(0, 1) * 255).round().to(torch.uint8)[:, 0]
+    return mattes
