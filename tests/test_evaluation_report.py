@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -148,6 +149,17 @@ def test_a_still_performer_meets_none(take: Take, tmp_path: Path) -> None:
     assert figures["from_keypoints"]["hand_psnr"] == figures["still_answers"]["clean plate"]["hand_psnr"]  # fmt: skip
     assert figures["from_sound"]["component_correlation"] == 0
     assert "read_back" not in figures
+
+
+def test_a_take_without_notes_or_keyboard_has_the_other_figures(take: Take, tmp_path: Path) -> None:
+    plain = replace(take, notes=None, corners_42=None)
+    (figures,) = report(plain, tmp_path)["blocks"]
+    assert figures["setting"]["notes"] is None
+    assert figures["setting"]["motion_energy_unit"] == "frame heights"
+    assert figures["from_sound"]["motion_energy"]["left_hand"] == 1.0
+    assert "key_hit" not in figures["from_sound"]
+    assert len(figures["targets"]) == 4
+    assert len(list(tmp_path.glob("*.png"))) == 5  # no lag curve
 
 
 def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
