@@ -6,6 +6,8 @@ All are patch discriminators (Isola et al., 2017) with spectral normalisation (M
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -23,7 +25,7 @@ class PatchDiscriminator(nn.Module):
         sizes = (channels, *widths)
         self.layers = nn.ModuleList(
             spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1))
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in itertools.pairwise(sizes)
         )
         self.score = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
 
@@ -43,7 +45,7 @@ class MotionDiscriminator(nn.Module):
         sizes = (channels, width, width, 2 * width)
         self.layers = nn.ModuleList(
             spectral_norm(nn.Conv1d(a, b, 5, stride=2, padding=2))
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in itertools.pairwise(sizes)
         )
         self.score = spectral_norm(nn.Conv1d(2 * width, 1, 3, padding=1))
 

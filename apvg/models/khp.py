@@ -32,7 +32,7 @@ class KHPConfig:
     """
 
     listening: ListeningConfig = field(default_factory=ListeningConfig)
-    channels: int = 48
+    channels: int = 32
     layers: int = 5
     hidden: int = 128
     lookahead_frames: int = 8
@@ -79,7 +79,7 @@ class KeypointPredictor(nn.Module):
         self.register_buffer("keys_3P", keys_3P, persistent=False)
         self.register_buffer("anchor_P", torch.from_numpy(KEY_X).float(), persistent=False)
         self.enter = nn.Conv2d(config.listening.channels + 2 + 3, config.channels, 1)
-        self.stack = CausalStack(config.channels, config.layers, (3, 9))
+        self.stack = CausalStack(config.channels, config.layers, (3, 7))
         self.attend = nn.Conv2d(config.channels, len(skeleton), 1)
         # Each hand looks at the music through its wrist's attention.
         self.hand_K = [ids[0] for ids in skeleton.hands.values()]

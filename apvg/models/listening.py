@@ -35,8 +35,8 @@ class ListeningConfig:
     """
 
     rows_per_frame: int = 4
-    spectral: int = 24
-    channels: int = 32
+    spectral: int = 16
+    channels: int = 24
 
 
 class AudioEncoder(nn.Module):
@@ -50,7 +50,7 @@ class AudioEncoder(nn.Module):
         super().__init__()
         rows, spectral, channels = config.rows_per_frame, config.spectral, config.channels
         self.rows_per_frame = rows
-        self.spectral = CausalConv2d(2 * len(PARTIALS) + 1, spectral, (5, 5))
+        self.spectral = CausalConv2d(2 * len(PARTIALS) + 1, spectral, (4, 3))
         self.to_frames = CausalConv2d(
             spectral, channels, (rows, BINS_PER_SEMITONE), stride=(rows, BINS_PER_SEMITONE)
         )

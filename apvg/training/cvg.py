@@ -17,7 +17,7 @@ from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.models.stu import STRIDE
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
-from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music
+from apvg.training.music import Music
 from apvg.training.scene import Scene
 from apvg.video.images import contact_sheet
 
@@ -45,8 +45,8 @@ class CVGTrainingConfig:
         seed: Of everything random.
     """
 
-    steps: int = 2400
-    adversarial_from: int = 1800
+    steps: int = 1300
+    adversarial_from: int = 1000
     excerpts: int = 2
     frames: int = 80
     warm_up: int = 48

@@ -48,11 +48,11 @@ class KHPTrainingConfig:
         seed: Of everything random.
     """
 
-    steps: int = 4000
-    adversarial_from: int = 2400
-    excerpts: int = 4
-    frames: int = 200
-    warm_up: int = 50
+    steps: int = 2600
+    adversarial_from: int = 1700
+    excerpts: int = 3
+    frames: int = 160
+    warm_up: int = 40
     rate: float = 1e-3
     gains_db: tuple[float, ...] = (-12.0, -6.0, 0.0, 6.0)
     speeds: tuple[float, float] = (0.85, 1.2)

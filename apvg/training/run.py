@@ -21,7 +21,7 @@ from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.performer import Performer, build_stages
-from apvg.takes.take import Take, load_takes
+from apvg.takes.take import Take
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
 from apvg.training.fpvg import FPVGTrainer, Predictions
@@ -104,6 +104,10 @@ class Run:
             takes = [self._motion_take(take) for take in self.takes]
             return KHPTrainer(self.fabric, network, average, takes, recipe.khp)
         if name == "cvg":
+            if self.start_from is None:
+                # One front end: CVG begins with what KHP has learnt to hear.
+                heard = self._averages(("khp",)).khp.listen.state_dict()
+                network.listen.load_state_dict(heard)
             octave = self._octave_pixels() if recipe.cvg.shift_octaves else 0
             scene, music = self._scene(), self._music(self.scene_take, recipe.cvg.gains_db)
             return CVGTrainer(self.fabric, network, average, scene, music, octave, recipe.cvg)
