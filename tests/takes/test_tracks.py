@@ -1,0 +1,129 @@
+"""Which hand is which, gaps, and smoothing, on hands whose truth is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.takes.pose.tracks import FILLED_CONFIDENCE, Sightings, assign_hands, steady
+
+FPS = 25
+
+
+def two_hands(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """[T, 2, 21, 2] of hands about 100 px large that wander 400 px apart, and cross in the middle."""
+    shape_PD = rng.uniform(0, 70, (21, 2))
+    t = np.arange(frames)
+    middle_TH2 = np.zeros((frames, 2, 2))
+    middle_TH2[:, 0, 0] = 300 + 150 * np.sin(t / 25)
+    middle_TH2[:, 1, 0] = 600 - 250 * np.sin(t / 30)
+    middle_TH2[:, 1, 1] = 60
+    return (middle_TH2[:, :, None] + shape_PD).astype(np.float32)
+
+
+def sight(hands_THPD: np.ndarray, seen_TH: np.ndarray, rng: np.random.Generator) -> Sightings:
+    """What a tracker with no order among its hands would report."""
+    sightings = Sightings.empty(len(hands_THPD), 0)
+    for t in range(len(hands_THPD)):
+        hands = [h for h in rng.permutation(2) if seen_TH[t, h]]
+        for m, hand in enumerate(hands):
+            sightings.hands_TMPD[t, m] = hands_THPD[t, hand]
+            sightings.score_TM[t, m] = 0.9
+            sightings.right_TM[t, m] = 0.97 if hand else 0.03
+    return sightings
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10**6), wrong_from=st.integers(0, 180), wrong_for=st.integers(0, 40))
+def test_wrong_labels_never_exchange_hands(seed, wrong_from, wrong_for):
+    rng = np.random.default_rng(seed)
+    hands_THPD = two_hands(200, rng)
+    seen_TH = rng.random((200, 2)) < 0.9
+    sightings = sight(hands_THPD, seen_TH, rng)
+    wrong = slice(wrong_from, wrong_from + wrong_for)
+    sightings.right_TM[wrong] = 1 - sightings.right_TM[wrong]
+    found_THPD, score_TH = assign_hands(sightings)
+    assert np.array_equal(score_TH > 0, seen_TH)
+    assert np.array_equal(found_THPD[seen_TH], hands_THPD[seen_TH])
+
+
+def test_after_a_long_absence_the_labels_decide():
+    rng = np.random.default_rng(0)
+    hands_THPD = two_hands(200, rng)
+    hands_THPD[100:] = hands_THPD[100:, ::-1] * 0.9  # they come back on each other's side
+    seen_TH = np.ones((200, 2), bool)
+    seen_TH[60:120] = False
+    found_THPD, score_TH = assign_hands(sight(hands_THPD, seen_TH, rng))
+    assert np.array_equal(score_TH > 0, seen_TH)
+    assert np.array_equal(found_THPD[seen_TH], hands_THPD[seen_TH])
+
+
+def test_one_hand_seen_twice_is_one_hand():
+    rng = np.random.default_rng(0)
+    hands_THPD = two_hands(50, rng)
+    sightings = sight(hands_THPD, np.ones((50, 2), bool), rng)
+    left = np.argmin(sightings.right_TM[20])
+    sightings.hands_TMPD[20, 1 - left] = sightings.hands_TMPD[20, left] + 2
+    sightings.score_TM[20, 1 - left] = 0.6
+    found_THPD, score_TH = assign_hands(sightings)
+    assert score_TH[20].tolist() == pytest.approx([0.9, 0.0])
+    assert np.array_equal(found_THPD[20, 0], hands_THPD[20, 0])
+
+
+def test_nothing_seen():
+    hands_THPD, score_TH = assign_hands(Sightings.empty(5, 0))
+    assert np.isnan(hands_THPD).all()
+    keypoints_TKD, confidence_TK = steady(np.zeros((5, 42, 2)), np.zeros((5, 42)), HANDS, FPS)
+    assert not keypoints_TKD.any()
+    assert not confidence_TK.any()
+    assert not score_TH.any()
+    assert len(assign_hands(Sightings.empty(0, 0))[0]) == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 9))
+def test_smoothing_has_no_lag_and_gaps_are_filled_in_line(seed, gap):
+    """Parabolas pass the smoothing unchanged, gaps in straight motion are filled exactly."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(100)[:, None, None]
+    straight_TKD = rng.normal(size=(1, 42, 2)) * t + rng.normal(size=(1, 42, 2))
+    bent_TKD = straight_TKD + rng.normal(size=(1, 42, 2)) * (t / 20) ** 2
+    whole_TK = np.full((100, 42), 0.8)
+    smooth_TKD, confidence_TK = steady(bent_TKD, whole_TK, HANDS, FPS)
+    assert np.allclose(smooth_TKD, bent_TKD, atol=1e-3)
+    assert np.allclose(confidence_TK, 0.8)
+
+    gappy_TK = whole_TK.copy()
+    gappy_TK[40 : 40 + gap, :21] = 0
+    spoilt_TKD = np.where(gappy_TK[..., None] > 0, straight_TKD, 1e6)
+    filled_TKD, confidence_TK = steady(spoilt_TKD, gappy_TK, HANDS, FPS)
+    assert np.allclose(filled_TKD, straight_TKD, atol=1e-3)
+    assert np.allclose(confidence_TK[40 : 40 + gap, :21], 0.8 * FILLED_CONFIDENCE)
+    assert np.allclose(confidence_TK[:, 21:], 0.8)
+
+
+def test_noise_shrinks_and_a_stroke_keeps_its_height():
+    rng = np.random.default_rng(0)
+    confidence_TK = np.ones((400, 42))
+    noise_TKD = rng.normal(size=(400, 42, 2))
+    assert steady(noise_TKD, confidence_TK, HANDS, FPS)[0].std() < 0.75
+    # A finger's stroke lasts some 0.25 s.
+    stroke_TKD = np.zeros((400, 42, 2))
+    stroke_TKD[198:203] = np.array([0.5, 0.9, 1.0, 0.9, 0.5])[:, None, None]
+    smooth_TKD, _ = steady(stroke_TKD, confidence_TK, HANDS, FPS)
+    assert smooth_TKD[:, 0, 1].max() > 0.95
+    assert smooth_TKD[:, 0, 1].argmax() == 200
+
+
+def test_long_gaps_have_no_confidence_and_do_not_leak():
+    rng = np.random.default_rng(0)
+    keypoints_TKD = rng.normal(size=(200, 51, 2))
+    confidence_TK = np.ones((200, 51))
+    confidence_TK[50:90, 9:30] = 0  # the left hand leaves
+    confidence_TK[:20, 30:] = 0  # the right hand comes late
+    smooth_TKD, filled_TK = steady(keypoints_TKD, confidence_TK, BODY_AND_HANDS, FPS)
+    assert np.array_equal(filled_TK, confidence_TK)
+    assert np.isfinite(smooth_TKD).all()
+    before_TKD, _ = steady(keypoints_TKD[:50], confidence_TK[:50], BODY_AND_HANDS, FPS)
+    assert np.allclose(smooth_TKD[:50, 9:30], before_TKD[:, 9:30], atol=1e-6)
