@@ -1,0 +1,290 @@
+"""Preparing takes, on pictures of a person that scikit-image ships and on the real footage."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from apvg.cli.main import main
+from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.takes.take import Take
+from apvg.video.reading import read_frames
+
+pytest.importorskip("mediapipe", reason="MediaPipe (extra pose) is not installed")
+
+SOUND = Path(__file__).parents[2] / "apvg" / "samples" / "prelude.ogg"
+FOOTAGE = Path(__file__).parents[3] / "shared" / "footage" / "pianoray"
+needs_footage = pytest.mark.skipif(
+    not FOOTAGE.is_dir(), reason="the PianoRay footage is not in ../shared/footage"
+)
+TICK = Fraction(1, 12800)
+BODY = list(BODY_AND_HANDS.parts["body"])
+
+
+def film(
+    path: Path,
+    picture: Callable[[float], np.ndarray],
+    times: Iterable[float],
+    rotation: int = 0,
+) -> Path:
+    """A video without sound that shows picture(t) from each second t on; stored turned, to be shown upright."""
+    with av.open(str(path), "w") as container:
+        options = {"crf": "16", "preset": "ultrafast"}
+        stream = container.add_stream("libx264", rate=25, options=options)
+        first_HWC = np.rot90(picture(0), -rotation // 90)
+        stream.height, stream.width, stream.pix_fmt = *first_HWC.shape[:2], "yuv420p"
+        stream.time_base = stream.codec_context.time_base = TICK
+        if rotation:
+            stream.set_display_rotation(rotation)
+        for time in times:
+            image_HWC = np.ascontiguousarray(np.rot90(picture(time), -rotation // 90))
+            frame = av.VideoFrame.from_ndarray(image_HWC)
+            frame.pts, frame.time_base = round(time / TICK), TICK
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def astronaut(time: float) -> np.ndarray:
+    """A person moving to the right by 40 pixels a second on a wide grey ground."""
+    from skimage.data import astronaut as picture
+
+    wide_HWC = np.full((512, 640, 3), 128, np.uint8)
+    left = round(40 * time)
+    wide_HWC[:, left : left + 512] = picture()
+    return wide_HWC
+
+
+def prepare(source: Path, folder: Path, *options: object) -> int:
+    return main(["prepare", str(source), str(folder), *map(str, options)])
+
+
+def assert_refused(capsys, status: int, folder: Path, *words: str) -> None:
+    """One line that says why, and nothing left behind."""
+    error = capsys.readouterr().err.strip()
+    assert status == 1
+    assert error.startswith("apvg: error: ")
+    assert "\n" not in error
+    for word in words:
+        assert word in error
+    assert not folder.exists()
+
+
+def test_body_and_hands_of_a_person_on_turned_footage_of_varying_rate(tmp_path):
+    # A phone: stored lying on its side, and slower in the middle.
+    times = [*np.arange(0, 0.6, 1 / 30), *np.arange(0.6, 1.4, 1 / 12), *np.arange(1.4, 2, 1 / 30)]
+    video = film(tmp_path / "phone.mp4", astronaut, times, rotation=90)
+    options = ("--audio", SOUND, "--layout", "body+hands", "--size", "320x256", "--fps", 10)
+    assert prepare(video, tmp_path / "takes", *options) == 0
+    take = Take.load(tmp_path / "takes" / "phone")
+    assert (take.skeleton, take.size, len(take)) == (BODY_AND_HANDS, (320, 256), 20)
+    assert len(take.samples_S) == 2 * take.sample_rate
+    body_TKD = take.keypoints_TKD[:, BODY] * 2  # back to source pixels
+    points = {name: k for k, name in enumerate(take.skeleton.points)}
+    # Found by eye in the picture; she faces the camera, so her left is the picture's right. Where a shoulder is within a
+    # space suit is known less well, and changes a little from frame to frame.
+    shown_T = np.array([max(t for t in times if t <= i / 10 + 1e-6) for i in range(20)])
+    for name, x, y, reach in [
+        ("nose", 223, 130, 12),
+        ("left_shoulder", 302, 247, 48),
+        ("right_shoulder", 112, 230, 48),
+    ]:
+        true_TD = np.stack([x + 40 * shown_T, np.full(20, y)], axis=1)
+        error_TD = body_TKD[:, points[name]] - true_TD
+        assert np.abs(error_TD).max() < reach, name
+        assert np.abs(np.median(error_TD, axis=0)).max() < reach / 2, name
+    assert take.confidence_TK[:, points["nose"]].min() > 0.9
+    # Her hands are hidden, and nothing is made up for them.
+    assert not take.confidence_TK[:, len(BODY) :].any()
+    assert take.metadata["quality"]["verdict"] == "poor"
+
+
+def test_of_two_people_one_is_chosen(tmp_path):
+    def pair(time: float) -> np.ndarray:
+        return np.concatenate([astronaut(time), astronaut(time)[:, ::-1]], axis=1)
+
+    video = film(tmp_path / "duo.mp4", pair, np.arange(0, 0.5, 1 / 10))
+    for name, person, low, high in (
+        ("a", "0,0,640,512", 0, 640),
+        ("b", "640,0,640,512", 640, 1280),
+    ):
+        options = ("--audio", SOUND, "--layout", "body+hands", "--size", "1280x512", "--fps", 10)
+        assert prepare(video, tmp_path, *options, "--name", name, "--person", person) == 0
+        nose_TD = Take.load(tmp_path / name).keypoints_TKD[:, 0]
+        assert ((nose_TD[:, 0] > low) & (nose_TD[:, 0] < high)).all()
+
+
+def test_footage_without_a_person_is_refused(tmp_path, capsys):
+    noise_HWC = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    video = film(tmp_path / "empty.mp4", lambda _: noise_HWC, np.arange(0, 0.4, 0.1))
+    for layout, who in (("hands", "no hands"), ("body+hands", "no person")):
+        status = prepare(video, tmp_path / "takes", "--audio", SOUND, "--layout", layout)
+        assert_refused(capsys, status, tmp_path / "takes", who, str(video))
+
+
+def test_what_cannot_be_prepared_is_refused_before_any_work(tmp_path, capsys):
+    video = film(tmp_path / "mute.mp4", astronaut, np.arange(0, 0.4, 0.1))
+    folder = tmp_path / "takes"
+    assert_refused(capsys, prepare(video, folder), folder, "no sound", "--audio")
+    status = prepare(video, folder, "--audio", tmp_path / "none.wav")
+    assert_refused(capsys, status, folder, "none.wav")
+    status = prepare(video, folder, "--audio", SOUND, "--crop", "0,0,9999,10")
+    assert_refused(capsys, status, folder, "--crop", "640x512")
+    status = prepare(tmp_path / "none.mp4", folder, "--audio", SOUND)
+    assert_refused(capsys, status, folder, "none.mp4")
+    (tmp_path / "void").mkdir()
+    assert_refused(capsys, prepare(tmp_path / "void", folder), folder, "no videos")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(video.read_bytes()[:3000])
+    assert_refused(capsys, prepare(cut, folder, "--audio", SOUND), folder, "cut.mp4")
+    status = prepare(video, folder, "--audio", SOUND, "--corners", "0,0,10,0,0,10,10,10")
+    assert_refused(capsys, status, folder, "--corners")
+
+
+def test_without_mediapipe_the_extra_is_named(tmp_path):
+    video = film(tmp_path / "mute.mp4", astronaut, np.arange(0, 0.4, 0.1))
+    script = (
+        "import sys; sys.modules['mediapipe'] = None; from apvg.cli.main import main; "
+        f"sys.exit(main(['prepare', {str(video)!r}, {str(tmp_path / 'takes')!r}, '--audio', {str(SOUND)!r}]))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "apvg[pose]" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "takes").exists()
+
+
+KILLED_RUN = """
+import os, signal, sys
+from apvg.takes import prepare
+from apvg.takes.pose import mediapipe
+prepare.FRAMES_PER_BLOCK = 4
+kill_at, see, frames = int(sys.argv[1]), mediapipe.Tracker.see, 0
+def see_and_die(self, image):
+    global frames
+    frames += 1
+    if frames == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return see(self, image)
+mediapipe.Tracker.see = see_and_die
+from apvg.cli.main import main
+code = main(sys.argv[2:])
+print("frames seen:", frames)
+sys.exit(code)
+"""
+
+
+def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
+    video = film(tmp_path / "take.mp4", astronaut, np.arange(0, 1.2, 1 / 25))
+
+    def run(folder: Path, kill_at: int) -> subprocess.CompletedProcess[str]:
+        options = ("--audio", SOUND, "--layout", "body+hands", "--size", "160x128", "--fps", "12")
+        arguments = ["prepare", str(video), str(folder), *map(str, options)]
+        return subprocess.run(
+            [sys.executable, "-c", KILLED_RUN, str(kill_at), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    whole = run(tmp_path / "whole", kill_at=0)
+    assert whole.returncode == 0, whole.stderr
+    killed = run(tmp_path / "killed", kill_at=16)  # in the third block
+    assert killed.returncode == -9
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == [".take.partial"]
+    again = run(tmp_path / "killed", kill_at=0)
+    assert again.returncode == 0, again.stderr
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["take"]
+
+    frames = {run.stdout.split()[-1] for run in (whole, again)}
+    assert len(frames) == 2, "the second run did all the work again"
+    expected = Take.load(tmp_path / "whole" / "take")
+    found = Take.load(tmp_path / "killed" / "take")
+    assert np.array_equal(found.frames_THWC[:], expected.frames_THWC[:])
+    assert np.array_equal(found.confidence_TK, expected.confidence_TK)
+    assert np.allclose(found.keypoints_TKD, expected.keypoints_TKD, atol=1e-3)
+    assert np.array_equal(found.samples_S, expected.samples_S)
+    assert found.metadata == expected.metadata
+
+
+@needs_footage
+def test_hands_alone_on_real_footage(tmp_path):
+    """Four seconds of the bach take, cut out and given another name: both hands, all along, over the keys that sound."""
+    start, seconds = 30, 4
+
+    clip_THWC = list(
+        read_frames(
+            FOOTAGE / "bach_video.mp4", 25, start=start, duration=seconds, crop=(0, 200, 1280, 520)
+        )
+    )
+    (tmp_path / "in").mkdir()
+    film(
+        tmp_path / "in" / "bach.mp4",
+        lambda time: clip_THWC[round(time * 25)],
+        np.arange(25 * seconds) / 25,
+    )
+    options = ("--audio", FOOTAGE / "bach_audio.mp3", "--midi", FOOTAGE / "bach.mid")
+    options += ("--offset", -6.14 - start, "--crop", "0,76,1280,320", "--size", "512x128")
+    options += ("--corners", "8,88,1275,98,1259,252,22,235", "--licence", "CC0-1.0")
+    assert prepare(tmp_path / "in", tmp_path / "out", *options) == 0
+    take = Take.load(tmp_path / "out" / "bach")
+    report = json.loads((tmp_path / "out" / "bach" / "quality.json").read_text())
+    assert (take.skeleton, take.size, len(take), take.fps) == (HANDS, (512, 128), 100, 25)
+    assert report["both_hands_found"] >= 0.99
+    assert report["label_swaps"] == 0
+    assert report["verdict"] == "good"
+    assert report["key_hit"]["rate"] > 0.9
+    left_T, right_T = (take.keypoints_TKD[:, ids, 0].mean(axis=1) for ids in HANDS.hands.values())
+    assert (left_T < right_T).all()
+    html = (tmp_path / "out" / "bach" / "quality.html").read_text()
+    assert "good" in html
+    assert "http" not in html.replace("data:image/png;base64", "")
+    assert take.notes is not None
+    # The sound's onset and the notes agree: the loudest rise near a note of the take.
+    assert len(take.notes.between(0, seconds)) > 10
+    assert np.abs(take.samples_S).max() > 0.01
+
+    # The same again is done already; with other options it asks before it replaces.
+    before = (tmp_path / "out" / "bach" / "zarr.json").stat().st_mtime_ns
+    assert prepare(tmp_path / "in", tmp_path / "out", *options) == 0
+    assert (tmp_path / "out" / "bach" / "zarr.json").stat().st_mtime_ns == before
+    assert prepare(tmp_path / "in", tmp_path / "out", *options, "--fps", 24) == 1
+    assert Take.load(tmp_path / "out" / "bach").fps == 25
+
+
+def test_sound_and_picture_are_on_one_clock(tmp_path):
+    """Sound given apart, with an offset: silence before it, and every sample where it belongs."""
+    from apvg.audio.reading import read_audio
+    from apvg.takes.prepare import PrepareOptions, _sound
+
+    sound_S = read_audio(SOUND, 48000)
+    for offset in (0.0, -1.25, 0.75, 30.0):
+        made_S = _sound(SOUND, 50, PrepareOptions(fps=25, offset=offset))
+        assert len(made_S) == 96000
+        at = round(offset * 48000)
+        expected_S = np.zeros(96000, np.float32)
+        first, stop = max(0, at), min(96000, at + len(sound_S))
+        if first < stop:
+            expected_S[first:stop] = sound_S[first - at : stop - at]
+        assert np.allclose(made_S, expected_S, atol=1e-3)
+
+
+def test_footage_is_left_alone(tmp_path):
+    video = film(tmp_path / "a.mp4", astronaut, np.arange(0, 0.3, 0.1))
+    shutil.copy(video, tmp_path / "b.mp4")
+    with pytest.raises(SystemExit) as wrong:
+        prepare(video, tmp_path / "takes", "--layout", "feet")
+    assert wrong.value.code == 2
+    assert prepare(tmp_path, tmp_path / "takes", "--audio", SOUND) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "b.mp4"]
