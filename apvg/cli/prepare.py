@@ -80,7 +80,14 @@ class Prepare:
             credit=self.credit,
         )
         for recording in recordings:
-            take = prepare(recording, self.out_dir, options, force=self.force)
+            try:
+                take = prepare(recording, self.out_dir, options, force=self.force)
+            except KeyboardInterrupt:
+                print(
+                    f"what was done of {recording.name} is kept; the same command goes on with it",
+                    file=sys.stderr,
+                )
+                raise
             quality = take.metadata["quality"]
             print(
                 f"{self.out_dir / take.name}: {quality['verdict']}: {'; '.join(quality['reasons'])}"

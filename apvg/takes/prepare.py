@@ -21,7 +21,7 @@ import av
 import numpy as np
 import zarr
 
-from apvg.audio.reading import probe_audio, read_audio
+from apvg.audio.reading import read_audio
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.keyboard import Keyboard
@@ -129,7 +129,8 @@ def prepare(recording: Recording, folder: Path, options: PrepareOptions, *, forc
     notes = None if recording.midi is None else read_midi(recording.midi).shifted(options.offset)
     if recording.audio == recording.video and not info.has_audio:
         raise ApvgError(f"{recording.video} has no sound; give the sound's file with --audio")
-    probe_audio(recording.audio)
+    # All of it, for a file that is cut off shows so only at its end, and hours of tracking may follow.
+    _sound(recording.audio, round(info.duration * options.fps), options)
 
     made_folder = not folder.exists()
     staging = folder / f".{recording.name}.partial"

@@ -150,10 +150,12 @@ def test_what_cannot_be_prepared_is_refused_before_any_work(tmp_path, capsys):
     assert_refused(capsys, status, folder, "--corners")
 
 
-def test_without_mediapipe_the_extra_is_named(tmp_path):
+@pytest.mark.parametrize("python", [(3, 12), (3, 14)])
+def test_without_mediapipe_the_extra_is_named(tmp_path, python):
     video = film(tmp_path / "mute.mp4", astronaut, np.arange(0, 0.4, 0.1))
     script = (
-        "import sys; sys.modules['mediapipe'] = None; from apvg.cli.main import main; "
+        f"import sys; sys.modules['mediapipe'] = None; sys.version_info = {(*python, 0)}; "
+        "from apvg.cli.main import main; "
         f"sys.exit(main(['prepare', {str(video)!r}, {str(tmp_path / 'takes')!r}, '--audio', {str(SOUND)!r}]))"
     )
     run = subprocess.run(
@@ -161,6 +163,7 @@ def test_without_mediapipe_the_extra_is_named(tmp_path):
     )
     assert run.returncode == 1
     assert "apvg[pose]" in run.stderr
+    assert ("use Python 3.11 or 3.12" in run.stderr) == (python > (3, 12))
     assert len(run.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "takes").exists()
 
