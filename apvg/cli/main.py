@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import sys
 import warnings
 from collections.abc import Sequence
@@ -67,8 +67,6 @@ def parse(args: Sequence[str]) -> Any:
     verbs: list[Any] = []
     for verb, place in VERBS.items():
         module, _, name = place.partition(":")
-        if importlib.util.find_spec(module) is None:
-            continue
         options = getattr(importlib.import_module(module), name)
         verbs.append(Annotated[options, tyro.conf.subcommand(verb)])
     any_verb: Any = Union[tuple(verbs)]  # noqa: UP007 - built at run time
