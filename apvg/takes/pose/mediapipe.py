@@ -21,7 +21,7 @@ try:
     from mediapipe.python.solutions.hands import Hands
     from mediapipe.python.solutions.holistic import Holistic
 except ImportError as error:
-    found = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+    found = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
     raise ApvgError(
         f"MediaPipe 0.10.21, which finds the keypoints, has no build for {found}; "
         "use Python 3.11 or 3.12 and: pip install 'apvg[pose]'"
