@@ -169,7 +169,7 @@ def test_without_mediapipe_the_extra_is_named(tmp_path):
 
 
 def test_a_python_that_is_too_new_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    monkeypatch.setitem(sys.modules, "mediapipe.python.solutions.hands", None)
     monkeypatch.delitem(sys.modules, "apvg.takes.pose.mediapipe", raising=False)
     monkeypatch.setattr(sys, "version_info", (3, 14, 0))
     with pytest.raises(ApvgError, match=r"no build for Python 3\.14; use Python 3\.11 or 3\.12"):
