@@ -11,7 +11,7 @@ play: .venv/installed
 test: .venv/installed-dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
-	.venv/bin/pyright
+	.venv/bin/pyright --pythonpath .venv/bin/python
 	.venv/bin/pytest
 
 # The constraint makes pip take torch's CPU build where a package source offers one.
