@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apvg.bundle import PerformerConfig, write_bundle
 from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.evaluation.evaluate import Block
 from apvg.evaluation.report import targets_table, write_report
 from apvg.keyboard import Keyboard, key_x
 from apvg.midi import Notes
-from apvg.performer import build_stages
 from apvg.skeleton import HANDS, draw_skeleton
 from apvg.takes.take import Take
 
@@ -174,18 +172,12 @@ def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
 
 
 def test_the_command_on_fresh_weights(
-    take: Take, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    take: Take, tiny_performer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plate_HWC = np.array(take.metadata["plate"], np.uint8)
-    corners = tuple((float(x), float(y)) for x, y in CORNERS_42)
-    config = PerformerConfig("fresh", "piano", "CC0", "-", "-", take.size, HANDS, corners)
-    _, khp, _, cvg, stu = build_stages(config)
-    bundle, takes, out = tmp_path / "fresh", tmp_path / "takes", tmp_path / "report"
-    bundle.mkdir()
+    takes, out = tmp_path / "takes", tmp_path / "report"
     takes.mkdir()
-    write_bundle(bundle, config, {"khp": khp, "cvg": cvg, "fpvg": stu}, plate_HWC, plate_HWC, "-")
-    take.save(takes / "drawn")
-    command = ["evaluate", str(bundle), str(takes), "-o", str(out), "--no-read-back"]
+    replace(take, frames_THWC=take.frames_THWC[:, :32, :128]).save(takes / "drawn")
+    command = ["evaluate", str(tiny_performer), str(takes), "-o", str(out), "--no-read-back"]
     assert main([*command, "--block", "bad", "9", "3"]) == 1
     assert "START < STOP" in capsys.readouterr().err
     assert not out.exists()
@@ -198,4 +190,4 @@ def test_the_command_on_fresh_weights(
     assert "--force" in capsys.readouterr().err
     assert main(["evaluate", "nobody", str(takes), "-o", str(tmp_path / "x")]) == 1
     assert "nobody" in capsys.readouterr().err
-    assert {p.name for p in tmp_path.iterdir()} == {"fresh", "takes", "report"}
+    assert {p.name for p in tmp_path.iterdir()} == {"takes", "report"}
