@@ -39,6 +39,10 @@ class Prepare:
     """Size of the take's frames; by default about 256x256 pixels in the crop's shape."""
     fps: int = 25
     """Frames per second of the take."""
+    start: float = 0.0
+    """Where in the video the take begins, seconds. The offset stays that of the whole video."""
+    duration: float | None = None
+    """How long the take is, seconds; to the video's end by default."""
     layout: Literal["hands", "body+hands"] = "hands"
     """Which points are found."""
     person: Rectangle | None = None
@@ -70,6 +74,8 @@ class Prepare:
             recordings = [replace(recordings[0], name=self.name)]
         options = PrepareOptions(
             fps=self.fps,
+            start=self.start,
+            duration=self.duration,
             crop=self.crop,
             size=self.size,
             layout=self.layout,

@@ -65,6 +65,8 @@ class PrepareOptions:
 
     Attributes:
         fps: Frames per second of the take.
+        start: Where in the video the take begins, seconds.
+        duration: How long the take is, seconds; to the video's end by default, and never beyond it.
         crop: What the take shows; everything by default.
         size: Width and height of the take's frames; by default about 256 x 256 pixels in the crop's shape.
         layout: Name of the skeleton.
@@ -76,6 +78,8 @@ class PrepareOptions:
     """
 
     fps: int = 25
+    start: float = 0.0
+    duration: float | None = None
     crop: tuple[int, int, int, int] | None = None
     size: tuple[int, int] | None = None
     layout: str = "hands"
@@ -84,6 +88,11 @@ class PrepareOptions:
     corners: tuple[int, ...] | None = None
     licence: str = "not stated"
     credit: str = "not stated"
+
+    @property
+    def sound_offset(self) -> float:
+        """The take's time minus sound (and MIDI) time, seconds."""
+        return self.offset - self.start
 
 
 @dataclass(frozen=True)
@@ -126,11 +135,13 @@ def prepare(recording: Recording, folder: Path, options: PrepareOptions, *, forc
         )
     info = probe_video(recording.video)
     scene = _plan(recording.video, info, options)
-    notes = None if recording.midi is None else read_midi(recording.midi).shifted(options.offset)
+    notes = (
+        None if recording.midi is None else read_midi(recording.midi).shifted(options.sound_offset)
+    )
     if recording.audio == recording.video and not info.has_audio:
         raise ApvgError(f"{recording.video} has no sound; give the sound's file with --audio")
     # All of it, for a file that is cut off shows so only at its end, and hours of tracking may follow.
-    _sound(recording.audio, round(info.duration * options.fps), options)
+    _sound(recording.audio, _expected_frames(info, options), options)
 
     made_folder = not folder.exists()
     staging = folder / f".{recording.name}.partial"
@@ -170,9 +181,9 @@ def _work(
 
     skeleton = SKELETONS[options.layout]
     with Tracker(skeleton) as tracker:
-        sightings = _follow(recording.video, options.fps, info, scene, tracker, staging)
+        sightings = _follow(recording.video, options, info, scene, tracker, staging)
         hands_THPD, score_TH = assign_hands(_within(sightings, scene))
-        again_TH = _look_again(recording.video, options.fps, scene, tracker, hands_THPD, score_TH)
+        again_TH = _look_again(recording.video, options, scene, tracker, hands_THPD, score_TH)
     raw_TKD = np.concatenate(
         [sightings.body_TBD, hands_THPD.reshape(len(hands_THPD), -1, 2)], axis=1
     )
@@ -249,6 +260,11 @@ def _plan(video: Path, info: VideoInfo, options: PrepareOptions) -> _Scene:
             )
     if options.fps < 1:
         raise ApvgError(f"--fps {options.fps} is no frame rate; give 1 or more")
+    if not (0 <= options.start < info.duration) or (options.duration or 1) * options.fps < 1:
+        raise ApvgError(
+            f"no frame of {video} lies there: --start {options.start:g}, --duration {options.duration}; "
+            f"it lasts {info.duration:.2f} s"
+        )
     size = options.size or _default_size(crop)
     if min(size) < 2 or size[0] % 2 or size[1] % 2:
         raise ApvgError(f"--size {size[0]}x{size[1]} cannot be; give even numbers of pixels")
@@ -290,7 +306,12 @@ def _open_staging(staging: Path, origin: dict[str, Any]) -> None:
 
 
 def _follow(
-    video: Path, fps: int, info: VideoInfo, scene: _Scene, tracker: Any, staging: Path
+    video: Path,
+    options: PrepareOptions,
+    info: VideoInfo,
+    scene: _Scene,
+    tracker: Any,
+    staging: Path,
 ) -> Sightings:
     """Every frame cropped and stored, and what the tracker sees in it, in source pixels."""
     blocks = staging / "blocks"
@@ -303,7 +324,7 @@ def _follow(
     if not (blocks / "all").exists():
         first = done * FRAMES_PER_BLOCK
         for block, (images, seen) in enumerate(
-            _blocks(video, fps, info, scene, tracker, first), start=done
+            _blocks(video, options, info, scene, tracker, first), start=done
         ):
             append_frames(frames, np.stack(images), block * FRAMES_PER_BLOCK)
             partial = blocks / "partial.npz"
@@ -318,17 +339,22 @@ def _follow(
 
 
 def _blocks(
-    video: Path, fps: int, info: VideoInfo, scene: _Scene, tracker: Any, first: int
+    video: Path,
+    options: PrepareOptions,
+    info: VideoInfo,
+    scene: _Scene,
+    tracker: Any,
+    first: int,
 ) -> Iterator[tuple[list[np.ndarray], list[Sightings]]]:
     """Frames of the take and what is seen in them, block by block from frame `first` on."""
     x, y, width, height = scene.region
     crop_x, crop_y, crop_width, crop_height = scene.crop
     begin = max(0, first - WARM_UP)
-    source = read_frames(video, fps, start=Fraction(begin, fps))
+    source = _read(video, options, begin)
     recent: deque[np.ndarray] = deque(maxlen=WARM_UP)
     images: list[np.ndarray] = []
     seen: list[Sightings] = []
-    expected = max(0, round(info.duration * fps) - begin)
+    expected = _expected_frames(info, options) - begin
     for index, frame_HWC in enumerate(track(source, video.name, expected), start=begin):
         view_HWC = frame_HWC[y : y + height, x : x + width]
         if index >= first:
@@ -345,6 +371,24 @@ def _blocks(
         recent.append(view_HWC)
     if images:
         yield images, seen
+
+
+def _expected_frames(info: VideoInfo, options: PrepareOptions) -> int:
+    """About how many frames the take will have; the video may turn out a little shorter or longer than it says."""
+    rest = max(0.0, info.duration - options.start)
+    seconds = rest if options.duration is None else min(options.duration, rest)
+    return round(seconds * options.fps)
+
+
+def _read(
+    video: Path, options: PrepareOptions, first: int, stop: int | None = None
+) -> Iterator[np.ndarray]:
+    """Whole source frames, from the take's frame `first` up to `stop` or its end."""
+    if stop is None and options.duration is not None:
+        stop = round(options.duration * options.fps)
+    start = Fraction(options.start).limit_denominator(10**6) + Fraction(first, options.fps)
+    duration = None if stop is None else (stop - first) / options.fps
+    return read_frames(video, options.fps, start=start, duration=duration)
 
 
 def _moved(sightings: Sightings, by: tuple[int, int]) -> Sightings:
@@ -372,7 +416,7 @@ def _within(sightings: Sightings, scene: _Scene) -> Sightings:
 
 def _look_again(
     video: Path,
-    fps: int,
+    options: PrepareOptions,
     scene: _Scene,
     tracker: Any,
     hands_THPD: np.ndarray,
@@ -386,14 +430,14 @@ def _look_again(
         again_TH: Where a hand was found in this way.
     """
     again_TH = np.zeros(score_TH.shape, bool)
-    reach = round(LOOK_AGAIN * fps)
+    reach = round(LOOK_AGAIN * options.fps)
     near_TH = np.zeros(score_TH.shape, bool)
     for hand in range(2):
         for first, stop in runs(score_TH[:, hand] > 0):
             near_TH[max(0, first - reach) : stop + reach, hand] = True
     wanted_TH = near_TH & (score_TH == 0)
     for first, stop in runs(wanted_TH.any(axis=1)):
-        frames = read_frames(video, fps, start=Fraction(first, fps), duration=(stop - first) / fps)
+        frames = _read(video, options, first, stop)
         for t, frame_HWC in zip(range(first, stop), frames, strict=False):
             for hand in np.flatnonzero(wanted_TH[t]):
                 where_PD = _expected(hands_THPD[:, hand], score_TH[:, hand], t, reach)
@@ -452,8 +496,8 @@ def _find_near(
 def _sound(path: Path, frames: int, options: PrepareOptions) -> np.ndarray:
     """The sound on the take's clock, silent where the recording has none."""
     samples_S = np.zeros(sample_count(frames, options.fps, SAMPLE_RATE), np.float32)
-    start = max(0.0, -options.offset)
-    first = round(max(0.0, options.offset) * SAMPLE_RATE)
+    start = max(0.0, -options.sound_offset)
+    first = round(max(0.0, options.sound_offset) * SAMPLE_RATE)
     if first < len(samples_S):
         wanted = (len(samples_S) - first) / SAMPLE_RATE
         found_S = read_audio(path, SAMPLE_RATE, start=start, duration=wanted)
