@@ -56,6 +56,8 @@ class Evaluate:
         with atomic_path(self.output, force=self.force) as folder:
             folder.mkdir()
             report = write_report(performer, takes, folder, blocks=blocks, tracker=tracker)
+        for reason in report["left_out"].values():
+            print(f"left out: {reason}")
         for figures in report["blocks"]:
             setting = figures["setting"]
             print(f"{setting['take']}, {setting['block']['name']}:")

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 GUARD = 2.0
 #: How long the video stages run before a block, so that their memory is warm, seconds.
 WARM_UP = 2.0
-#: Training frames that the nearest pose is looked for in are taken at most this often, per second.
+#: Keyboard corners this close are the same, in frame heights: a camera that was not moved.
+SAME_SCENE = 0.05
 _PCK_ALPHAS = (0.05, 0.1, 0.2)
 
 
@@ -88,11 +89,10 @@ def held_out_blocks(performer: Performer, take: Take) -> list[Block]:
     ]
 
 
-def check_match(performer: Performer, take: Take) -> None:
-    """Refuse a take that was prepared for another picture than the performer's.
+def mismatch(performer: Performer, take: Take) -> str | None:
+    """Why a take cannot be judged with this performer, and what to do; None when it can.
 
-    Raises:
-        ApvgError: Frame rate, size or keypoint layout differ.
+    Pictures can be compared only within one scene: the same size, and the keyboard at the same place.
     """
     for what, has, needs, option in (
         ("frames/s", take.fps, performer.fps, "--fps"),
@@ -100,10 +100,19 @@ def check_match(performer: Performer, take: Take) -> None:
         ("keypoint layout", take.skeleton.name, performer.skeleton.name, "--layout"),
     ):
         if has != needs:
-            raise ApvgError(
+            return (
                 f"take {take.name} has {what} {has}, performer {performer.name} needs {needs}; "
                 f"prepare it again with {option}"
             )
+    mine, theirs = performer.config.corners, take.corners_42
+    if mine is not None and theirs is not None:
+        away = np.abs(np.array(mine) - theirs).max()
+        if away > SAME_SCENE * take.size[1]:
+            return (
+                f"take {take.name} shows another scene than performer {performer.name} "
+                f"(the keyboard's corners are up to {away:.0f} px apart); evaluate on a take of its own scene"
+            )
+    return None
 
 
 @dataclass(frozen=True)
@@ -161,7 +170,7 @@ def evaluate_block(
     """All figures of one block.
 
     Args:
-        performer: Its config matches the take's (:func:`check_match`).
+        performer: It fits the take (:func:`mismatch`).
         take: With sound; with notes and keyboard corners the piano's figures come too.
         block: What to judge.
         stills: Of the same take.

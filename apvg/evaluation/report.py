@@ -18,12 +18,13 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from apvg import __version__
+from apvg.errors import ApvgError
 from apvg.evaluation.evaluate import (
     Block,
     BlockResult,
-    check_match,
     evaluate_block,
     held_out_blocks,
+    mismatch,
     still_answers,
 )
 from apvg.evaluation.figures import (
@@ -130,7 +131,7 @@ def write_report(
 
     Args:
         performer: Whose figures these are.
-        takes: Of the performer's size, frame rate and layout.
+        takes: Those that do not fit the performer (:func:`mismatch`) are left out, and the report says why.
         folder: An empty folder to write to.
         blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
@@ -140,10 +141,12 @@ def write_report(
         What report.json holds.
 
     Raises:
-        ApvgError: A take does not fit the performer, or leaves no frames to compare with.
+        ApvgError: No take fits the performer, or one leaves no frames to compare with.
     """
-    for take in takes:
-        check_match(performer, take)
+    reasons = {take.name: mismatch(performer, take) for take in takes}
+    left_out = {name: reason for name, reason in reasons.items() if reason is not None}
+    if len(left_out) == len(reasons):
+        raise ApvgError(next(iter(left_out.values())))
     report: dict[str, Any] = {
         "performer": {
             "name": performer.name,
@@ -151,10 +154,13 @@ def write_report(
             "weights_sha256": performer.config.weights,
         },
         "software": {"apvg": __version__, "python": platform.python_version(), **_versions()},
+        "left_out": left_out,
         "blocks": [],
     }
     sections = []
     for take in takes:
+        if take.name in left_out:
+            continue
         held_out = held_out_blocks(performer, take)
         middle = Block("middle fifth", 0.4 * take.duration, 0.6 * take.duration)
         judged = [replace(b, held_out=_within(b, held_out)) for b in blocks] or held_out or [middle]

@@ -78,6 +78,7 @@ class Oracle:
         self.config = SimpleNamespace(
             size=(WIDTH, HEIGHT),
             weights={"khp": "0" * 64},
+            corners=CORNERS_42.tolist(),
             held_out={"drawn": {"block": (5.0, 10.0)}},
         )
 
@@ -169,6 +170,13 @@ def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
     performer.fps = 30
     with pytest.raises(ApvgError, match="--fps"):
         write_report(performer, [take], tmp_path)
+    elsewhere = replace(take, name="elsewhere", corners_42=CORNERS_42 + 5)
+    with pytest.raises(ApvgError, match="another scene"):
+        report(elsewhere, tmp_path)
+    performer = Oracle(take, still=True)
+    written = write_report(performer, [elsewhere, take], tmp_path)
+    assert "another scene" in written["left_out"]["elsewhere"]
+    assert [b["setting"]["take"] for b in written["blocks"]] == ["drawn"]
 
 
 def test_the_command_on_fresh_weights(
@@ -176,7 +184,8 @@ def test_the_command_on_fresh_weights(
 ) -> None:
     takes, out = tmp_path / "takes", tmp_path / "report"
     takes.mkdir()
-    replace(take, frames_THWC=take.frames_THWC[:, :32, :128]).save(takes / "drawn")
+    small = replace(take, frames_THWC=take.frames_THWC[:, :32, :128], corners_42=None)
+    small.save(takes / "drawn")
     command = ["evaluate", str(tiny_performer), str(takes), "-o", str(out), "--no-read-back"]
     assert main([*command, "--block", "bad", "9", "3"]) == 1
     assert "START < STOP" in capsys.readouterr().err
