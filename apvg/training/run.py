@@ -6,6 +6,7 @@ same music, so its first phase needs neither.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,6 +60,8 @@ class Run:
         self.scene_take = by_name[recipe.scene]
         self.takes = [by_name[name] for name in names]
         self.config = performer_config(recipe, self.scene_take)
+        logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
         torch.manual_seed(recipe.fpvg.seed)
         self._musics: dict[str, Music] = {}

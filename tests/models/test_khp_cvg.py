@@ -1,0 +1,104 @@
+"""KHP and CVG: chunks against the whole, how far they look ahead, and what an octave does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apvg.audio.features import FeatureConfig
+from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
+from apvg.models.khp import KeypointPredictor, KHPConfig
+from apvg.models.listening import AudioEncoder, ListeningConfig
+from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.training.music import shift_features
+
+LISTENING = ListeningConfig(spectral=4, channels=6)
+FRAMES, ROWS = 14, 4
+
+
+def features(seed: int = 0) -> torch.Tensor:
+    return torch.rand(
+        1, FRAMES * ROWS, FeatureConfig().size, generator=torch.Generator().manual_seed(seed)
+    )
+
+
+def khp(skeleton=HANDS) -> KeypointPredictor:
+    torch.manual_seed(0)
+    config = KHPConfig(listening=LISTENING, channels=8, layers=2, hidden=8)
+    return KeypointPredictor(config, skeleton)
+
+
+def cvg() -> CoarseVideoGenerator:
+    torch.manual_seed(0)
+    config = CVGConfig(listening=LISTENING, channels=8, layers=2, picture=4)
+    return CoarseVideoGenerator(config, (4, 12), torch.linspace(0, 12, 88))
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(1, FRAMES - 1), max_size=4, unique=True).map(sorted))
+def test_any_chunking_gives_what_the_whole_gives(cuts: list[int]):
+    rows, plate = features(), torch.rand(1, 3, 4, 12)
+    predictor, generator = khp(), cvg()
+    with torch.inference_mode():
+        whole, coarse = predictor(rows)[0], generator(rows, plate)[0]
+        poses, frames = [], []
+        khp_state = cvg_state = None
+        for start, stop in zip([0, *cuts], [*cuts, FRAMES], strict=True):
+            part = rows[:, start * ROWS : stop * ROWS]
+            motion, khp_state = predictor(part, khp_state)
+            painted, cvg_state = generator(part, plate, cvg_state)
+            poses.append(motion.poses_BTKD)
+            frames.append(painted.frames_BTChw)
+    torch.testing.assert_close(torch.cat(poses, 1), whole.poses_BTKD, atol=1e-4, rtol=0)
+    torch.testing.assert_close(torch.cat(frames, 1), coarse.frames_BTChw, atol=1e-5, rtol=0)
+
+
+def test_output_depends_on_no_later_row():
+    """Causal in its input: all the lookahead there is lies in the delay of the output, at most 0.5 s in all."""
+    predictor, rows = khp(), features()
+    changed = rows.clone()
+    changed[:, 8 * ROWS :] += 1.0
+    with torch.inference_mode():
+        before, after = predictor(rows)[0].poses_BTKD, predictor(changed)[0].poses_BTKD
+    assert torch.equal(before[:, :8], after[:, :8])
+    assert not torch.allclose(before[:, 8], after[:, 8])
+    config, audio = KHPConfig(), FeatureConfig()
+    lookahead = config.lookahead_frames / audio.fps + 3 / 100 + audio.lookahead_seconds
+    assert lookahead <= 0.5
+
+
+def test_what_is_heard_moves_with_the_music_by_octaves():
+    torch.manual_seed(0)
+    encoder = AudioEncoder(ListeningConfig())
+    rows = features()
+    rows[..., :100] = 0.0  # the moved music must lie within the keyboard, partials included
+    rows[..., 150:364] = 0.0
+    rows[..., 414:528] = 0.0
+    shifted = torch.stack([shift_features(rows[0], 1)])
+    with torch.inference_mode():
+        here, there = encoder(rows, None)[1], encoder(shifted, None)[1]
+    middle = slice(30, 55)
+    torch.testing.assert_close(there[..., 30 + 12 : 55 + 12], here[..., middle], atol=1e-5, rtol=0)
+
+
+def test_every_layout_has_its_points():
+    motion, _ = khp(BODY_AND_HANDS)(features())
+    assert motion.poses_BTKD.shape == (1, FRAMES, len(BODY_AND_HANDS), 2)
+    assert motion.seen_BTH.shape == (1, FRAMES, 2)
+
+
+def test_attention_lies_on_the_keyboard():
+    predictor = khp()
+    torch.nn.init.zeros_(predictor.offset.weight)
+    torch.nn.init.zeros_(predictor.offset.bias)
+    with torch.inference_mode():
+        x_BTK = predictor(features())[0].poses_BTKD[..., 0]
+    assert float(x_BTK.min()) >= 0
+    assert float(x_BTK.max()) <= 52
+
+
+def test_frames_must_be_given_whole():
+    with pytest.raises(RuntimeError):
+        khp()(features()[:, :2])

@@ -1,0 +1,143 @@
+"""Training: exact resumption, every stage overfits, and `apvg train` from a generated take to a performer that plays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from lightning.fabric import Fabric
+from safetensors.torch import load_file
+
+from apvg.cli.main import main
+from apvg.models.dlt import DifferentiableLandmarkTransformer
+from apvg.models.stu import StructuredTemporalUNet, STUConfig
+from apvg.performer import Performer
+from apvg.training.fpvg import FPVGTrainer, FPVGTrainingConfig
+from apvg.training.recipe import load_recipe
+from apvg.training.run import Run, training_mask
+from apvg.training.scene import build_scene
+
+
+@pytest.fixture(scope="module")
+def takes_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("takes")
+    tiny.take().save(folder / "tiny")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recipes") / "tiny.toml"
+    path.write_text(tiny.RECIPE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(takes_dir: Path, recipe_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A performer made by the command line in one go."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    out.mkdir()
+    assert main(["train", str(takes_dir), str(out), "--recipe", str(recipe_file)]) == 0
+    return out
+
+
+def test_train_makes_a_performer_that_plays(trained: Path):
+    performer = Performer.from_pretrained(trained)
+    assert performer.config.size == (tiny.WIDTH, tiny.HEIGHT)
+    performance = performer.perform(np.zeros(performer.sample_rate, np.float32))
+    assert performance.frames_THWC.shape == (tiny.FPS, tiny.HEIGHT, tiny.WIDTH, 3)
+    assert performance.keypoints_TKD.shape == (tiny.FPS, 42, 2)
+    # The plate shows what is behind the hands better than the frames' plain median does.
+    background_HWC = np.full((tiny.HEIGHT, tiny.WIDTH, 3), 90.0)
+    background_HWC[:14] = 230
+    median_HWC = np.median(tiny.take().frames_THWC, axis=0)
+    error = np.abs(performer.plate_HWC - background_HWC).mean()
+    assert error < 0.7 * np.abs(median_HWC - background_HWC).mean()
+
+
+def test_three_and_three_steps_are_six_steps(
+    trained: Path, takes_dir: Path, recipe_file: Path, tmp_path: Path
+):
+    out = tmp_path / "run"
+    out.mkdir()
+    command = ["train", str(takes_dir), str(out), "--recipe", str(recipe_file), "--resume"]
+    for stage in ("khp", "cvg", "fpvg"):
+        assert main([*command, "--stage", stage, "--until", "3"]) == 0
+        assert main([*command, "--stage", stage]) == 0
+        name = f"training/{stage}.ckpt.safetensors"
+        once, twice = load_file(trained / name), load_file(out / name)
+        assert once.keys() == twice.keys()
+        for key in once:
+            torch.testing.assert_close(twice[key], once[key], atol=0, rtol=0, msg=key)
+
+
+def test_a_second_training_in_the_same_place_is_refused(
+    trained: Path, takes_dir: Path, recipe_file: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["train", str(takes_dir), str(trained), "--recipe", str(recipe_file)]) == 1
+    assert "--resume" in capsys.readouterr().err
+
+
+def test_fpvg_asks_for_the_stages_before_it(
+    takes_dir: Path, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = ["train", str(takes_dir), str(tmp_path), "--recipe", str(recipe_file)]
+    assert main([*command, "--stage", "fpvg"]) == 1
+    assert "train those" in capsys.readouterr().err
+
+
+def test_held_out_frames_are_kept_out(recipe_file: Path):
+    mask_T = training_mask(tiny.take(), load_recipe(recipe_file))
+    assert not mask_T[round(1.8 * 25) : round(2.6 * 25)].any()
+    assert mask_T.sum() == 100 - 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("stage", "loss", "share"), [("khp", "position", 0.35), ("cvg", "pixels", 0.5)]
+)
+def test_stages_overfit_a_short_take(
+    stage: str, loss: str, share: float, takes_dir: Path, tmp_path: Path
+):
+    text = tiny.RECIPE.replace("steps = 6", "steps = 150").replace("_from = 3", "_from = 1000")
+    (tmp_path / "recipe.toml").write_text(text)
+    run = Run(load_recipe(tmp_path / "recipe.toml"), [tiny.take()], tmp_path)
+    run.train("khp", until=1)
+    run.train(stage)  # pyright: ignore[reportArgumentType]
+    curve = (tmp_path / "training" / f"{stage}.curve.csv").read_text().splitlines()
+    values = [float(line.split(",")[2]) for line in curve if f",{loss}," in line]
+    assert values[-1] < share * values[0]
+
+
+@pytest.mark.slow
+def test_fpvg_overfits_one_clip():
+    take = tiny.take(seconds=1.0)
+    scene = build_scene(
+        np.asarray(take.frames_THWC),
+        take.keypoints_TKD,
+        take.confidence_TK,
+        np.ones(25, bool),
+        take.skeleton,
+    )
+    config = FPVGTrainingConfig(
+        steps=150,
+        adversarial_from=1000,
+        predicted_from=1000,
+        frames_per_step=8,
+        clip_lengths=(4,),
+        crop_width=64,
+        paste_share=0.0,
+        jitter=0.0,
+        rate=3e-3,
+    )
+    torch.manual_seed(0)
+    shape = STUConfig(channels=(16, 16, 16), node_channels=8, graph_layers=1, hidden=8)
+    networks = [StructuredTemporalUNet(shape, take.skeleton) for _ in range(2)]
+    dlt = DifferentiableLandmarkTransformer(sigma=0.06)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    trainer = FPVGTrainer(fabric, *networks, dlt, scene, None, config)
+    losses = [trainer.training_step(step)["pixels"] for step in range(150)]
+    assert np.mean(losses[-10:]) < 0.2 * np.mean(losses[:3])
