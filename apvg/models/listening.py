@@ -32,11 +32,13 @@ class ListeningConfig:
         rows_per_frame: Feature rows per frame of video.
         spectral: Channels on the log-frequency axis.
         channels: Channels per pitch and frame.
+        delay: Frames of music that recognising the notes of a frame waits for: note logits are so much late.
     """
 
     rows_per_frame: int = 4
     spectral: int = 16
     channels: int = 24
+    delay: int = 2
 
 
 class AudioEncoder(nn.Module):
@@ -67,7 +69,7 @@ class AudioEncoder(nn.Module):
             state: What the call for the rows before returned.
 
         Returns:
-            Per-pitch features [B, channels, T, 88], note logits [B, 2, T, 88] (struck, held), and the state.
+            Per-pitch features [B, channels, T, 88], note logits [B, 2, T, 88] (struck, held; `delay` frames late), and the state.
         """
         past = list(state) if state is not None else [None] * (2 + len(self.layers))
         after: State = []

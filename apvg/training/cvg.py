@@ -82,6 +82,7 @@ class CVGTrainer:
         self.fabric, self.scene, self.music, self.config = fabric, scene, music, config
         self.octave_pixels = octave_pixels
         self.lookahead, self.steps = cvg.config.lookahead_frames, config.steps
+        self.delay = cvg.config.listening.delay
         optimizer = Adam(cvg.parameters(), lr=config.rate, betas=(0.9, 0.98))
         self.cvg, self.optimizer = fabric.setup(cvg, optimizer)
         self.average = fabric.to_device(average)
@@ -119,10 +120,11 @@ class CVGTrainer:
         plate_BChw = self.fabric.to_device(self.plate_Chw).expand(config.excerpts, -1, -1, -1)
         coarse, _ = self.cvg(features_BRF, plate_BChw)
         used = slice(self.lookahead + config.warm_up, None)
+        used_frames = config.frames - config.warm_up
         frames_BTChw = coarse.frames_BTChw[:, used]
         weight_BT1hw = (1 + config.limb_weight * matte_BThw)[:, :, None]
         matte = F.binary_cross_entropy_with_logits(coarse.matte_logits_BThw[:, used], matte_BThw)
-        notes_logits = coarse.notes_B2TP[:, :, used]
+        notes_logits = coarse.notes_B2TP[:, :, config.warm_up + self.delay :][..., :used_frames, :]
         notes = F.binary_cross_entropy_with_logits(
             notes_logits,
             notes_B2TP[:, :, config.warm_up :],

@@ -24,18 +24,22 @@ class Music:
 
     Attributes:
         features_GRF: float16 feature rows of the sound at G loudnesses.
-        notes_2TP: 1 in the frames where a key is struck, and where it is held.
-        octaves: Shifts, in octaves, that keep every note on the keyboard.
-        rows_per_frame: R / T.
+        notes: The notes played; None where they are not known.
+        config: Of the features.
     """
 
     features_GRF: Tensor
-    notes_2TP: Tensor
-    octaves: Sequence[int]
-    rows_per_frame: int
+    notes: Notes | None
+    config: FeatureConfig
 
     def __len__(self) -> int:
-        return self.notes_2TP.shape[1]
+        """Frames."""
+        return self.features_GRF.shape[1] // self.config.rows_per_frame
+
+    @property
+    def octaves(self) -> Sequence[int]:
+        """Shifts, in octaves, that keep every note on the keyboard."""
+        return octave_shifts(self.notes) if self.notes is not None and len(self.notes) else (0,)
 
     def excerpt(
         self, random: np.random.Generator, start: float, frames: int, speed: float, octave: int
@@ -44,21 +48,41 @@ class Music:
 
         Times outside the take are silence.
         """
-        rows = torch.arange(frames * self.rows_per_frame) * speed + start * self.rows_per_frame
+        per_frame = self.config.rows_per_frame
+        rows = torch.arange(frames * per_frame) * speed + start * per_frame
         features_RF = _at(self.features_GRF[random.integers(len(self.features_GRF))], rows)
-        times = torch.arange(frames) * speed + start
-        notes_T2P = self.notes_2TP.transpose(0, 1)
-        # A struck key may fall between the frames of faster music: take the larger neighbour.
-        inside = ((times > -0.5) & (times < len(self) - 0.5))[:, None, None]
-        near = [notes_T2P[t.long().clamp(0, len(self) - 1)] for t in (times.floor(), times.ceil())]
-        notes = (
-            torch.maximum(*near)
-            if speed > 1
-            else notes_T2P[times.round().long().clamp(0, len(self) - 1)]
-        )
-        return shift_features(features_RF, octave), _shift(
-            notes * inside, octave * OCTAVE
-        ).transpose(0, 1)
+        notes_2TP = torch.zeros(2, frames, KEY_COUNT)
+        if self.notes is not None:
+            moved = self.notes.transposed(octave * OCTAVE)
+            notes_2TP = roll_excerpt(moved, self.config.fps, start, frames, speed)
+        return shift_features(features_RF, octave), notes_2TP
+
+
+def roll_excerpt(notes: Notes, fps: int, start: float, frames: int, speed: float) -> Tensor:
+    """Piano roll of `frames` frames from frame `start` on, played `speed` times as fast."""
+    onset_N = (notes.onset_N * fps - start) / speed
+    offset_N = (notes.offset_N * fps - start) / speed
+    near_N = (offset_N >= 0) & (onset_N < frames)
+    keys_N = notes.pitch_N - LOWEST_PITCH
+    return _roll(onset_N[near_N], offset_N[near_N], keys_N[near_N], frames)
+
+
+def octave_shifts(notes: Notes) -> range:
+    """Shifts, in octaves, that keep every note on the keyboard."""
+    keys_N = notes.pitch_N - LOWEST_PITCH
+    return range(-(int(keys_N.min()) // OCTAVE), (KEY_COUNT - 1 - int(keys_N.max())) // OCTAVE + 1)
+
+
+def _roll(onset_N: np.ndarray, offset_N: np.ndarray, keys_N: np.ndarray, frames: int) -> Tensor:
+    """[2, T, 88]: 1 in the frames where a key is struck, and where it is held; times in frames."""
+    roll_2TP = torch.zeros(2, frames, KEY_COUNT)
+    first_N = np.round(onset_N).astype(int)
+    last_N = np.maximum(np.round(offset_N).astype(int), first_N + 1)
+    for first, last, key in zip(first_N, last_N, keys_N, strict=True):
+        if 0 <= first < frames:
+            roll_2TP[0, first, key] = 1.0
+        roll_2TP[1, max(first, 0) : max(last, 0), key] = 1.0
+    return roll_2TP
 
 
 def shift_features(features_RF: Tensor, octave: int) -> Tensor:
@@ -69,29 +93,13 @@ def shift_features(features_RF: Tensor, octave: int) -> Tensor:
 
 
 def build_music(
-    samples_S: np.ndarray,
-    notes: Notes | None,
-    frames: int,
-    config: FeatureConfig,
-    gains_db: Sequence[float],
+    samples_S: np.ndarray, notes: Notes | None, config: FeatureConfig, gains_db: Sequence[float]
 ) -> Music:
-    """Features at every gain and the piano roll of a take; without notes the roll is empty (samples at config's rate)."""
+    """A take's music from its mono samples at the features' rate, heard at every gain."""
     loudnesses = [
         extract_features(samples_S * np.float32(10 ** (gain / 20)), config) for gain in gains_db
     ]
-    features_GRF = torch.from_numpy(np.stack(loudnesses)).half()
-    roll_2TP = torch.zeros(2, frames, KEY_COUNT)
-    octaves: Sequence[int] = (0,)
-    if notes is not None and len(notes):
-        keys_N = notes.pitch_N - LOWEST_PITCH
-        for onset, offset, key in zip(notes.onset_N, notes.offset_N, keys_N, strict=True):
-            first, last = round(onset * config.fps), round(offset * config.fps)
-            if 0 <= first < frames:
-                roll_2TP[0, first, key] = 1.0
-            roll_2TP[1, max(first, 0) : max(last, first + 1, 0), key] = 1.0
-        lowest, highest = int(keys_N.min()), int(keys_N.max())
-        octaves = range(-(lowest // OCTAVE), (KEY_COUNT - 1 - highest) // OCTAVE + 1)
-    return Music(features_GRF, roll_2TP, octaves, config.rows_per_frame)
+    return Music(torch.from_numpy(np.stack(loudnesses)).half(), notes, config)
 
 
 def interpolate(values_TX: Tensor, times: Tensor) -> Tensor:

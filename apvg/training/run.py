@@ -185,9 +185,7 @@ class Run:
         if take.name not in self._musics:
             features = self.config.features
             samples_S = resample(take, features.sample_rate)
-            self._musics[take.name] = build_music(
-                samples_S, take.notes, len(take), features, gains_db
-            )
+            self._musics[take.name] = build_music(samples_S, take.notes, features, gains_db)
         return self._musics[take.name]
 
     def _motion_take(self, take: Take) -> MotionTake:
@@ -200,6 +198,7 @@ class Run:
             space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
             torch.from_numpy(take.confidence_TK).float(),
             torch.from_numpy(training_mask(take, self.recipe)),
+            take.skeleton,
         )
 
     def _octave_pixels(self) -> int:

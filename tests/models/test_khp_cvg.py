@@ -27,7 +27,7 @@ def features(seed: int = 0) -> torch.Tensor:
 def khp(skeleton=HANDS) -> KeypointPredictor:
     torch.manual_seed(0)
     config = KHPConfig(listening=LISTENING, channels=8, layers=2, hidden=8)
-    return KeypointPredictor(config, skeleton)
+    return KeypointPredictor(config, skeleton).eval()
 
 
 def cvg() -> CoarseVideoGenerator:
