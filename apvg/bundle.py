@@ -129,9 +129,14 @@ def load_stage(folder: Path, config: PerformerConfig, name: str, module: nn.Modu
     if file_hash(path) != config.weights.get(name):
         raise ApvgError(f"{path} is damaged (its hash is not the config's); install it again")
     tensors = load_file(path)
-    module.load_state_dict(
-        {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    )
+    try:
+        module.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+        )
+    except RuntimeError:
+        raise ApvgError(
+            f"{path} does not fit this apvg's {name}; install the apvg that made it, or train it again"
+        ) from None
 
 
 def read_plate(folder: Path, config: PerformerConfig) -> np.ndarray:

@@ -107,7 +107,8 @@ class Keyboard:
         if corners_42.shape != (4, 2) or not np.isfinite(corners_42).all():
             raise ValueError("keyboard corners must be four finite points: TL, TR, BR, BL")
         sides_42 = np.roll(corners_42, -1, axis=0) - corners_42
-        turns_4 = np.cross(sides_42, np.roll(sides_42, -1, axis=0))
+        next_42 = np.roll(sides_42, -1, axis=0)
+        turns_4 = sides_42[:, 0] * next_42[:, 1] - sides_42[:, 1] * next_42[:, 0]
         if turns_4.min() <= 1e-6 * np.square(sides_42).sum():
             raise ValueError(
                 "keyboard corners must be a convex quadrilateral in the order TL, TR, BR, BL "

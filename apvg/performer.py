@@ -316,11 +316,10 @@ def build_stages(
 def performers() -> list[Installed]:
     """All performers that come with the package."""
     found = []
-    for folder in sorted(_installed_folder().iterdir()):
-        if (folder / "config.json").exists():
-            config = read_config(folder)
-            size = sum(file.stat().st_size for file in folder.iterdir())
-            found.append(Installed(config.name, config.instrument, size, config.licence))
+    for path in sorted(_installed_folder().glob("*/config.json")):
+        config = read_config(path.parent)
+        size = sum(file.stat().st_size for file in path.parent.iterdir())
+        found.append(Installed(config.name, config.instrument, size, config.licence))
     return found
 
 

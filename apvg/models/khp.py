@@ -78,14 +78,14 @@ class KeypointPredictor(nn.Module):
         keys_3P = torch.stack(
             [
                 torch.from_numpy(IS_BLACK.astype("float32")),
-                torch.from_numpy(KEY_X).float() / 26 - 1,
+                torch.tensor(KEY_X, dtype=torch.float32) / 26 - 1,
                 torch.ones(PITCHES),  # zero padding elsewhere: tells where the keyboard ends
             ]
         )
         self.keys_3P: Tensor
         self.anchor_P: Tensor
         self.register_buffer("keys_3P", keys_3P, persistent=False)
-        self.register_buffer("anchor_P", torch.from_numpy(KEY_X).float(), persistent=False)
+        self.register_buffer("anchor_P", torch.tensor(KEY_X, dtype=torch.float32), persistent=False)
         self.enter = CausalConv2d(2 + 3, config.channels, (3, 9))
         self.stack = CausalStack(config.channels, config.layers, (3, 7))
         self.attend = nn.Conv2d(config.channels, len(skeleton), 1)

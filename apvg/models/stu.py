@@ -147,7 +147,7 @@ class StructuredTemporalUNet(nn.Module):
         x_middle = self.encode_middle(self.down_middle(F.relu(x_fine)))
         x_coarsest = self.encode_coarsest(self.down_coarsest(F.relu(x_middle)))
 
-        states_BTChw, state_BCHW = self.gru(x_coarsest.unflatten(0, (batch, frames)), state_BCHW)
+        states_BTChw, last_BCHW = self.gru(x_coarsest.unflatten(0, (batch, frames)), state_BCHW)
         x_coarsest = x_coarsest + self.from_gru(states_BTChw.flatten(0, 1))
 
         x_coarsest = self.up_middle(self.decode_coarsest(x_coarsest))
@@ -162,4 +162,4 @@ class StructuredTemporalUNet(nn.Module):
         colour_BTCHW = torch.sigmoid(painted_BTCHW[:, :, :3])
         plate_B1CHW = plate_BCHW[:, None]
         frames_BTCHW = plate_B1CHW + matte_BTHW[:, :, None] * (colour_BTCHW - plate_B1CHW)
-        return Painting(frames_BTCHW, matte_BTHW, matte_logits_BTHW), state_BCHW
+        return Painting(frames_BTCHW, matte_BTHW, matte_logits_BTHW), last_BCHW

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.error
 import numpy as np
 
 from apvg.errors import ApvgError
@@ -29,7 +30,7 @@ def read_image(path: Path) -> np.ndarray:
     try:
         with av.open(str(path)) as container:
             return next(container.decode(video=0)).to_ndarray(format="rgb24")
-    except (OSError, av.FFmpegError, StopIteration, IndexError) as error:
+    except (OSError, av.error.FFmpegError, StopIteration, IndexError) as error:
         raise ApvgError(f"{path} is not a readable picture; restore the file") from error
 
 

@@ -135,9 +135,9 @@ def test_fpvg_overfits_one_clip():
     )
     torch.manual_seed(0)
     shape = STUConfig(channels=(16, 16, 16), node_channels=8, graph_layers=1, hidden=8)
-    networks = [StructuredTemporalUNet(shape, take.skeleton) for _ in range(2)]
+    network, average = (StructuredTemporalUNet(shape, take.skeleton) for _ in range(2))
     dlt = DifferentiableLandmarkTransformer(sigma=0.06)
     fabric = Fabric(accelerator="cpu", devices=1)
-    trainer = FPVGTrainer(fabric, *networks, dlt, scene, None, config)
+    trainer = FPVGTrainer(fabric, network, average, dlt, scene, None, config)
     losses = [trainer.training_step(step)["pixels"] for step in range(150)]
     assert np.mean(losses[-10:]) < 0.2 * np.mean(losses[:3])
