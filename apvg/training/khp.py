@@ -43,7 +43,9 @@ class KHPTrainingConfig:
         steps: Steps in all.
         adversarial_from: First step with the motion discriminator.
         heard: Excerpts per step that are given as sound.
-        read: Excerpts per step that are given as notes, each hand's moved by octaves of its own, some mirrored.
+        read: Excerpts per step that are given as notes.
+        apart_share: Share of the read excerpts in which each hand is moved by octaves of its own.
+        mirror_share: Share of the read excerpts that are mirrored.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the memory and carry no loss.
         rate: Peak learning rate of Adam.
@@ -62,8 +64,10 @@ class KHPTrainingConfig:
 
     steps: int = 2600
     adversarial_from: int = 1700
-    heard: int = 1
-    read: int = 5
+    heard: int = 2
+    read: int = 3
+    apart_share: float = 0.4
+    mirror_share: float = 0.25
     frames: int = 160
     warm_up: int = 40
     rate: float = 1e-3
@@ -262,11 +266,13 @@ class KHPTrainer:
         notes = take.music.notes
         assert notes is not None
         poses_TKD, weights = self._target(take, start, speed)
+        together = int(random.choice(octave_shifts(notes))) if config.shift_octaves else 0
+        apart = config.shift_octaves and random.random() < config.apart_share
         moved = []
         for hand, ids in enumerate(self.skeleton.hands.values()):
             mine = notes.select(take.hand_N == hand)
-            if config.shift_octaves and len(mine):
-                octave = int(random.choice(octave_shifts(mine)))
+            if len(mine):
+                octave = int(random.choice(octave_shifts(mine))) if apart else together
                 mine = mine.transposed(octave * OCTAVE)
                 poses_TKD[:, list(ids), 0] += octave * OCTAVE_IN_WHITE_KEYS
             moved.append(mine)
@@ -274,10 +280,10 @@ class KHPTrainer:
         roll_2TP = torch.stack(
             [roll_excerpt(mine, fps, start - self.delay * speed, frames, speed) for mine in moved]
         ).amax(dim=0)
-        if self._crossed(poses_TKD):
-            # Hands that the shifts have crossed are as good as any other, but seldom seen: leave most of them out.
+        if apart and self._crossed(poses_TKD):
+            # Crossed hands are seldom seen: draw again rather than let them be the rule.
             return self._read(random)
-        if config.shift_octaves and random.random() < 0.5:
+        if config.shift_octaves and random.random() < config.mirror_share:
             roll_2TP, poses_TKD, weights = self._mirrored(roll_2TP, poses_TKD, weights)
         target_2TP = torch.zeros_like(roll_2TP[:, : config.frames])
         return _as_heard(roll_2TP, random), (target_2TP, poses_TKD, *weights)
