@@ -83,21 +83,28 @@ class CoarseVideoGenerator(nn.Module):
         self.paint = nn.Conv2d(config.picture + 3, 4, 3, padding=1)
 
     def forward(
-        self, features_BRF: Tensor, plate_BChw: Tensor, state: CVGState | None = None
+        self,
+        features_BRF: Tensor,
+        plate_BChw: Tensor,
+        state: CVGState | None = None,
+        *,
+        paint_from: int = 0,
     ) -> tuple[Coarse, CVGState]:
         """
         Args:
             features_BRF: Feature rows of whole frames, [B, T * rows_per_frame, F].
             plate_BChw: The plate in 0..1, at the coarse video's size.
             state: What the call for the rows before returned; None at the music's start.
+            paint_from: First frame to paint; those before only fill the memory, as training's warm-up does.
         """
         height, _ = self.size_hw
         heard_BCTP, notes_B2TP, listening = self.listen(
             features_BRF, state.listening if state else None
         )
-        batch, _, frames, _ = heard_BCTP.shape
         x_BCTP = self.enter(torch.cat([heard_BCTP, notes_B2TP.sigmoid()], dim=1))
         x_BCTP, stack = self.stack(x_BCTP, state.stack if state else None)
+        x_BCTP = x_BCTP[:, :, paint_from:]
+        batch, _, frames, _ = x_BCTP.shape
         columns_NCw = (x_BCTP @ self.to_columns_wP.T.to(x_BCTP.dtype)).transpose(1, 2).flatten(0, 1)
         picture_NChw = self.to_rows(columns_NCw).unflatten(1, (-1, height))
         picture_NChw = F.relu(self.refine(picture_NChw))

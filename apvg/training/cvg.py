@@ -118,12 +118,12 @@ class CVGTrainer:
             self.fabric.to_device(torch.stack(parts)) for parts in zip(*excerpts, strict=True)
         )
         plate_BChw = self.fabric.to_device(self.plate_Chw).expand(config.excerpts, -1, -1, -1)
-        coarse, _ = self.cvg(features_BRF, plate_BChw)
-        used = slice(self.lookahead + config.warm_up, None)
+        warm_up = self.lookahead + config.warm_up
+        coarse, _ = self.cvg(features_BRF, plate_BChw, paint_from=warm_up)
         used_frames = config.frames - config.warm_up
-        frames_BTChw = coarse.frames_BTChw[:, used]
+        frames_BTChw = coarse.frames_BTChw
         weight_BT1hw = (1 + config.limb_weight * matte_BThw)[:, :, None]
-        matte = F.binary_cross_entropy_with_logits(coarse.matte_logits_BThw[:, used], matte_BThw)
+        matte = F.binary_cross_entropy_with_logits(coarse.matte_logits_BThw, matte_BThw)
         notes_logits = coarse.notes_B2TP[:, :, config.warm_up + self.delay :][..., :used_frames, :]
         notes = F.binary_cross_entropy_with_logits(
             notes_logits,

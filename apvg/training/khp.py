@@ -43,7 +43,7 @@ class KHPTrainingConfig:
         steps: Steps in all.
         adversarial_from: First step with the motion discriminator.
         heard: Excerpts per step that are given as sound.
-        read: Excerpts per step that are given as notes.
+        read: Excerpts per step that are given as notes, where notes and a keyboard are known.
         apart_share: Share of the read excerpts in which each hand is moved by octaves of its own.
         mirror_share: Share of the read excerpts that are mirrored.
         frames: Length of an excerpt, frames.
@@ -51,7 +51,7 @@ class KHPTrainingConfig:
         rate: Peak learning rate of Adam.
         gains_db: Loudnesses that the sound is heard at.
         speeds: Slowest and fastest speed that excerpts are played at.
-        shift_octaves: Whether excerpts move along the keyboard by octaves.
+        shift_octaves: Whether excerpts move along the keyboard by octaves; never where there is no keyboard.
         tip_weight: Weight of fingertips beside other points.
         strike_weight: Added weight of frames in which a key is struck.
         velocity_weight, notes_weight, seen_weight: Weights of those losses.
@@ -158,8 +158,9 @@ class KHPTrainer:
         self.point_weight_K = fabric.to_device(self.point_weight_K / self.point_weight_K.mean())
         # Longer takes are drawn more often.
         self.take_share = _shares(takes)
-        two_hands = len(self.skeleton.hands) == 2
-        self.readable = [t for t in takes if two_hands and t.music.notes is not None]
+        self.readable = [
+            take for take in takes if take.music.notes is not None and config.shift_octaves
+        ]
         self.readable_share = _shares(self.readable)
 
     def training_step(self, step: int) -> dict[str, float]:
@@ -173,7 +174,7 @@ class KHPTrainer:
         features_BRF = self.fabric.to_device(torch.stack([features for features, _ in heard]))
         rolls_N2TP = torch.stack([roll for roll, _ in read]).to(features_BRF) if read else None
         targets = [target for _, target in (*heard, *read)]
-        notes_B2TP, poses_BTKD, weight_BTK, seen_BTH, heard_BT = (
+        notes_B2TP, known_BT, poses_BTKD, weight_BTK, seen_BTH, heard_BT = (
             self.fabric.to_device(torch.stack(parts)) for parts in zip(*targets, strict=True)
         )
         motion, _ = self.khp(features_BRF, None, rolls_N2TP)
@@ -183,8 +184,8 @@ class KHPTrainer:
         emphasis_BTK = weight_BTK * self.point_weight_K * (1 + config.strike_weight * struck_BT1)
         error_BTKD = predicted_BTKD - poses_BTKD
         moving_BTK = weight_BTK[:, 1:] * weight_BTK[:, :-1] * self.point_weight_K
-        # Only what was heard has notes to be recognised.
-        delay, sounding_BT = self.delay, heard_BT[: config.heard]
+        # Only what was heard, and whose notes are known, has notes to be recognised.
+        delay, known_BT = self.delay, (known_BT * heard_BT)[: config.heard]
         notes_logits = motion.notes_B2TP[:, :, delay : delay + config.frames]
         notes_error = F.binary_cross_entropy_with_logits(
             notes_logits,
@@ -199,7 +200,7 @@ class KHPTrainer:
             "position": _mean(error_BTKD.abs().sum(-1), emphasis_BTK),
             "velocity": config.velocity_weight
             * _mean(error_BTKD.diff(dim=1).abs().sum(-1), moving_BTK),
-            "notes": config.notes_weight * 10 * _mean(notes_error.mean(dim=(1, 3)), sounding_BT),
+            "notes": config.notes_weight * 10 * _mean(notes_error.mean(dim=(1, 3)), known_BT),
             "seen": config.seen_weight * _mean(seen_error.mean(-1), heard_BT),
         }
         if step >= config.adversarial_from:
@@ -257,7 +258,8 @@ class KHPTrainer:
         )
         poses_TKD, weights = self._target(take, start, speed)
         poses_TKD[..., 0] += octave * OCTAVE_IN_WHITE_KEYS
-        return features_RF, (roll_2TP[:, : self.config.frames], poses_TKD, *weights)
+        known_T = torch.full((self.config.frames,), float(take.music.notes is not None))
+        return features_RF, (roll_2TP[:, : self.config.frames], known_T, poses_TKD, *weights)
 
     def _read(self, random: np.random.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Notes of an excerpt as a listener would tell them, and its target: both hands where they never were."""
@@ -266,8 +268,8 @@ class KHPTrainer:
         notes = take.music.notes
         assert notes is not None
         poses_TKD, weights = self._target(take, start, speed)
-        together = int(random.choice(octave_shifts(notes))) if config.shift_octaves else 0
-        apart = config.shift_octaves and random.random() < config.apart_share
+        together = int(random.choice(octave_shifts(notes)))
+        apart = random.random() < config.apart_share
         moved = []
         for hand, ids in enumerate(self.skeleton.hands.values()):
             mine = notes.select(take.hand_N == hand)
@@ -283,10 +285,11 @@ class KHPTrainer:
         if apart and self._crossed(poses_TKD):
             # Crossed hands are seldom seen: draw again rather than let them be the rule.
             return self._read(random)
-        if config.shift_octaves and random.random() < config.mirror_share:
+        if random.random() < config.mirror_share:
             roll_2TP, poses_TKD, weights = self._mirrored(roll_2TP, poses_TKD, weights)
-        target_2TP = torch.zeros_like(roll_2TP[:, : config.frames])
-        return _as_heard(roll_2TP, random), (target_2TP, poses_TKD, *weights)
+        unheard_2TP = torch.zeros_like(roll_2TP[:, : config.frames])
+        target = (unheard_2TP, torch.zeros(config.frames), poses_TKD, *weights)
+        return _as_heard(roll_2TP, random), target
 
     def _crossed(self, poses_TKD: Tensor) -> bool:
         """Whether the left hand lies right of the right hand for much of an excerpt."""
@@ -342,7 +345,7 @@ class KHPTrainer:
 def _shares(takes: Sequence[MotionTake]) -> np.ndarray:
     """How often each take is drawn."""
     frames = np.array([float(take.training_T.sum()) for take in takes])
-    return frames / frames.sum()
+    return frames / max(frames.sum(), 1.0)
 
 
 def _as_heard(roll_2TP: Tensor, random: np.random.Generator) -> Tensor:

@@ -36,9 +36,10 @@ class Recipe:
         instrument: What it plays.
         licence: Of the performer.
         credit: Whom to name.
-        scene: The take whose picture the performer has; CVG and FPVG train on it.
+        scene: The take whose picture the performer has; CVG and FPVG train on it. The longest, when empty.
         takes: The takes whose motion KHP trains on; empty for all.
         held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
+        start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
         guard: Seconds on each side of a held-out block that are not trained on either.
         model: Shapes of the stages.
         khp, cvg, fpvg: How each stage is trained.
@@ -48,9 +49,10 @@ class Recipe:
     instrument: str
     licence: str
     credit: str
-    scene: str
+    scene: str = ""
     takes: tuple[str, ...] = ()
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    start_from: str = ""
     guard: float = 2.0
     model: ModelConfig = field(default_factory=ModelConfig)
     khp: KHPTrainingConfig = field(default_factory=KHPTrainingConfig)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from apvg.audio.features import FeatureConfig
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
-from apvg.performer import Performer, build_stages
+from apvg.performer import Performer, build_stages, find_performer
 from apvg.takes.take import Take
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
@@ -47,17 +48,21 @@ class Run:
         device: str = "auto",
         start_from: Path | None = None,
     ) -> None:
+        if start_from is None and recipe.start_from:
+            start_from = find_performer(recipe.start_from)
         self.recipe, self.folder, self.start_from = recipe, folder, start_from
         self.training = folder / "training"
         by_name = {take.name: take for take in takes}
         names = recipe.takes or tuple(by_name)
-        missing = sorted({recipe.scene, *names} - set(by_name))
+        longest = max(takes, key=len).name
+        scene = recipe.scene or longest
+        missing = sorted({scene, *names} - set(by_name))
         if missing:
             raise ApvgError(
                 f"recipe {recipe.name} needs a take {missing[0]!r}, and there are only "
                 f"{', '.join(by_name) or 'none'}; prepare it first"
             )
-        self.scene_take = by_name[recipe.scene]
+        self.scene_take = by_name[scene]
         self.takes = [by_name[name] for name in names]
         self.config = performer_config(recipe, self.scene_take)
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
@@ -105,7 +110,9 @@ class Run:
         network, average = self._network(name), self._network(name)
         if name == "khp":
             takes = [self._motion_take(take) for take in self.takes]
-            return KHPTrainer(self.fabric, network, average, takes, recipe.khp)
+            on_keys = all(take.corners_42 is not None for take in self.takes)
+            settings = replace(recipe.khp, shift_octaves=recipe.khp.shift_octaves and on_keys)
+            return KHPTrainer(self.fabric, network, average, takes, settings)
         if name == "cvg":
             if self.start_from is None:
                 # One front end: CVG begins with what KHP has learnt to hear.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ from lightning.fabric import Fabric
 from safetensors.torch import load_file
 
 from apvg.cli.main import main
+from apvg.errors import ApvgError
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import StructuredTemporalUNet, STUConfig
 from apvg.performer import Performer
+from apvg.skeleton import BODY_AND_HANDS
 from apvg.training.fpvg import FPVGTrainer, FPVGTrainingConfig
 from apvg.training.recipe import load_recipe
 from apvg.training.run import Run, training_mask
@@ -141,3 +144,36 @@ def test_fpvg_overfits_one_clip():
     trainer = FPVGTrainer(fabric, network, average, dlt, scene, None, config)
     losses = [trainer.training_step(step)["pixels"] for step in range(150)]
     assert np.mean(losses[-10:]) < 0.2 * np.mean(losses[:3])
+
+
+@pytest.mark.parametrize("name", ["piano", "piano-eval", "person"])
+def test_recipes_of_the_package_are_read(name: str):
+    assert load_recipe(name).name == name
+
+
+def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "r.toml").write_text(tiny.RECIPE + "stepps = 3\n")
+    with pytest.raises(ApvgError, match=r"r\.toml\.fpvg has no setting 'stepps'"):
+        load_recipe(tmp_path / "r.toml")
+    with pytest.raises(ApvgError, match="piano-eval"):
+        load_recipe("pianist")
+
+
+def test_body_and_hands_without_notes_or_keyboard_can_be_trained(tmp_path: Path):
+    hands = tiny.take()
+    points = len(BODY_AND_HANDS)
+    keypoints_TKD = np.full((len(hands), points, 2), 20.0, np.float32)
+    keypoints_TKD[:, points - 42 :] = hands.keypoints_TKD
+    take = replace(
+        hands,
+        skeleton=BODY_AND_HANDS,
+        keypoints_TKD=keypoints_TKD,
+        confidence_TK=np.ones((len(hands), points), np.float32),
+        notes=None,
+        corners_42=None,
+    )
+    (tmp_path / "r.toml").write_text(tiny.RECIPE)
+    run = Run(load_recipe(tmp_path / "r.toml"), [take], tmp_path)
+    run.train("all")
+    performance = Performer.from_pretrained(tmp_path).perform(np.zeros(16000, np.float32))
+    assert performance.keypoints_TKD.shape == (25, points, 2)
