@@ -46,8 +46,7 @@ listening = { spectral = 4, channels = 6 }
 [khp]
 steps = 6
 adversarial_from = 3
-heard = 1
-read = 2
+excerpts = 2
 frames = 30
 warm_up = 5
 window = 16

@@ -1,11 +1,9 @@
 """KHP: keypoint prediction from the music (with the DLT, the paper's keypoint and heatmap prediction).
 
-The encoder hears which pitches are struck and held; nothing but these notes goes on, so that motion can be learnt from
-notes of any origin. A causal stack with a memory of seconds looks at them over the keyboard, and every keypoint attends
-over the pitches: the position it attends to, plus an offset that a GRU knows from all that went before, is where it
-wants to be. Each hand follows at a pace that the GRU sets, which smooths what the attention is not sure of.
-Attending to keys, rather than regressing a number, lets a hand play where no training pose was (own choice; the source
-only says that keypoints are predicted from the music).
+The encoder hears which pitches are struck and held. A causal stack with a memory of seconds looks at them over the
+keyboard, and every keypoint attends over the pitches: the position it attends to, plus an offset that a GRU knows from
+all that went before, is where it goes. Attending to keys, rather than regressing a number, is what lets a hand play
+where no training pose was (own choice; the source only says that keypoints are predicted from the music).
 """
 
 from __future__ import annotations
@@ -15,16 +13,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from apvg.keyboard import IS_BLACK, KEY_X
-from apvg.models.blocks import CausalConv2d
 from apvg.models.listening import PITCHES, AudioEncoder, CausalStack, ListeningConfig, State
 from apvg.skeleton import Skeleton
-
-#: Slowest pace of a hand, as the share of its way that it goes in a frame. Left to itself the training slows hands to a
-#: twentieth, which is smooth and always late.
-SLOWEST = 0.25
 
 
 @dataclass(frozen=True)
@@ -36,15 +28,13 @@ class KHPConfig:
         channels: Channels per pitch in the causal stack.
         layers: Depth of the causal stack; its memory is 2^(layers + 1) frames.
         hidden: Size of the GRU.
-        dropout: Share of the stack's channels that a training step does without.
-        lookahead_frames: Frames of music heard beyond the frame that is predicted, the encoder's own among them.
+        lookahead_frames: Frames of music heard beyond the frame that is predicted.
     """
 
-    listening: ListeningConfig = field(default_factory=ListeningConfig)
+    listening: ListeningConfig = field(default_factory=lambda: ListeningConfig(delay=8))
     channels: int = 32
     layers: int = 5
-    hidden: int = 96
-    dropout: float = 0.05
+    hidden: int = 128
     lookahead_frames: int = 8
 
 
@@ -52,10 +42,8 @@ class KHPState(NamedTuple):
     """What KHP remembers between chunks."""
 
     listening: State
-    entered: Tensor
     stack: State
     hidden_1BC: Tensor
-    pose_BKD: Tensor
 
 
 class Motion(NamedTuple):
@@ -90,7 +78,7 @@ class KeypointPredictor(nn.Module):
         self.anchor_P: Tensor
         self.register_buffer("keys_3P", keys_3P, persistent=False)
         self.register_buffer("anchor_P", torch.tensor(KEY_X, dtype=torch.float32), persistent=False)
-        self.enter = CausalConv2d(2 + 3, config.channels, (3, 9))
+        self.enter = nn.Conv2d(config.listening.channels + 2 + 3, config.channels, 1)
         self.stack = CausalStack(config.channels, config.layers, (3, 7))
         self.attend = nn.Conv2d(config.channels, len(skeleton), 1)
         # Each hand looks at the music through its wrist's attention.
@@ -98,37 +86,21 @@ class KeypointPredictor(nn.Module):
         self.gru = nn.GRU(len(self.hand_K) * (config.channels + 1), config.hidden, batch_first=True)
         self.offset = nn.Linear(config.hidden + len(self.hand_K), 2 * len(skeleton))
         self.seen = nn.Linear(config.hidden, len(self.hand_K))
-        self.follow = nn.Linear(config.hidden, len(self.hand_K))
-        # Points of no hand follow as the first hand does.
-        hand_of_K = torch.zeros(len(skeleton), dtype=torch.long)
-        for hand, ids in enumerate(skeleton.hands.values()):
-            hand_of_K[list(ids)] = hand
-        self.hand_of_K: Tensor
-        self.register_buffer("hand_of_K", hand_of_K, persistent=False)
 
     def forward(
-        self,
-        features_BRF: Tensor,
-        state: KHPState | None = None,
-        rolls_N2TP: Tensor | None = None,
+        self, features_BRF: Tensor, state: KHPState | None = None
     ) -> tuple[Motion, KHPState]:
         """
         Args:
             features_BRF: Feature rows of whole frames, [B, T * rows_per_frame, F].
             state: What the call for the rows before returned; None at the music's start.
-            rolls_N2TP: In training, more excerpts of T frames, given as notes (0..1, struck and held) instead of sound
-                and as late as the encoder tells them; their poses follow those of the features along the batch.
         """
-        _, heard_B2TP, listening = self.listen(features_BRF, state.listening if state else None)
-        notes_B2TP = heard_B2TP.sigmoid()
-        if rolls_N2TP is not None:
-            notes_B2TP = torch.cat([notes_B2TP, rolls_N2TP.to(notes_B2TP.dtype)])
-        batch, _, frames, _ = notes_B2TP.shape
-        keys_B3TP = self.keys_3P[None, :, None].expand(batch, -1, frames, -1)
-        x_BCTP, entered = self.enter(
-            torch.cat([notes_B2TP, keys_B3TP], dim=1), state.entered if state else None
+        heard_BCTP, notes_B2TP, listening = self.listen(
+            features_BRF, state.listening if state else None
         )
-        x_BCTP = F.dropout2d(x_BCTP, self.config.dropout, self.training)
+        batch, _, frames, _ = heard_BCTP.shape
+        keys_B3TP = self.keys_3P[None, :, None].expand(batch, -1, frames, -1)
+        x_BCTP = self.enter(torch.cat([heard_BCTP, notes_B2TP.sigmoid(), keys_B3TP], dim=1))
         x_BCTP, stack = self.stack(x_BCTP, state.stack if state else None)
 
         attention_BKTP = self.attend(x_BCTP).float().softmax(dim=-1)
@@ -143,18 +115,6 @@ class KeypointPredictor(nn.Module):
         )
         offset_BTKD = self.offset(torch.cat([known_BTC, hands_BTH], dim=-1)).unflatten(-1, (-1, 2))
         x_BTK = attended_BTK + offset_BTKD[..., 0]
-        wanted_BTKD = torch.stack([x_BTK, offset_BTKD[..., 1]], dim=-1).float()
-        pace_BTH = SLOWEST + (1 - SLOWEST) * self.follow(known_BTC).float().sigmoid()
-        pace_BTK = pace_BTH[..., self.hand_of_K]
-        poses_BTKD = _follow(wanted_BTKD, pace_BTK, state.pose_BKD if state else wanted_BTKD[:, 0])
-        motion = Motion(poses_BTKD, self.seen(known_BTC).float(), heard_B2TP.float())
-        return motion, KHPState(listening, entered, stack, hidden_1BC, poses_BTKD[:, -1])
-
-
-def _follow(wanted_BTKD: Tensor, pace_BTK: Tensor, pose_BKD: Tensor) -> Tensor:
-    """Go a share `pace` of the way to where every point wants to be, frame by frame."""
-    poses = []
-    for wanted_BKD, pace_BK in zip(wanted_BTKD.unbind(1), pace_BTK.unbind(1), strict=True):
-        pose_BKD = torch.lerp(pose_BKD, wanted_BKD, pace_BK[..., None])
-        poses.append(pose_BKD)
-    return torch.stack(poses, dim=1)
+        poses_BTKD = torch.stack([x_BTK, offset_BTKD[..., 1]], dim=-1)
+        motion = Motion(poses_BTKD.float(), self.seen(known_BTC).float(), notes_B2TP.float())
+        return motion, KHPState(listening, stack, hidden_1BC)

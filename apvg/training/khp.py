@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -17,22 +16,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
-from apvg.keyboard import KEY_COUNT, LOWEST_PITCH, key_x
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
 from apvg.skeleton import Skeleton
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
-from apvg.training.music import (
-    OCTAVE,
-    OCTAVE_IN_WHITE_KEYS,
-    Music,
-    interpolate,
-    octave_shifts,
-    roll_excerpt,
-)
-
-MIRROR_PITCH = 62  # D4
+from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, interpolate
 
 
 @dataclass(frozen=True)
@@ -42,10 +31,7 @@ class KHPTrainingConfig:
     Attributes:
         steps: Steps in all.
         adversarial_from: First step with the motion discriminator.
-        heard: Excerpts per step that are given as sound.
-        read: Excerpts per step that are given as notes, where notes and a keyboard are known.
-        apart_share: Share of the read excerpts in which each hand is moved by octaves of its own.
-        mirror_share: Share of the read excerpts that are mirrored.
+        excerpts: Excerpts per step.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the memory and carry no loss.
         rate: Peak learning rate of Adam.
@@ -64,10 +50,7 @@ class KHPTrainingConfig:
 
     steps: int = 2600
     adversarial_from: int = 1700
-    heard: int = 2
-    read: int = 3
-    apart_share: float = 0.4
-    mirror_share: float = 0.25
+    excerpts: int = 3
     frames: int = 160
     warm_up: int = 40
     rate: float = 1e-3
@@ -102,20 +85,6 @@ class MotionTake:
     poses_TKD: Tensor
     confidence_TK: Tensor
     training_T: Tensor
-    skeleton: Skeleton
-
-    @cached_property
-    def hand_N(self) -> np.ndarray:
-        """Index of the hand that plays each note: the one with a fingertip nearest to the key as it is struck."""
-        notes = self.music.notes
-        assert notes is not None
-        frame_N = np.round(notes.onset_N * self.music.config.fps).astype(int)
-        frame_N = frame_N.clip(0, len(self.poses_TKD) - 1)
-        away_HN = []
-        for hand in self.skeleton.hands:
-            tips_NF = self.poses_TKD[frame_N][:, list(self.skeleton.fingertips(hand)), 0].numpy()
-            away_HN.append(np.abs(tips_NF - key_x(notes.pitch_N)[:, None]).min(axis=1))
-        return np.argmin(away_HN, axis=0)
 
 
 class KHPTrainer:
@@ -157,11 +126,8 @@ class KHPTrainer:
             self.point_weight_K[list(self.skeleton.fingertips(hand))] = config.tip_weight
         self.point_weight_K = fabric.to_device(self.point_weight_K / self.point_weight_K.mean())
         # Longer takes are drawn more often.
-        self.take_share = _shares(takes)
-        self.readable = [
-            take for take in takes if take.music.notes is not None and config.shift_octaves
-        ]
-        self.readable_share = _shares(self.readable)
+        seconds = np.array([float(take.training_T.sum()) for take in takes])
+        self.take_share = seconds / seconds.sum()
 
     def training_step(self, step: int) -> dict[str, float]:
         """One step on excerpts of the takes."""
@@ -169,29 +135,20 @@ class KHPTrainer:
         random = seed_step(config.seed, step, self.fabric.global_rank)
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate * cosine_rate(step, config.steps)
-        heard = [self._heard(random) for _ in range(config.heard)]
-        read = [self._read(random) for _ in range(config.read)] if self.readable else []
-        features_BRF = self.fabric.to_device(torch.stack([features for features, _ in heard]))
-        rolls_N2TP = torch.stack([roll for roll, _ in read]).to(features_BRF) if read else None
-        targets = [target for _, target in (*heard, *read)]
-        notes_B2TP, known_BT, poses_BTKD, weight_BTK, seen_BTH, heard_BT = (
-            self.fabric.to_device(torch.stack(parts)) for parts in zip(*targets, strict=True)
+        excerpts = [self._excerpt(random) for _ in range(config.excerpts)]
+        features_BRF, notes_B2TP, known_BT, poses_BTKD, weight_BTK, seen_BTH, heard_BT = (
+            self.fabric.to_device(torch.stack(parts)) for parts in zip(*excerpts, strict=True)
         )
-        motion, _ = self.khp(features_BRF, None, rolls_N2TP)
+        motion, _ = self.khp(features_BRF)
         # What comes out at frame t + lookahead is the prediction for frame t.
         predicted_BTKD = motion.poses_BTKD[:, self.lookahead :]
         struck_BT1 = notes_B2TP[:, 0].amax(dim=-1)[..., None]
         emphasis_BTK = weight_BTK * self.point_weight_K * (1 + config.strike_weight * struck_BT1)
         error_BTKD = predicted_BTKD - poses_BTKD
         moving_BTK = weight_BTK[:, 1:] * weight_BTK[:, :-1] * self.point_weight_K
-        # Only what was heard, and whose notes are known, has notes to be recognised.
-        delay, known_BT = self.delay, (known_BT * heard_BT)[: config.heard]
-        notes_logits = motion.notes_B2TP[:, :, delay : delay + config.frames]
+        notes_logits = motion.notes_B2TP[:, :, self.delay : self.delay + config.frames]
         notes_error = F.binary_cross_entropy_with_logits(
-            notes_logits,
-            notes_B2TP[: config.heard],
-            reduction="none",
-            pos_weight=notes_logits.new_tensor(4.0),
+            notes_logits, notes_B2TP, reduction="none", pos_weight=notes_logits.new_tensor(4.0)
         )
         seen_error = F.binary_cross_entropy_with_logits(
             motion.seen_BTH[:, self.lookahead :], seen_BTH, reduction="none"
@@ -200,7 +157,9 @@ class KHPTrainer:
             "position": _mean(error_BTKD.abs().sum(-1), emphasis_BTK),
             "velocity": config.velocity_weight
             * _mean(error_BTKD.diff(dim=1).abs().sum(-1), moving_BTK),
-            "notes": config.notes_weight * 10 * _mean(notes_error.mean(dim=(1, 3)), known_BT),
+            "notes": config.notes_weight
+            * 10
+            * _mean(notes_error.mean(dim=(1, 3)), known_BT * heard_BT),
             "seen": config.seen_weight * _mean(seen_error.mean(-1), heard_BT),
         }
         if step >= config.adversarial_from:
@@ -248,115 +207,36 @@ class KHPTrainer:
         both_NTC = torch.cat([shape_NTKD.flatten(2) / 4, velocity_NTKD.flatten(2) * 2], dim=-1)
         return both_NTC.transpose(1, 2)
 
-    def _heard(self, random: np.random.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Feature rows of an excerpt with its lookahead, and its target."""
-        take, speed, start = self._draw(random, self.takes, self.take_share)
-        shifts = take.music.octaves if self.config.shift_octaves else (0,)
-        octave = int(random.choice(shifts))
-        features_RF, roll_2TP = take.music.excerpt(
-            random, start, self.config.frames + self.lookahead, speed, octave
-        )
-        poses_TKD, weights = self._target(take, start, speed)
-        poses_TKD[..., 0] += octave * OCTAVE_IN_WHITE_KEYS
-        known_T = torch.full((self.config.frames,), float(take.music.notes is not None))
-        return features_RF, (roll_2TP[:, : self.config.frames], known_T, poses_TKD, *weights)
-
-    def _read(self, random: np.random.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Notes of an excerpt as a listener would tell them, and its target: both hands where they never were."""
+    def _excerpt(self, random: np.random.Generator) -> tuple[Tensor, ...]:
+        """Features with their lookahead, and for the excerpt's own frames: notes, poses, weights, hands seen."""
         config = self.config
-        take, speed, start = self._draw(random, self.readable, self.readable_share)
-        notes = take.music.notes
-        assert notes is not None
-        poses_TKD, weights = self._target(take, start, speed)
-        together = int(random.choice(octave_shifts(notes)))
-        apart = random.random() < config.apart_share
-        moved = []
-        for hand, ids in enumerate(self.skeleton.hands.values()):
-            mine = notes.select(take.hand_N == hand)
-            if len(mine):
-                octave = int(random.choice(octave_shifts(mine))) if apart else together
-                mine = mine.transposed(octave * OCTAVE)
-                poses_TKD[:, list(ids), 0] += octave * OCTAVE_IN_WHITE_KEYS
-            moved.append(mine)
-        fps, frames = take.music.config.fps, config.frames + self.lookahead
-        roll_2TP = torch.stack(
-            [roll_excerpt(mine, fps, start - self.delay * speed, frames, speed) for mine in moved]
-        ).amax(dim=0)
-        if apart and self._crossed(poses_TKD):
-            # Crossed hands are seldom seen: draw again rather than let them be the rule.
-            return self._read(random)
-        if random.random() < config.mirror_share:
-            roll_2TP, poses_TKD, weights = self._mirrored(roll_2TP, poses_TKD, weights)
-        unheard_2TP = torch.zeros_like(roll_2TP[:, : config.frames])
-        target = (unheard_2TP, torch.zeros(config.frames), poses_TKD, *weights)
-        return _as_heard(roll_2TP, random), target
-
-    def _crossed(self, poses_TKD: Tensor) -> bool:
-        """Whether the left hand lies right of the right hand for much of an excerpt."""
-        left, right = (list(ids) for ids in self.skeleton.hands.values())
-        crossed_T = poses_TKD[:, left, 0].mean(dim=1) > poses_TKD[:, right, 0].mean(dim=1) - 3
-        return bool(crossed_T.float().mean() > 0.1)
-
-    def _mirrored(
-        self, roll_2TP: Tensor, poses_TKD: Tensor, weights: tuple[Tensor, ...]
-    ) -> tuple[Tensor, Tensor, tuple[Tensor, ...]]:
-        """The excerpt in a mirror. The keyboard's pattern is its own mirror image about every D, and hands change sides."""
-        keys_P = 2 * (MIRROR_PITCH - LOWEST_PITCH) - torch.arange(KEY_COUNT)
-        inside_P = (keys_P >= 0) & (keys_P < KEY_COUNT)
-        mirrored_2TP = roll_2TP[..., keys_P.clamp(0, KEY_COUNT - 1)] * inside_P
-        axis = 2 * float(key_x(np.array([MIRROR_PITCH]))[0])
-        poses_TKD = torch.stack([axis - poses_TKD[..., 0], poses_TKD[..., 1]], dim=-1)
-        weight_TK, seen_TH, heard_T = weights
-        left, right = (list(ids) for ids in self.skeleton.hands.values())
-        order = torch.arange(len(self.skeleton))
-        order[left], order[right] = torch.tensor(right), torch.tensor(left)
-        return mirrored_2TP, poses_TKD[:, order], (weight_TK[:, order], seen_TH.flip(1), heard_T)
-
-    def _draw(
-        self, random: np.random.Generator, takes: Sequence[MotionTake], share: np.ndarray
-    ) -> tuple[MotionTake, float, float]:
-        """A take, a speed, and where an excerpt starts, in frames; some start before the take does, in silence."""
-        take = takes[int(random.choice(len(takes), p=share))]
-        speed = float(random.uniform(*self.config.speeds))
-        latest = max(len(take.music) - self.config.frames * speed, 0.0)
-        return take, speed, float(random.uniform(-self.config.warm_up, latest))
-
-    def _target(
-        self, take: MotionTake, start: float, speed: float
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Poses [T, K, 2], and their weights [T, K], hands seen [T, H] and the weight of frames [T]."""
-        times = torch.arange(self.config.frames) * speed + start
+        take = self.takes[int(random.choice(len(self.takes), p=self.take_share))]
+        speed = float(random.uniform(*config.speeds))
+        octave = int(random.choice(take.music.octaves)) if config.shift_octaves else 0
+        # Starts before the take teach the state at a piece's beginning.
+        start = float(random.uniform(-config.warm_up, len(take.music) - config.frames * speed))
+        features_RF, notes_2TP = take.music.excerpt(
+            random, start, config.frames + self.lookahead, speed, octave
+        )
+        times = torch.arange(config.frames) * speed + start
         poses_TKD = interpolate(take.poses_TKD, times)
+        poses_TKD[..., 0] += octave * OCTAVE_IN_WHITE_KEYS
         index = times.round().long().clamp(0, len(take.music) - 1)
         seen_TK = take.confidence_TK[index] > 0
         heard_T = take.training_T[index].float()
-        heard_T[: self.config.warm_up] = 0.0
+        heard_T[: config.warm_up] = 0.0
         heard_T[(times < 0) | (times > len(take.music) - 1)] = 0.0
+        weight_TK = seen_TK * heard_T[:, None]
         seen_TH = torch.stack(
             [seen_TK[:, list(ids)].any(dim=1) for ids in self.skeleton.hands.values()], dim=1
         )
-        return poses_TKD, (seen_TK * heard_T[:, None], seen_TH.float(), heard_T)
+        notes_2TP = notes_2TP[:, : config.frames]
+        known_T = torch.full_like(heard_T, float(take.music.notes is not None))
+        return features_RF, notes_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T
 
     def picture_HWC(self) -> np.ndarray | None:
         """KHP's motion is looked at in the evaluation; its curve is enough here."""
         return None
-
-
-def _shares(takes: Sequence[MotionTake]) -> np.ndarray:
-    """How often each take is drawn."""
-    frames = np.array([float(take.training_T.sum()) for take in takes])
-    return frames / max(frames.sum(), 1.0)
-
-
-def _as_heard(roll_2TP: Tensor, random: np.random.Generator) -> Tensor:
-    """A roll as uncertain as a listener's: some notes missed, all of them less than sure, struck ones smeared in time."""
-    kept = torch.from_numpy(random.random(roll_2TP.shape[2]) > 0.03).float()
-    sure = torch.from_numpy(random.uniform(0.6, 1.0, roll_2TP.shape)).float()
-    struck_TP, held_TP = (roll_2TP * kept).unbind(0)
-    later_TP = F.pad(struck_TP, (0, 0, 1, -1)) * float(random.uniform(0.0, 0.6))
-    earlier_TP = F.pad(struck_TP, (0, 0, -1, 1)) * float(random.uniform(0.0, 0.6))
-    struck_TP = torch.stack([struck_TP, later_TP, earlier_TP]).amax(dim=0)
-    return torch.stack([struck_TP, held_TP]) * sure
 
 
 def _mean(error: Tensor, weight: Tensor) -> Tensor:

@@ -205,7 +205,6 @@ class Run:
             space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
             torch.from_numpy(take.confidence_TK).float(),
             torch.from_numpy(training_mask(take, self.recipe)),
-            take.skeleton,
         )
 
     def _octave_pixels(self) -> int:
