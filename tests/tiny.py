@@ -66,6 +66,9 @@ frames_per_step = 8
 clip_lengths = [4]
 crop_width = 64
 hand_crop = 32
+[joint]
+steps = 6
+warm_up = 8
 """
 
 

@@ -14,6 +14,7 @@ from apvg.models.khp import KHPConfig
 from apvg.models.stu import STUConfig
 from apvg.training.cvg import CVGTrainingConfig
 from apvg.training.fpvg import FPVGTrainingConfig
+from apvg.training.joint import JointTrainingConfig
 from apvg.training.khp import KHPTrainingConfig
 
 
@@ -42,7 +43,7 @@ class Recipe:
         start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
         guard: Seconds on each side of a held-out block that are not trained on either.
         model: Shapes of the stages.
-        khp, cvg, fpvg: How each stage is trained.
+        khp, cvg, fpvg, joint: How each stage is trained.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Recipe:
     khp: KHPTrainingConfig = field(default_factory=KHPTrainingConfig)
     cvg: CVGTrainingConfig = field(default_factory=CVGTrainingConfig)
     fpvg: FPVGTrainingConfig = field(default_factory=FPVGTrainingConfig)
+    joint: JointTrainingConfig = field(default_factory=JointTrainingConfig)
 
 
 def load_recipe(name: str | Path) -> Recipe:

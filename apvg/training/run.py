@@ -27,13 +27,15 @@ from apvg.takes.take import Take
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
 from apvg.training.fpvg import FPVGTrainer, Predictions
+from apvg.training.joint import JointTrainer
 from apvg.training.khp import KHPTrainer, MotionTake
 from apvg.training.loop import Trainer, fit
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, build_music
 from apvg.training.recipe import Recipe
 from apvg.training.scene import Scene, build_scene
 
-Stage = Literal["khp", "cvg", "fpvg", "all"]
+Stage = Literal["khp", "cvg", "fpvg", "joint", "all"]
+TRAININGS = (*STAGES, "joint")
 
 
 class Run:
@@ -73,14 +75,18 @@ class Run:
 
     def train(self, stage: Stage, *, until: int | None = None) -> None:
         """Train a stage, or all of them, and write the performer once every stage is done."""
-        for name in STAGES if stage == "all" else (stage,):
-            fit(self._trainer(name, until), self.training, resume=True, until=until)
+        for name in TRAININGS if stage == "all" else (stage,):
+            if name != "joint" or self.recipe.joint.steps:
+                fit(self._trainer(name, until), self.training, resume=True, until=until)
         if all(self._finished(name) for name in STAGES):
             self.write_performer()
 
     def write_performer(self) -> None:
         """The averaged weights of all stages as a performer in the run's folder."""
         performer = self._averages(STAGES)
+        joint = self.training / "joint.ckpt.safetensors"
+        if joint.exists():
+            load_checkpoint(joint, {"khp_ema": performer.khp, "fpvg_ema": performer.stu}, {})
         scene = self._scene()
         plate_HWC = (scene.plate_CHW * 255).round().byte().permute(1, 2, 0).numpy()
         performer = _with_plate(performer, plate_HWC)
@@ -107,6 +113,20 @@ class Run:
 
     def _trainer(self, name: str, until: int | None) -> Trainer:
         recipe, config = self.recipe, self.config
+        if name == "joint":
+            trained, average = self._averages(STAGES), self._averages(STAGES)
+            for network in (trained.khp, trained.stu):
+                network.train().requires_grad_(True)
+            return JointTrainer(
+                self.fabric,
+                (trained.khp, trained.stu),
+                (average.khp, average.stu),
+                trained.dlt,
+                trained.space,
+                self._scene(),
+                self._music(self.scene_take, recipe.khp.gains_db),
+                recipe.joint,
+            )
         network, average = self._network(name), self._network(name)
         if name == "khp":
             takes = [self._motion_take(take) for take in self.takes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_three_and_three_steps_are_six_steps(
     out = tmp_path / "run"
     out.mkdir()
     command = ["train", str(takes_dir), str(out), "--recipe", str(recipe_file), "--resume"]
-    for stage in ("khp", "cvg", "fpvg"):
+    for stage in ("khp", "cvg", "fpvg", "joint"):
         assert main([*command, "--stage", stage, "--until", "3"]) == 0
         assert main([*command, "--stage", stage]) == 0
         name = f"training/{stage}.ckpt.safetensors"
@@ -153,7 +154,7 @@ def test_recipes_of_the_package_are_read(name: str):
 
 def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "r.toml").write_text(tiny.RECIPE + "stepps = 3\n")
-    with pytest.raises(ApvgError, match=r"r\.toml\.fpvg has no setting 'stepps'"):
+    with pytest.raises(ApvgError, match=r"r\.toml\.joint has no setting 'stepps'"):
         load_recipe(tmp_path / "r.toml")
     with pytest.raises(ApvgError, match="piano-eval"):
         load_recipe("pianist")
@@ -177,3 +178,17 @@ def test_body_and_hands_without_notes_or_keyboard_can_be_trained(tmp_path: Path)
     run.train("all")
     performance = Performer.from_pretrained(tmp_path).perform(np.zeros(16000, np.float32))
     assert performance.keypoints_TKD.shape == (25, points, 2)
+
+
+def test_joint_training_moves_khp_through_the_dlt(takes_dir: Path, trained: Path, tmp_path: Path):
+    """Without KHP's own loss, what the painted frames lack still changes KHP."""
+    shutil.copytree(trained, tmp_path / "run")
+    (tmp_path / "run/training/joint.ckpt.safetensors").unlink()
+    text = tiny.RECIPE + "position_weight = 0.0\n"
+    (tmp_path / "r.toml").write_text(text)
+    run = Run(load_recipe(tmp_path / "r.toml"), [tiny.take()], tmp_path / "run")
+    run.train("joint")
+    before = load_file(tmp_path / "run/training/khp.ckpt.safetensors")
+    after = load_file(tmp_path / "run/training/joint.ckpt.safetensors")
+    key = "offset.weight"
+    assert not torch.equal(after[f"module/khp/{key}"], before[f"module/ema/{key}"])
