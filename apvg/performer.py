@@ -219,6 +219,7 @@ class Performer:
         config = self.config
         khp_state: KHPState | None = None
         cvg_state: CVGState | None = None
+        last_pose_KD: Tensor | None = None
         early = config.khp.lookahead_frames  # the first outputs lie before the music
         for features_RF in self._feature_blocks(chunks):
             features_1RF = torch.from_numpy(features_RF)[None].to(self.device)
@@ -231,10 +232,20 @@ class Performer:
             if early >= frames:
                 early -= frames
                 continue
-            keypoints_TKD = self.space.to_pixels(motion.poses_BTKD[0, early:])
+            poses_TKD = self._follow(motion.poses_BTKD[0, early:], last_pose_KD)
+            last_pose_KD = poses_TKD[-1]
+            keypoints_TKD = self.space.to_pixels(poses_TKD)
             confidence_TK = self._confidence(motion.seen_BTH[0, early:])
             yield keypoints_TKD, confidence_TK, coarse_TChw[early:]
             early = 0
+
+    def _follow(self, wanted_TKD: Tensor, pose_KD: Tensor | None) -> Tensor:
+        """Go a share `pace` of the way to where KHP wants every point to be, frame by frame."""
+        poses = []
+        for wanted_KD in wanted_TKD:
+            pose_KD = wanted_KD if pose_KD is None else pose_KD.lerp(wanted_KD, self.config.pace)
+            poses.append(pose_KD)
+        return torch.stack(poses)
 
     def _confidence(self, seen_TH: Tensor) -> Tensor:
         """Every point of a hand is as sure as the hand; points of no hand are taken as seen."""

@@ -25,6 +25,7 @@ block = [2.0, 2.4]
 
 [model]
 sigma = 0.06
+pace = 0.5
 [model.stu]
 channels = [16, 16, 16]
 node_channels = 8

@@ -20,12 +20,13 @@ from apvg.training.khp import KHPTrainingConfig
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shapes of the stages and width of the heatmaps; see their own configurations."""
+    """Shapes of the stages, width of the heatmaps and pace of the hands; see PerformerConfig."""
 
     khp: KHPConfig = field(default_factory=KHPConfig)
     cvg: CVGConfig = field(default_factory=CVGConfig)
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
+    pace: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -257,6 +257,7 @@ def performer_config(recipe: Recipe, take: Take) -> PerformerConfig:
         cvg=recipe.model.cvg,
         stu=recipe.model.stu,
         sigma=recipe.model.sigma,
+        pace=recipe.model.pace,
         held_out=recipe.held_out,
     )
 
