@@ -40,6 +40,7 @@ class FPVGTrainingConfig:
         clip_lengths: Lengths of clips, drawn anew each step, so that the ConvGRU sees short and long pasts.
         crop_width: Width of the crop around the hands, pixels; crops are as high as the frame.
         rate: Peak learning rate of Adam.
+        adversarial_rate: Its learning rate in phase 3, where the cosine of the phases before has run out.
         limb_weight: Weight of painted pixels over those of the plate, in the reconstruction loss.
         edge_weight: Weight of the loss on differences between neighbouring pixels.
         matte_weight: Weight of the matte's own loss.
@@ -62,6 +63,7 @@ class FPVGTrainingConfig:
     clip_lengths: tuple[int, ...] = (4, 4, 8, 16)
     crop_width: int = 192
     rate: float = 6e-4
+    adversarial_rate: float = 1.5e-4
     limb_weight: float = 5.0
     edge_weight: float = 1.0
     matte_weight: float = 0.1
@@ -70,7 +72,7 @@ class FPVGTrainingConfig:
     jitter: float = 0.6
     predicted_share: float = 0.3
     coarse_share: float = 0.5
-    adversarial_weight: float = 0.02
+    adversarial_weight: float = 0.1
     feature_weight: float = 0.5
     discriminator_rate: float = 2e-4
     hand_crop: int = 64
@@ -160,7 +162,11 @@ class FPVGTrainer:
         config = self.config
         random = seed_step(config.seed, step, self.fabric.global_rank)
         for group in self.optimizer.param_groups:
-            group["lr"] = config.rate * cosine_rate(step, config.steps)
+            group["lr"] = (
+                config.rate * cosine_rate(step, config.steps)
+                if step < config.adversarial_from
+                else config.adversarial_rate
+            )
         clips = self.sample(random, predicted=step >= config.predicted_from)
         painting = self.paint(clips)
         losses = self.reconstruction(painting, clips)
