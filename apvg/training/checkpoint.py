@@ -32,7 +32,10 @@ def save_checkpoint(
         for index, slots in state["state"].items():
             for slot, value in slots.items():
                 tensors[f"optimizer/{name}/{index}/{slot}"] = torch.as_tensor(value)
-    contiguous = {key: value.detach().cpu().clone() for key, value in tensors.items()}
+    contiguous = {
+        key: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in tensors.items()
+    }
     with atomic_path(path) as partial:
         save_file(contiguous, partial, metadata={"settings": json.dumps(settings)})
 

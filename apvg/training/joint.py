@@ -69,7 +69,7 @@ class JointTrainer:
         self.fabric, self.dlt, self.scene, self.music, self.config = (
             fabric, dlt, scene, music, config,
         )  # fmt: skip
-        self.space = fabric.to_device(space)
+        self.space: PoseSpace = space.to(fabric.device)
         self.steps, self.lookahead = config.steps, networks[0].config.lookahead_frames
         khp_optimizer, stu_optimizer = (Adam(n.parameters(), lr=config.rate) for n in networks)
         self.khp, self.khp_optimizer = fabric.setup(networks[0], khp_optimizer)
