@@ -43,6 +43,8 @@ class PerformerConfig:
         khp, cvg, stu: Shapes of the stages.
         sigma: Of the heatmaps, as a share of the frames' height.
         pace: Share of the way to KHP's pose that the points go in a frame, in 0..1; 1 is all of it.
+        reach: Per point of the skeleton, in pose space and about its hand's middle: where it usually is (x, y) and how
+            far from there it has been (x, y). No point goes further, which keeps a hand in one piece. Empty: no limits.
         held_out: Take to block name to (start, stop) in seconds: what no stage was trained on.
         weights: Stage to the SHA-256 of its weights' file.
         format_version: Of this file's layout.
@@ -62,6 +64,7 @@ class PerformerConfig:
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
     pace: float = 1.0
+    reach: tuple[tuple[float, float, float, float], ...] = ()
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION

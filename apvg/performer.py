@@ -232,7 +232,8 @@ class Performer:
             if early >= frames:
                 early -= frames
                 continue
-            poses_TKD = self._follow(motion.poses_BTKD[0, early:], last_pose_KD)
+            wanted_TKD = within_reach(motion.poses_BTKD[0, early:], config)
+            poses_TKD = self._follow(wanted_TKD, last_pose_KD)
             last_pose_KD = poses_TKD[-1]
             keypoints_TKD = self.space.to_pixels(poses_TKD)
             confidence_TK = self._confidence(motion.seen_BTH[0, early:])
@@ -322,6 +323,25 @@ def build_stages(
     stu = StructuredTemporalUNet(config.stu, config.skeleton)
     dlt = DifferentiableLandmarkTransformer(stride=STRIDE, sigma=config.sigma)
     return space, khp, dlt, cvg, stu
+
+
+def within_reach(poses_TKD: Tensor, config: PerformerConfig) -> Tensor:
+    """Poses whose hands are in one piece: no point further from its usual place in the hand than it was seen to be.
+
+    Every point is predicted for itself, and where KHP is at a loss they go to different keys; the hand's middle is what
+    most of its points agree on.
+    """
+    if not config.reach:
+        return poses_TKD
+    reach_K4 = poses_TKD.new_tensor(config.reach)
+    limited_TKD = poses_TKD.clone()
+    for ids in map(list, config.skeleton.hands.values()):
+        usual_KD, furthest_KD = reach_K4[ids, :2], reach_K4[ids, 2:]
+        places_TKD = poses_TKD[:, ids] - usual_KD
+        middle_T1D = places_TKD.median(dim=1, keepdim=True).values
+        off_TKD = torch.minimum(torch.maximum(places_TKD - middle_T1D, -furthest_KD), furthest_KD)
+        limited_TKD[:, ids] = usual_KD + middle_T1D + off_TKD
+    return limited_TKD
 
 
 def performers() -> list[Installed]:

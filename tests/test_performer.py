@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apvg.errors import ApvgError
-from apvg.performer import BLOCK, Performer
+from apvg.performer import BLOCK, Performer, within_reach
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +111,18 @@ def test_unknown_performers_and_devices_are_refused(tiny_performer: Path):
         Performer.from_pretrained("nobody")
     with pytest.raises(ApvgError, match="--device cpu"):
         Performer.from_pretrained(tiny_performer, device="warp")
+
+
+def test_hands_are_kept_in_one_piece(performer: Performer):
+    """A point that strays is brought back to its reach; a hand within reach is left alone wherever it is."""
+    points = len(performer.skeleton)
+    usual_K2 = np.random.default_rng(0).normal(0, 2, (points, 2))
+    reach = tuple((float(x), float(y), 1.0, 0.5) for x, y in usual_K2)
+    config = replace(performer.config, reach=reach)
+    poses_TKD = torch.tensor(usual_K2[None] + [[[20.0, 3.0]]], dtype=torch.float32)
+    torch.testing.assert_close(within_reach(poses_TKD, config), poses_TKD)
+    strayed_TKD = poses_TKD.clone()
+    strayed_TKD[0, 8] += torch.tensor([9.0, -9.0])
+    expected_TKD = poses_TKD.clone()
+    expected_TKD[0, 8] += torch.tensor([1.0, -0.5])
+    torch.testing.assert_close(within_reach(strayed_TKD, config), expected_TKD)

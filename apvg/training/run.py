@@ -67,6 +67,7 @@ class Run:
         self.scene_take = by_name[scene]
         self.takes = [by_name[name] for name in names]
         self.config = performer_config(recipe, self.scene_take)
+        self.config = replace(self.config, reach=self._reach())
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
@@ -226,6 +227,27 @@ class Run:
             torch.from_numpy(take.confidence_TK).float(),
             torch.from_numpy(training_mask(take, self.recipe)),
         )
+
+    def _reach(self) -> tuple[tuple[float, float, float, float], ...]:
+        """Where the points of each hand are about its middle, and how far from there 99 % of the training frames show them."""
+        skeleton = self.scene_take.skeleton
+        usual_KD, furthest_KD = np.zeros((2, len(skeleton), 2))
+        poses, seen = [], []
+        for take in self.takes:
+            space = build_stages(performer_config(self.recipe, take))[0]
+            poses.append(space.to_poses(torch.from_numpy(take.keypoints_TKD).float()).numpy())
+            seen.append((take.confidence_TK > 0) & training_mask(take, self.recipe)[:, None])
+        for ids in map(list, skeleton.hands.values()):
+            whole_T = np.concatenate(seen)[:, ids].all(axis=1)
+            hand_TKD = np.concatenate(poses)[whole_T][:, ids]
+            if len(hand_TKD) == 0:
+                return ()
+            usual_KD[ids] = (hand_TKD - hand_TKD.mean(axis=1, keepdims=True)).mean(axis=0)
+            places_TKD = hand_TKD - usual_KD[ids]
+            off_TKD = np.abs(places_TKD - np.median(places_TKD, axis=1, keepdims=True))
+            furthest_KD[ids] = np.quantile(off_TKD, 0.99, axis=0)
+        rows = np.concatenate([usual_KD, furthest_KD], axis=1).round(4)
+        return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in rows)
 
     def _octave_pixels(self) -> int:
         """How far an octave is in the scene's picture, at the middle of the keyboard; 0 without one."""
