@@ -42,9 +42,6 @@ class PerformerConfig:
         features: Of the audio; also says the frame rate.
         khp, cvg, stu: Shapes of the stages.
         sigma: Of the heatmaps, as a share of the frames' height.
-        pace: Share of the way to KHP's pose that the points go in a frame, in 0..1; 1 is all of it.
-        reach: Per point of the skeleton, in pose space and about its hand's middle: where it usually is (x, y) and how
-            far from there it has been (x, y). No point goes further, which keeps a hand in one piece. Empty: no limits.
         held_out: Take to block name to (start, stop) in seconds: what no stage was trained on.
         weights: Stage to the SHA-256 of its weights' file.
         format_version: Of this file's layout.
@@ -63,8 +60,6 @@ class PerformerConfig:
     cvg: CVGConfig = field(default_factory=CVGConfig)
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
-    pace: float = 1.0
-    reach: tuple[tuple[float, float, float, float], ...] = ()
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
@@ -72,10 +67,8 @@ class PerformerConfig:
     def __post_init__(self) -> None:
         if any(side % 16 or side <= 0 for side in self.size):
             raise ValueError(f"frames of {self.size} pixels: both sides must be multiples of 16")
-        if not 0 < self.pace <= 1:
-            raise ValueError(f"pace must be over 0 and at most 1, not {self.pace}")
-        if self.khp.lookahead_frames != self.cvg.lookahead_frames:
-            raise ValueError("KHP and CVG must look ahead equally far, to stay in step")
+        if self.khp.lookahead_frames < self.cvg.lookahead_frames:
+            raise ValueError("CVG cannot look further ahead than KHP, whom its frames wait for")
 
 
 def write_bundle(

@@ -11,6 +11,7 @@ import mido
 import numpy as np
 
 from apvg.errors import ApvgError
+from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
 
 SUSTAIN_PEDAL = 64
 _DRUM_CHANNEL = 9
@@ -63,6 +64,27 @@ class Notes:
             offset_N=self.offset_N + seconds,
             sounding_N=self.sounding_N + seconds,
         )
+
+    def roll(
+        self, fps: float, frames: int, *, start: float = 0.0, speed: float = 1.0
+    ) -> np.ndarray:
+        """Piano roll of `frames` frames from frame `start` on, played `speed` times as fast.
+
+        Returns:
+            float32 [2, T, 88]: 1 in the frames where a key is struck, and where it is held. Notes that a piano of 88 keys
+            lacks are left out.
+        """
+        roll_2TP = np.zeros((2, frames, KEY_COUNT), np.float32)
+        first_N = np.round((self.onset_N * fps - start) / speed).astype(int)
+        last_N = np.round((self.offset_N * fps - start) / speed).astype(int)
+        last_N = np.maximum(last_N, first_N + 1)
+        key_N = self.pitch_N - LOWEST_PITCH
+        shown_N = (last_N > 0) & (first_N < frames) & (key_N >= 0) & (key_N < KEY_COUNT)
+        for n in np.flatnonzero(shown_N):
+            if first_N[n] >= 0:
+                roll_2TP[0, first_N[n], key_N[n]] = 1.0
+            roll_2TP[1, max(first_N[n], 0) : last_N[n], key_N[n]] = 1.0
+        return roll_2TP
 
     def transposed(self, semitones: int) -> Notes:
         """The same notes, higher by so many semitones."""

@@ -20,10 +20,13 @@ from apvg.audio.features import FeatureExtractor
 from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
 from apvg.errors import ApvgError
-from apvg.keyboard import Keyboard
+from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
 from apvg.models.cvg import CoarseVideoGenerator, CVGState
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.khp import KeypointPredictor, KHPState
+from apvg.midi import Notes
+from apvg.models.khp import KeypointPredictor
+from apvg.models.listening import State
+from apvg.models.moving import MovingState
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
 from apvg.skeleton import Skeleton
@@ -162,19 +165,24 @@ class Performer:
         return _join(list(self.stream([samples_S])), self)
 
     @torch.inference_mode()
-    def stream(self, chunks: Iterable[np.ndarray]) -> Iterator[Performance]:
+    def stream(
+        self, chunks: Iterable[np.ndarray], notes: Notes | None = None
+    ) -> Iterator[Performance]:
         """Play music of any length: mono samples at :attr:`sample_rate` in, short performances out, in order.
 
-        There is a frame for every 1 / fps of the music, rounded; memory does not grow.
+        There is a frame for every 1 / fps of the music, rounded; memory does not grow. Where the notes are known (seconds
+        from the first sample), the hands play those rather than what is heard.
         """
         painter = _Painter(self)
-        for poses in self._predict(chunks, coarse=True):
+        for poses in self._predict(chunks, coarse=True, notes=notes):
             yield painter.paint(*poses)
 
     @torch.inference_mode()
-    def predict_keypoints(self, samples_S: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict_keypoints(
+        self, samples_S: np.ndarray, notes: Notes | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """KHP alone: keypoints [T, K, 2] in pixels and their confidence [T, K] for mono samples at `sample_rate`."""
-        blocks = list(self._predict([samples_S], coarse=False))
+        blocks = list(self._predict([samples_S], coarse=False, notes=notes))
         keypoints = [keypoints_TKD.cpu().numpy() for keypoints_TKD, _, _ in blocks]
         confidence = [confidence_TK.cpu().numpy() for _, confidence_TK, _ in blocks]
         points = len(self.skeleton)
@@ -213,40 +221,45 @@ class Performer:
             yield painter.paint(keypoints.to(self.device), confidence.to(self.device), coarse_TChw)
 
     def _predict(
-        self, chunks: Iterable[np.ndarray], *, coarse: bool
+        self, chunks: Iterable[np.ndarray], *, coarse: bool, notes: Notes | None = None
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Keypoints [T, K, 2], confidence [T, K] and coarse video [T, 3, h, w], block by block."""
+        """Keypoints [T, K, 2], confidence [T, K] and coarse video [T, 3, h, w], block by block.
+
+        Where the notes are given, KHP need not listen for them.
+        """
         config = self.config
-        khp_state: KHPState | None = None
+        listening: State | None = None
+        moving: MovingState | None = None
         cvg_state: CVGState | None = None
-        last_pose_KD: Tensor | None = None
         early = config.khp.lookahead_frames  # the first outputs lie before the music
+        # CVG may look less far ahead than KHP; its frames then wait for KHP's.
+        behind = config.khp.lookahead_frames - config.cvg.lookahead_frames
+        waiting_TChw = self._plate_1Chw.expand(behind, -1, -1, -1)
+        first = 0
         for features_RF in self._feature_blocks(chunks):
             features_1RF = torch.from_numpy(features_RF)[None].to(self.device)
-            motion, khp_state = self.khp(features_1RF, khp_state)
-            frames = motion.poses_BTKD.shape[1]
+            frames = len(features_RF) // config.features.rows_per_frame
+            if notes is None:
+                logits_12TP, listening = self.khp.hear(features_1RF, listening)
+                told_12TP = logits_12TP.sigmoid()
+            else:
+                since = first - config.khp.listening.delay
+                roll_2TP = notes.roll(self.fps, frames, start=since)
+                told_12TP = torch.from_numpy(roll_2TP)[None].to(self.device)
+            motion, moving = self.khp.play(told_12TP, moving)
+            first += frames
             coarse_TChw = self._plate_1Chw.expand(frames, -1, -1, -1)
             if coarse:
                 painted, cvg_state = self.cvg(features_1RF, self._plate_1Chw, cvg_state)
-                coarse_TChw = painted.frames_BTChw[0]
+                coarse_TChw = torch.cat([waiting_TChw, painted.frames_BTChw[0]])
+                coarse_TChw, waiting_TChw = coarse_TChw[:frames], coarse_TChw[frames:]
             if early >= frames:
                 early -= frames
                 continue
-            wanted_TKD = within_reach(motion.poses_BTKD[0, early:], config)
-            poses_TKD = self._follow(wanted_TKD, last_pose_KD)
-            last_pose_KD = poses_TKD[-1]
-            keypoints_TKD = self.space.to_pixels(poses_TKD)
+            keypoints_TKD = self.space.to_pixels(motion.poses_BTKD[0, early:])
             confidence_TK = self._confidence(motion.seen_BTH[0, early:])
             yield keypoints_TKD, confidence_TK, coarse_TChw[early:]
             early = 0
-
-    def _follow(self, wanted_TKD: Tensor, pose_KD: Tensor | None) -> Tensor:
-        """Go a share `pace` of the way to where KHP wants every point to be, frame by frame."""
-        poses = []
-        for wanted_KD in wanted_TKD:
-            pose_KD = wanted_KD if pose_KD is None else pose_KD.lerp(wanted_KD, self.config.pace)
-            poses.append(pose_KD)
-        return torch.stack(poses)
 
     def _confidence(self, seen_TH: Tensor) -> Tensor:
         """Every point of a hand is as sure as the hand; points of no hand are taken as seen."""
@@ -317,31 +330,12 @@ def build_stages(
     space = PoseSpace(width, corners_42)
     khp = KeypointPredictor(config.khp, config.skeleton)
     # Pitches lie over the columns of their keys' near ends, where the hands are.
-    keys_P2 = torch.stack([khp.anchor_P, torch.full_like(khp.anchor_P, 6.0)], dim=1)
+    keys_P2 = torch.tensor(np.stack([KEY_X, np.full(KEY_COUNT, 6.0)], axis=1)).float()
     columns_P = space.to_pixels(keys_P2)[:, 0] / STRIDE
     cvg = CoarseVideoGenerator(config.cvg, (height // STRIDE, width // STRIDE), columns_P)
     stu = StructuredTemporalUNet(config.stu, config.skeleton)
     dlt = DifferentiableLandmarkTransformer(stride=STRIDE, sigma=config.sigma)
     return space, khp, dlt, cvg, stu
-
-
-def within_reach(poses_TKD: Tensor, config: PerformerConfig) -> Tensor:
-    """Poses whose hands are in one piece: no point further from its usual place in the hand than it was seen to be.
-
-    Every point is predicted for itself, and where KHP is at a loss they go to different keys; the hand's middle is what
-    most of its points agree on.
-    """
-    if not config.reach:
-        return poses_TKD
-    reach_K4 = poses_TKD.new_tensor(config.reach)
-    limited_TKD = poses_TKD.clone()
-    for ids in map(list, config.skeleton.hands.values()):
-        usual_KD, furthest_KD = reach_K4[ids, :2], reach_K4[ids, 2:]
-        places_TKD = poses_TKD[:, ids] - usual_KD
-        middle_T1D = places_TKD.median(dim=1, keepdim=True).values
-        off_TKD = torch.minimum(torch.maximum(places_TKD - middle_T1D, -furthest_KD), furthest_KD)
-        limited_TKD[:, ids] = usual_KD + middle_T1D + off_TKD
-    return limited_TKD
 
 
 def performers() -> list[Installed]:

@@ -25,7 +25,6 @@ block = [2.0, 2.4]
 
 [model]
 sigma = 0.06
-pace = 0.5
 [model.stu]
 channels = [16, 16, 16]
 node_channels = 8
@@ -36,7 +35,7 @@ channels = 8
 layers = 2
 hidden = 8
 lookahead_frames = 3
-listening = { spectral = 4, channels = 6 }
+listening = { spectral = 4, channels = 6, layers = 3 }
 [model.cvg]
 channels = 8
 layers = 2
@@ -47,18 +46,20 @@ listening = { spectral = 4, channels = 6 }
 [khp]
 steps = 6
 adversarial_from = 3
+joint_from = 2
 excerpts = 2
+heard = 1
 frames = 30
 warm_up = 5
 window = 16
-gains_db = [0.0]
+gains_db = [0.0, 0.0]
 [cvg]
 steps = 6
 adversarial_from = 3
 excerpts = 1
 frames = 16
 warm_up = 8
-gains_db = [0.0]
+gains_db = [0.0, 0.0]
 [fpvg]
 steps = 6
 predicted_from = 2

@@ -32,12 +32,14 @@ class ListeningConfig:
         rows_per_frame: Feature rows per frame of video.
         spectral: Channels on the log-frequency axis.
         channels: Channels per pitch and frame.
+        layers: How many convolutions in time and pitch.
         delay: Frames of music that recognising the notes of a frame waits for: note logits are so much late.
     """
 
     rows_per_frame: int = 4
     spectral: int = 16
     channels: int = 24
+    layers: int = 3
     delay: int = 2
 
 
@@ -56,7 +58,7 @@ class AudioEncoder(nn.Module):
         self.to_frames = CausalConv2d(
             spectral, channels, (rows, BINS_PER_SEMITONE), stride=(rows, BINS_PER_SEMITONE)
         )
-        self.layers = nn.ModuleList(CausalConv2d(channels, channels, (3, 5)) for _ in range(3))
+        self.layers = nn.ModuleList(CausalConv2d(channels, channels, (3, 5)) for _ in range(config.layers))
         self.notes = nn.Conv2d(channels, 2, 1)
         nn.init.constant_(self.notes.bias, -3.0)  # pyright: ignore[reportArgumentType]
 

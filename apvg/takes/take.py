@@ -33,7 +33,8 @@ class Take:
         name: The take's name, and its folder's.
         fps: Frames per second.
         skeleton: The layout of the keypoints.
-        frames_THWC: RGB uint8; a zarr array (read on indexing) or an ndarray.
+        frames_THWC: RGB uint8; a zarr array (read on indexing) or an ndarray. None for a generated take, which has no
+            picture but that of its keyboard's corners.
         keypoints_TKD: [T, K, 2] float32, x then y in pixels of the frames; (0, 0) is the corner of the top left pixel.
             Finite everywhere; meaningless where the confidence is 0.
         confidence_TK: [T, K] float32 in 0..1; 0 where the point was not seen, nor close in time to where it was.
@@ -58,7 +59,11 @@ class Take:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        frames, points = self.frames_THWC.shape[0], len(self.skeleton)
+        frames, points = len(self), len(self.skeleton)
+        if self.filmed and self.frames_THWC.shape[0] != frames:
+            raise ValueError(
+                f"take {self.name!r} has {self.frames_THWC.shape[0]} frames and keypoints of {frames}"
+            )
         shapes = {
             "keypoints": (self.keypoints_TKD.shape, (frames, points, 2)),
             "confidence": (self.confidence_TK.shape, (frames, points)),
@@ -71,7 +76,7 @@ class Take:
                 )
 
     def __len__(self) -> int:
-        return self.frames_THWC.shape[0]
+        return len(self.keypoints_TKD)
 
     @property
     def duration(self) -> float:
@@ -79,8 +84,13 @@ class Take:
         return len(self) / self.fps
 
     @property
+    def filmed(self) -> bool:
+        """Whether it has frames; generated takes have none."""
+        return self.frames_THWC is not None
+
+    @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the frames, pixels."""
+        """Width and height of the frames, pixels; of filmed takes only."""
         return self.frames_THWC.shape[2], self.frames_THWC.shape[1]
 
     @property
@@ -95,9 +105,10 @@ class Take:
             ApvgError: The place cannot be written to, or is taken and `force` is false.
         """
         with atomic_path(Path(path), force=force) as partial:
-            frames = create_frames(partial, self.frames_THWC.shape[1:3])
-            for first in range(0, len(self), FRAMES_PER_CHUNK):
-                append_frames(frames, self.frames_THWC[first : first + FRAMES_PER_CHUNK], first)
+            if self.filmed:
+                frames = create_frames(partial, self.frames_THWC.shape[1:3])
+                for first in range(0, len(self), FRAMES_PER_CHUNK):
+                    append_frames(frames, self.frames_THWC[first : first + FRAMES_PER_CHUNK], first)
             self.save_tracks(partial)
 
     def save_tracks(self, path: str | Path) -> None:
@@ -154,7 +165,7 @@ class Take:
                 f"{path} was written by a newer apvg (take format {version}); update apvg"
             )
         try:
-            frames = store["frames"]
+            frames = store["frames"] if "frames" in store else None
             tracks = {name: _read(store, name) for name in ("keypoints", "confidence", "samples")}
             notes = None
             if "notes" in store:
@@ -164,7 +175,7 @@ class Take:
                 name=attributes["name"],
                 fps=attributes["fps"],
                 skeleton=Skeleton.from_dict(attributes["skeleton"]),
-                frames_THWC=frames if lazy else np.asarray(frames[:]),  # pyright: ignore
+                frames_THWC=frames if lazy or frames is None else np.asarray(frames[:]),  # pyright: ignore
                 keypoints_TKD=tracks["keypoints"],
                 confidence_TK=tracks["confidence"],
                 samples_S=tracks["samples"],

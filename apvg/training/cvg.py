@@ -35,7 +35,7 @@ class CVGTrainingConfig:
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the memory and carry no loss.
         rate: Peak learning rate of Adam.
-        gains_db: Loudnesses that the sound is heard at.
+        gains_db: Least and greatest gain that the sound is heard at.
         shift_octaves: Whether the limbs and the music move along the keyboard together, by octaves.
         limb_weight: Weight of painted pixels over those of the plate.
         matte_weight, notes_weight: Weights of those losses.
@@ -51,7 +51,7 @@ class CVGTrainingConfig:
     frames: int = 80
     warm_up: int = 48
     rate: float = 1e-3
-    gains_db: tuple[float, ...] = (-12.0, -6.0, 0.0, 6.0)
+    gains_db: tuple[float, float] = (-18.0, 6.0)
     shift_octaves: bool = True
     limb_weight: float = 5.0
     matte_weight: float = 0.1
@@ -178,12 +178,14 @@ class CVGTrainer:
             matte_T1HW = F.pad(matte_T1HW, (by, -by))
             moved_TCHW = F.pad(frames_TCHW, (by, -by))
             frames_TCHW = scene.plate_CHW + matte_T1HW * (moved_TCHW - scene.plate_CHW)
-        features_RF, notes_2TP = self.music.excerpt(
-            random, first - config.warm_up, config.frames + self.lookahead, 1.0, octave
+        begin, gain_db = first - config.warm_up, float(random.uniform(*config.gains_db))
+        features_RF = self.music.excerpt(
+            begin, config.frames + self.lookahead, octave=octave, gain_db=gain_db
         )
+        notes_2TP = self.music.roll(begin, config.frames, octave=octave)
         return (
             features_RF,
-            notes_2TP[:, : config.frames],
+            notes_2TP,
             F.avg_pool2d(frames_TCHW, STRIDE),
             F.avg_pool2d(matte_T1HW, STRIDE)[:, 0],
         )

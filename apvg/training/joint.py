@@ -99,9 +99,7 @@ class JointTrainer:
         first = int(random.choice(self.starts))
         span = slice(first, first + config.frames)
         before = config.warm_up + self.lookahead
-        features_RF, _ = self.music.excerpt(
-            random, first - config.warm_up, before + config.frames, 1.0, 0
-        )
+        features_RF = self.music.excerpt(first - config.warm_up, before + config.frames)
         to_device = self.fabric.to_device
         target_TCHW = to_device(scene.frames_TCHW[span].float() / 255)
         matte_THW = to_device(scene.mattes_THW[span].float() / 255)

@@ -1,13 +1,16 @@
-"""Training of KHP: motion from music, in pose space.
+"""Training of KHP: hearing the notes, and motion from the notes, in pose space.
 
-A plain regressor answers the mean of all plausible poses and its hands hardly move; velocities have a loss of their own
-and a motion discriminator sees to it that they move as real ones do. Recognising the notes is an auxiliary task.
+Of the excerpts of a step, some are listened to: the encoder learns to tell their notes. All are moved to: at first by their
+true notes, with mistakes as a listener makes them; from `joint_from` on those that are listened to are moved to by what was
+heard, end to end. A plain regressor answers the mean of all plausible poses and its hands hardly move; velocities have a
+loss of their own, and a motion discriminator sees to it that hands move as the true ones do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from torch.optim import Adam, Optimizer
 
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
+from apvg.models.moving import Motion
 from apvg.skeleton import Skeleton
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
@@ -30,17 +34,21 @@ class KHPTrainingConfig:
 
     Attributes:
         steps: Steps in all.
+        joint_from: First step in which hands move by what was heard.
         adversarial_from: First step with the motion discriminator.
         excerpts: Excerpts per step.
+        heard: How many of them are listened to.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the memory and carry no loss.
         rate: Peak learning rate of Adam.
-        gains_db: Loudnesses that the sound is heard at.
+        gains_db: Least and greatest gain that the sound is heard at.
         speeds: Slowest and fastest speed that excerpts are played at.
         shift_octaves: Whether excerpts move along the keyboard by octaves; never where there is no keyboard.
+        filmed_share: Share of the excerpts that come from filmed takes, where there are generated ones as well.
+        missed, imagined: Share of struck keys that the listener is taken to miss, and of keys that it imagines struck.
         tip_weight: Weight of fingertips beside other points.
         strike_weight: Added weight of frames in which a key is struck.
-        velocity_weight, notes_weight, seen_weight: Weights of those losses.
+        middle_weight, velocity_weight, notes_weight, seen_weight: Weights of those losses.
         adversarial_weight, feature_weight: Weights of the discriminator's losses.
         discriminator_rate: Its learning rate.
         window: Frames that the discriminator sees at a time.
@@ -48,19 +56,25 @@ class KHPTrainingConfig:
         seed: Of everything random.
     """
 
-    steps: int = 2600
-    adversarial_from: int = 1700
-    excerpts: int = 3
-    frames: int = 160
-    warm_up: int = 40
+    steps: int = 3000
+    joint_from: int = 2000
+    adversarial_from: int = 2600
+    excerpts: int = 12
+    heard: int = 4
+    frames: int = 200
+    warm_up: int = 24
     rate: float = 1e-3
-    gains_db: tuple[float, ...] = (-12.0, -6.0, 0.0, 6.0)
+    gains_db: tuple[float, float] = (-18.0, 6.0)
     speeds: tuple[float, float] = (0.85, 1.2)
     shift_octaves: bool = True
+    filmed_share: float = 0.2
+    missed: float = 0.03
+    imagined: float = 0.0002
     tip_weight: float = 2.0
     strike_weight: float = 2.0
+    middle_weight: float = 1.0
     velocity_weight: float = 2.0
-    notes_weight: float = 0.5
+    notes_weight: float = 20.0
     seen_weight: float = 0.1
     adversarial_weight: float = 0.02
     feature_weight: float = 0.5
@@ -68,6 +82,10 @@ class KHPTrainingConfig:
     window: int = 48
     ema: float = 0.998
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.heard <= self.excerpts:
+            raise ValueError(f"heard must be 1 to {self.excerpts}, the excerpts of a step")
 
 
 @dataclass(frozen=True)
@@ -79,12 +97,38 @@ class MotionTake:
         poses_TKD: Keypoints in pose space.
         confidence_TK: 0 where a keypoint was not seen.
         training_T: 1 in frames that may be trained on.
+        filmed: Whether it is real footage, not a generated take.
     """
 
     music: Music
     poses_TKD: Tensor
     confidence_TK: Tensor
     training_T: Tensor
+    filmed: bool
+
+
+class Excerpts(NamedTuple):
+    """A step's excerpts, as a batch; `length` is `frames` and the look-ahead.
+
+    Attributes:
+        features_BRF: Feature rows, [heard, length * rows_per_frame, F].
+        notes_B2TP: Keys struck and held from `delay` frames before the excerpt on, [B, 2, length, 88].
+        known_BT: 1 where the notes are known, [B, length].
+        poses_BTKD: True poses.
+        weight_BTK: 1 for points that were seen in frames that may be learnt from.
+        seen_BTH: 1 where a hand was in the picture.
+        heard_BT: 1 in frames that may be learnt from.
+        start_BH: x of the hands' middles at the first frame.
+    """
+
+    features_BRF: Tensor
+    notes_B2TP: Tensor
+    known_BT: Tensor
+    poses_BTKD: Tensor
+    weight_BTK: Tensor
+    seen_BTH: Tensor
+    heard_BT: Tensor
+    start_BH: Tensor
 
 
 class KHPTrainer:
@@ -107,7 +151,11 @@ class KHPTrainer:
         self.steps = config.steps
         optimizer = Adam(khp.parameters(), lr=config.rate, betas=(0.9, 0.98))
         self.khp, self.optimizer = fabric.setup(khp, optimizer)
+        for method in ("hear", "play"):
+            self.khp.mark_forward_method(method)
         self.average = fabric.to_device(average)
+        if not khp.move.usual_KD.any():
+            self._settle(khp)
         self.ema = ExponentialMovingAverage(self.khp.module, self.average, config.ema)
         self.on_motion = AdversarialLoss(
             fabric, MotionDiscriminator(4 * len(self.skeleton)), config.discriminator_rate
@@ -125,9 +173,7 @@ class KHPTrainer:
         for hand in self.skeleton.hands:
             self.point_weight_K[list(self.skeleton.fingertips(hand))] = config.tip_weight
         self.point_weight_K = fabric.to_device(self.point_weight_K / self.point_weight_K.mean())
-        # Longer takes are drawn more often.
-        seconds = np.array([float(take.training_T.sum()) for take in takes])
-        self.take_share = seconds / seconds.sum()
+        self.take_share = _shares(takes, config.filmed_share)
 
     def training_step(self, step: int) -> dict[str, float]:
         """One step on excerpts of the takes."""
@@ -135,35 +181,16 @@ class KHPTrainer:
         random = seed_step(config.seed, step, self.fabric.global_rank)
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate * cosine_rate(step, config.steps)
-        excerpts = [self._excerpt(random) for _ in range(config.excerpts)]
-        features_BRF, notes_B2TP, known_BT, poses_BTKD, weight_BTK, seen_BTH, heard_BT = (
-            self.fabric.to_device(torch.stack(parts)) for parts in zip(*excerpts, strict=True)
-        )
-        motion, _ = self.khp(features_BRF)
-        # What comes out at frame t + lookahead is the prediction for frame t.
-        predicted_BTKD = motion.poses_BTKD[:, self.lookahead :]
-        struck_BT1 = notes_B2TP[:, 0].amax(dim=-1)[..., None]
-        emphasis_BTK = weight_BTK * self.point_weight_K * (1 + config.strike_weight * struck_BT1)
-        error_BTKD = predicted_BTKD - poses_BTKD
-        moving_BTK = weight_BTK[:, 1:] * weight_BTK[:, :-1] * self.point_weight_K
-        notes_logits = motion.notes_B2TP[:, :, self.delay : self.delay + config.frames]
-        notes_error = F.binary_cross_entropy_with_logits(
-            notes_logits, notes_B2TP, reduction="none", pos_weight=notes_logits.new_tensor(4.0)
-        )
-        seen_error = F.binary_cross_entropy_with_logits(
-            motion.seen_BTH[:, self.lookahead :], seen_BTH, reduction="none"
-        )
-        losses = {
-            "position": _mean(error_BTKD.abs().sum(-1), emphasis_BTK),
-            "velocity": config.velocity_weight
-            * _mean(error_BTKD.diff(dim=1).abs().sum(-1), moving_BTK),
-            "notes": config.notes_weight
-            * 10
-            * _mean(notes_error.mean(dim=(1, 3)), known_BT * heard_BT),
-            "seen": config.seen_weight * _mean(seen_error.mean(-1), heard_BT),
-        }
+        batch = self._excerpts(random)
+        logits_H2TP, _ = self.khp.hear(batch.features_BRF)
+        told_B2TP = self._told(batch, logits_H2TP, step)
+        motion, _ = self.khp.play(told_B2TP, start_BH=batch.start_BH)
+        losses = self._losses(batch, logits_H2TP, motion)
         if step >= config.adversarial_from:
-            losses |= self._adversarial(predicted_BTKD, poses_BTKD, weight_BTK, random, step)
+            predicted_BTKD = motion.poses_BTKD[:, self.lookahead :]
+            losses |= self._adversarial(
+                predicted_BTKD, batch.poses_BTKD, batch.weight_BTK, random, step
+            )
         total = torch.stack([v for k, v in losses.items() if not k.startswith("judge")]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(total)
@@ -171,6 +198,75 @@ class KHPTrainer:
         self.optimizer.step()
         self.ema.update(step)
         return {name: float(loss) for name, loss in losses.items()}
+
+    def _settle(self, khp: KeypointPredictor) -> None:
+        """Tell a fresh network what poses look like, and where the hands wait."""
+        seen = [
+            take.poses_TKD[(take.confidence_TK > 0).all(dim=1) & (take.training_T > 0)]
+            for take in self.takes
+        ]
+        first = [
+            (take.filmed, khp.move.middles(poses_TKD[0]))
+            for take, poses_TKD in zip(self.takes, seen, strict=True)
+            if len(poses_TKD)
+        ]
+        # Generated hands all wait at the same place; those of footage come in where they come in.
+        generated = [middle_H for filmed, middle_H in first if not filmed]
+        home_H = torch.stack(generated or [middle_H for _, middle_H in first]).median(dim=0).values
+        khp.move.settle(torch.cat([poses_TKD[::5] for poses_TKD in seen]), home_H)
+
+    def _excerpts(self, random: np.random.Generator) -> Excerpts:
+        heard = self.config.heard
+        drawn = [self._excerpt(random, heard=i < heard) for i in range(self.config.excerpts)]
+        features, *others = zip(*drawn, strict=True)
+        parts = [torch.stack(part) for part in (features[:heard], *others)]
+        return Excerpts(*map(self.fabric.to_device, parts))
+
+    def _told(self, batch: Excerpts, logits_H2TP: Tensor, step: int) -> Tensor:
+        """The notes that the hands are told of: what was heard, or the true ones with a listener's mistakes."""
+        config, true_B2TP = self.config, batch.notes_B2TP
+        struck_BTP, held_BTP = true_B2TP.unbind(1)
+        kept_BTP = (torch.rand_like(struck_BTP) >= config.missed).float()
+        imagined_BTP = (torch.rand_like(struck_BTP) < config.imagined).float()
+        struck_BTP = torch.maximum(struck_BTP * kept_BTP, imagined_BTP)
+        told_B2TP = torch.stack([struck_BTP, torch.maximum(held_BTP, imagined_BTP)], dim=1)
+        if step < config.joint_from:
+            return told_B2TP
+        return torch.cat([logits_H2TP.float().sigmoid(), told_B2TP[config.heard :]])
+
+    def _losses(self, batch: Excerpts, logits_H2TP: Tensor, motion: Motion) -> dict[str, Tensor]:
+        config, frames = self.config, self.config.frames
+        # What comes out at frame t + lookahead is the prediction for frame t.
+        predicted_BTKD = motion.poses_BTKD[:, self.lookahead :]
+        late = self.delay  # the roll begins `delay` frames before the excerpt
+        struck_BT1 = batch.notes_B2TP[:, 0, late : late + frames].amax(dim=-1)[..., None]
+        weight_BTK = batch.weight_BTK * self.point_weight_K
+        error_BTKD = predicted_BTKD - batch.poses_BTKD
+        middle_BTH = motion.middle_BTH[:, self.lookahead :]
+        middle_error_BTH = middle_BTH - self.khp.move.middles(batch.poses_BTKD)
+        notes_error_H2TP = F.binary_cross_entropy_with_logits(
+            logits_H2TP.float(),
+            batch.notes_B2TP[: config.heard],
+            reduction="none",
+            pos_weight=logits_H2TP.new_tensor(2.0, dtype=torch.float32),
+        )
+        seen_error_BTH = F.binary_cross_entropy_with_logits(
+            motion.seen_BTH[:, self.lookahead :], batch.seen_BTH, reduction="none"
+        )
+        known_HT = batch.known_BT[: config.heard]
+        return {
+            "position": _mean(
+                error_BTKD.abs().sum(-1), weight_BTK * (1 + config.strike_weight * struck_BT1)
+            ),
+            "middle": config.middle_weight
+            * _mean(middle_error_BTH.abs(), batch.seen_BTH * batch.heard_BT[..., None]),
+            "velocity": config.velocity_weight
+            * _mean(
+                error_BTKD.diff(dim=1).abs().sum(-1), weight_BTK[:, 1:] * batch.weight_BTK[:, :-1]
+            ),
+            "notes": config.notes_weight * _mean(notes_error_H2TP.mean(dim=(1, 3)), known_HT),
+            "seen": config.seen_weight * _mean(seen_error_BTH.mean(-1), batch.heard_BT),
+        }
 
     def _adversarial(
         self,
@@ -207,17 +303,21 @@ class KHPTrainer:
         both_NTC = torch.cat([shape_NTKD.flatten(2) / 4, velocity_NTKD.flatten(2) * 2], dim=-1)
         return both_NTC.transpose(1, 2)
 
-    def _excerpt(self, random: np.random.Generator) -> tuple[Tensor, ...]:
-        """Features with their lookahead, and for the excerpt's own frames: notes, poses, weights, hands seen."""
+    def _excerpt(self, random: np.random.Generator, *, heard: bool) -> tuple[Tensor, ...]:
+        """The parts of Excerpts for one excerpt; without features where it is not listened to."""
         config = self.config
         take = self.takes[int(random.choice(len(self.takes), p=self.take_share))]
         speed = float(random.uniform(*config.speeds))
-        octave = int(random.choice(take.music.octaves)) if config.shift_octaves else 0
+        shifts = take.music.octaves if config.shift_octaves and take.filmed else (0,)
+        octave = int(random.choice(shifts))
+        gain_db = float(random.uniform(*config.gains_db))
         # Starts before the take teach the state at a piece's beginning.
         start = float(random.uniform(-config.warm_up, len(take.music) - config.frames * speed))
-        features_RF, notes_2TP = take.music.excerpt(
-            random, start, config.frames + self.lookahead, speed, octave
-        )
+        length = config.frames + self.lookahead
+        features_RF = torch.zeros(1)
+        if heard:
+            features_RF = take.music.excerpt(start, length, speed, octave, gain_db)
+        notes_2TP = take.music.roll(start - self.delay * speed, length, speed, octave)
         times = torch.arange(config.frames) * speed + start
         poses_TKD = interpolate(take.poses_TKD, times)
         poses_TKD[..., 0] += octave * OCTAVE_IN_WHITE_KEYS
@@ -226,13 +326,17 @@ class KHPTrainer:
         heard_T = take.training_T[index].float()
         heard_T[: config.warm_up] = 0.0
         heard_T[(times < 0) | (times > len(take.music) - 1)] = 0.0
-        weight_TK = seen_TK * heard_T[:, None]
         seen_TH = torch.stack(
             [seen_TK[:, list(ids)].any(dim=1) for ids in self.skeleton.hands.values()], dim=1
         )
-        notes_2TP = notes_2TP[:, : config.frames]
-        known_T = torch.full_like(heard_T, float(take.music.notes is not None))
-        return features_RF, notes_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T
+        # Hands that are not in the picture yet come from home.
+        mover = self.khp.move
+        start_H = torch.where(seen_TH[0], mover.middles(poses_TKD[0]), mover.home_H.cpu())
+        known_T = torch.full((length,), float(take.music.notes is not None))
+        weight_TK = seen_TK * heard_T[:, None]
+        return (
+            features_RF, notes_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T, start_H,
+        )  # fmt: skip
 
     def picture_HWC(self) -> np.ndarray | None:
         """KHP's motion is looked at in the evaluation; its curve is enough here."""
@@ -241,3 +345,13 @@ class KHPTrainer:
 
 def _mean(error: Tensor, weight: Tensor) -> Tensor:
     return (error * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def _shares(takes: Sequence[MotionTake], filmed_share: float) -> np.ndarray:
+    """How often each take is drawn: longer ones more often, filmed ones as often as they are to be together."""
+    seconds = np.array([float(take.training_T.sum()) for take in takes])
+    filmed = np.array([take.filmed for take in takes])
+    if filmed.all() or not filmed.any():
+        return seconds / seconds.sum()
+    kinds = filmed_share * seconds * filmed / seconds[filmed].sum()
+    return kinds + (1 - filmed_share) * seconds * ~filmed / seconds[~filmed].sum()

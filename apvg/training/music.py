@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.audio.features import BINS_PER_SEMITONE, N_BINS, FeatureConfig, extract_features
+from apvg.audio.features import (
+    BINS_PER_SEMITONE,
+    FLUX_ROWS,
+    FLUX_SCALE,
+    N_BINS,
+    FeatureConfig,
+    extract_features,
+)
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.midi import Notes
 
@@ -23,18 +30,18 @@ class Music:
     """A take's music on the clock of its frames.
 
     Attributes:
-        features_GRF: float16 feature rows of the sound at G loudnesses.
+        features_RF: float16 feature rows of the sound.
         notes: The notes played; None where they are not known.
         config: Of the features.
     """
 
-    features_GRF: Tensor
+    features_RF: Tensor
     notes: Notes | None
     config: FeatureConfig
 
     def __len__(self) -> int:
         """Frames."""
-        return self.features_GRF.shape[1] // self.config.rows_per_frame
+        return self.features_RF.shape[0] // self.config.rows_per_frame
 
     @property
     def octaves(self) -> Sequence[int]:
@@ -42,47 +49,29 @@ class Music:
         return octave_shifts(self.notes) if self.notes is not None and len(self.notes) else (0,)
 
     def excerpt(
-        self, random: np.random.Generator, start: float, frames: int, speed: float, octave: int
-    ) -> tuple[Tensor, Tensor]:
-        """Feature rows and notes of `frames` frames from frame `start`, played `speed` times as fast, `octave` higher.
+        self, start: float, frames: int, speed: float = 1.0, octave: int = 0, gain_db: float = 0.0
+    ) -> Tensor:
+        """Feature rows of `frames` frames from frame `start`, played `speed` times as fast, `octave` higher, louder.
 
         Times outside the take are silence.
         """
         per_frame = self.config.rows_per_frame
         rows = torch.arange(frames * per_frame) * speed + start * per_frame
-        features_RF = _at(self.features_GRF[random.integers(len(self.features_GRF))], rows)
-        notes_2TP = torch.zeros(2, frames, KEY_COUNT)
-        if self.notes is not None:
-            moved = self.notes.transposed(octave * OCTAVE)
-            notes_2TP = roll_excerpt(moved, self.config.fps, start, frames, speed)
-        return shift_features(features_RF, octave), notes_2TP
+        features_RF = shift_features(_at(self.features_RF, rows), octave)
+        return louder(features_RF, gain_db) if gain_db else features_RF
 
-
-def roll_excerpt(notes: Notes, fps: int, start: float, frames: int, speed: float) -> Tensor:
-    """Piano roll of `frames` frames from frame `start` on, played `speed` times as fast."""
-    onset_N = (notes.onset_N * fps - start) / speed
-    offset_N = (notes.offset_N * fps - start) / speed
-    near_N = (offset_N >= 0) & (onset_N < frames)
-    keys_N = notes.pitch_N - LOWEST_PITCH
-    return _roll(onset_N[near_N], offset_N[near_N], keys_N[near_N], frames)
+    def roll(self, start: float, frames: int, speed: float = 1.0, octave: int = 0) -> Tensor:
+        """[2, frames, 88]: the keys struck and held in the same frames; zeros where the notes are not known."""
+        if self.notes is None:
+            return torch.zeros(2, frames, KEY_COUNT)
+        moved = self.notes.transposed(octave * OCTAVE)
+        return torch.from_numpy(moved.roll(self.config.fps, frames, start=start, speed=speed))
 
 
 def octave_shifts(notes: Notes) -> range:
     """Shifts, in octaves, that keep every note on the keyboard."""
     keys_N = notes.pitch_N - LOWEST_PITCH
     return range(-(int(keys_N.min()) // OCTAVE), (KEY_COUNT - 1 - int(keys_N.max())) // OCTAVE + 1)
-
-
-def _roll(onset_N: np.ndarray, offset_N: np.ndarray, keys_N: np.ndarray, frames: int) -> Tensor:
-    """[2, T, 88]: 1 in the frames where a key is struck, and where it is held; times in frames."""
-    roll_2TP = torch.zeros(2, frames, KEY_COUNT)
-    first_N = np.round(onset_N).astype(int)
-    last_N = np.maximum(np.round(offset_N).astype(int), first_N + 1)
-    for first, last, key in zip(first_N, last_N, keys_N, strict=True):
-        if 0 <= first < frames:
-            roll_2TP[0, first, key] = 1.0
-        roll_2TP[1, max(first, 0) : max(last, 0), key] = 1.0
-    return roll_2TP
 
 
 def shift_features(features_RF: Tensor, octave: int) -> Tensor:
@@ -92,14 +81,24 @@ def shift_features(features_RF: Tensor, octave: int) -> Tensor:
     return torch.cat([_shift(long_RN, bins), _shift(short_RN, bins), onset_R1], dim=-1)
 
 
-def build_music(
-    samples_S: np.ndarray, notes: Notes | None, config: FeatureConfig, gains_db: Sequence[float]
-) -> Music:
-    """A take's music from its mono samples at the features' rate, heard at every gain."""
-    loudnesses = [
-        extract_features(samples_S * np.float32(10 ** (gain / 20)), config) for gain in gains_db
-    ]
-    return Music(torch.from_numpy(np.stack(loudnesses)).half(), notes, config)
+def louder(features_RF: Tensor, gain_db: float) -> Tensor:
+    """The features of the same music so much louder: their compression undone, and done again.
+
+    Exact but for the onset strength of the first rows, which the rows before them would tell.
+    """
+    gain = 10 ** (gain_db / 20)
+    spectra_RN = torch.log1p(gain * torch.expm1(features_RF[:, :-1].float()))
+    short_RN = spectra_RN[:, N_BINS:]
+    rise_RN = (short_RN[FLUX_ROWS:] - short_RN[:-FLUX_ROWS]).clamp(min=0)
+    onset_R1 = FLUX_SCALE * rise_RN.mean(dim=1, keepdim=True)
+    first_R1 = features_RF[:FLUX_ROWS, -1:].float()
+    return torch.cat([spectra_RN, torch.cat([first_R1, onset_R1])], dim=1)
+
+
+def build_music(samples_S: np.ndarray, notes: Notes | None, config: FeatureConfig) -> Music:
+    """A take's music from its mono samples at the features' rate."""
+    features_RF = extract_features(samples_S, config).astype(np.float16)
+    return Music(torch.from_numpy(features_RF), notes, config)
 
 
 def interpolate(values_TX: Tensor, times: Tensor) -> Tensor:

@@ -20,13 +20,12 @@ from apvg.training.khp import KHPTrainingConfig
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shapes of the stages, width of the heatmaps and pace of the hands; see PerformerConfig."""
+    """Shapes of the stages and width of the heatmaps; see PerformerConfig."""
 
     khp: KHPConfig = field(default_factory=KHPConfig)
     cvg: CVGConfig = field(default_factory=CVGConfig)
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
-    pace: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Recipe:
         licence: Of the performer.
         credit: Whom to name.
         scene: The take whose picture the performer has; CVG and FPVG train on it. The longest, when empty.
-        takes: The takes whose motion KHP trains on; empty for all.
+        takes: The filmed takes whose motion KHP trains on; empty for all. It trains on all generated ones.
         held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
         start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
         guard: Seconds on each side of a held-out block that are not trained on either.

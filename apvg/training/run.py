@@ -22,7 +22,9 @@ from apvg.audio.features import FeatureConfig
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
+from apvg.models.space import PoseSpace
 from apvg.performer import Performer, build_stages, find_performer
+from apvg.progress import track
 from apvg.takes.take import Take
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
@@ -55,9 +57,15 @@ class Run:
         self.recipe, self.folder, self.start_from = recipe, folder, start_from
         self.training = folder / "training"
         by_name = {take.name: take for take in takes}
-        names = recipe.takes or tuple(by_name)
-        longest = max(takes, key=len).name
-        scene = recipe.scene or longest
+        generated = tuple(take.name for take in takes if not take.filmed)
+        filmed = [take for take in takes if take.filmed]
+        if not filmed:
+            raise ApvgError(
+                "only generated takes are there, and a performer needs footage; "
+                "prepare some with: apvg prepare"
+            )
+        names = (recipe.takes or tuple(take.name for take in filmed)) + generated
+        scene = recipe.scene or max(filmed, key=len).name
         missing = sorted({scene, *names} - set(by_name))
         if missing:
             raise ApvgError(
@@ -67,7 +75,6 @@ class Run:
         self.scene_take = by_name[scene]
         self.takes = [by_name[name] for name in names]
         self.config = performer_config(recipe, self.scene_take)
-        self.config = replace(self.config, reach=self._reach())
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
@@ -125,22 +132,25 @@ class Run:
                 trained.dlt,
                 trained.space,
                 self._scene(),
-                self._music(self.scene_take, recipe.khp.gains_db),
+                self._music(self.scene_take),
                 recipe.joint,
             )
         network, average = self._network(name), self._network(name)
         if name == "khp":
-            takes = [self._motion_take(take) for take in self.takes]
+            takes = [
+                self._motion_take(take)
+                for take in track(self.takes, "listening to takes", len(self.takes))
+            ]
             on_keys = all(take.corners_42 is not None for take in self.takes)
             settings = replace(recipe.khp, shift_octaves=recipe.khp.shift_octaves and on_keys)
             return KHPTrainer(self.fabric, network, average, takes, settings)
         if name == "cvg":
-            if self.start_from is None:
+            if self.start_from is None and config.cvg.listening == config.khp.listening:
                 # One front end: CVG begins with what KHP has learnt to hear.
                 heard = self._averages(("khp",)).khp.listen.state_dict()
                 network.listen.load_state_dict(heard)
             octave = self._octave_pixels() if recipe.cvg.shift_octaves else 0
-            scene, music = self._scene(), self._music(self.scene_take, recipe.cvg.gains_db)
+            scene, music = self._scene(), self._music(self.scene_take)
             return CVGTrainer(self.fabric, network, average, scene, music, octave, recipe.cvg)
         predictions = None
         if until is None or until > recipe.fpvg.predicted_from:
@@ -209,45 +219,23 @@ class Run:
             )
         return self._built_scene
 
-    def _music(self, take: Take, gains_db: Sequence[float]) -> Music:
+    def _music(self, take: Take) -> Music:
         if take.name not in self._musics:
             features = self.config.features
             samples_S = resample(take, features.sample_rate)
-            self._musics[take.name] = build_music(samples_S, take.notes, features, gains_db)
+            self._musics[take.name] = build_music(samples_S, take.notes, features)
         return self._musics[take.name]
 
     def _motion_take(self, take: Take) -> MotionTake:
-        space = Performer(
-            performer_config(self.recipe, take),
-            np.zeros((take.size[1], take.size[0], 3), np.uint8),
-        ).space
+        width = take.size[0] if take.filmed else 0  # a keyboard's corners say all
+        space = PoseSpace(width, take.corners_42)
         return MotionTake(
-            self._music(take, self.recipe.khp.gains_db),
+            self._music(take),
             space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
             torch.from_numpy(take.confidence_TK).float(),
             torch.from_numpy(training_mask(take, self.recipe)),
+            take.filmed,
         )
-
-    def _reach(self) -> tuple[tuple[float, float, float, float], ...]:
-        """Where the points of each hand are about its middle, and how far from there 99 % of the training frames show them."""
-        skeleton = self.scene_take.skeleton
-        usual_KD, furthest_KD = np.zeros((2, len(skeleton), 2))
-        poses, seen = [], []
-        for take in self.takes:
-            space = build_stages(performer_config(self.recipe, take))[0]
-            poses.append(space.to_poses(torch.from_numpy(take.keypoints_TKD).float()).numpy())
-            seen.append((take.confidence_TK > 0) & training_mask(take, self.recipe)[:, None])
-        for ids in map(list, skeleton.hands.values()):
-            whole_T = np.concatenate(seen)[:, ids].all(axis=1)
-            hand_TKD = np.concatenate(poses)[whole_T][:, ids]
-            if len(hand_TKD) == 0:
-                return ()
-            usual_KD[ids] = (hand_TKD - hand_TKD.mean(axis=1, keepdims=True)).mean(axis=0)
-            places_TKD = hand_TKD - usual_KD[ids]
-            off_TKD = np.abs(places_TKD - np.median(places_TKD, axis=1, keepdims=True))
-            furthest_KD[ids] = np.quantile(off_TKD, 0.99, axis=0)
-        rows = np.concatenate([usual_KD, furthest_KD], axis=1).round(4)
-        return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in rows)
 
     def _octave_pixels(self) -> int:
         """How far an octave is in the scene's picture, at the middle of the keyboard; 0 without one."""
@@ -279,7 +267,6 @@ def performer_config(recipe: Recipe, take: Take) -> PerformerConfig:
         cvg=recipe.model.cvg,
         stu=recipe.model.stu,
         sigma=recipe.model.sigma,
-        pace=recipe.model.pace,
         held_out=recipe.held_out,
     )
 

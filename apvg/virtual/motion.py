@@ -1,0 +1,162 @@
+"""The motion of a virtual pianist's hands from notes: where every point is at every frame.
+
+Each hand goes from grip to grip (:mod:`apvg.virtual.fingering`). It leaves as late as it may and arrives just before the
+keys are struck, on a minimum-jerk path (Flash & Hogan, 1985); fingers that hold a key stay on it until it is let go, those
+about to strike are lifted, and in rests the hand relaxes where it is. Nothing moves more than half a second before the note
+it moves for, so that a network which hears that far ahead can learn it (own choice).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from apvg.midi import Notes
+from apvg.skeleton import FINGERTIPS
+from apvg.virtual.fingering import HOME, LEFT, RIGHT, Grip, assign_hands, finger_notes
+from apvg.virtual.hands import FINGERS, MIRROR_X, Hand, mirrored
+
+
+@dataclass(frozen=True)
+class MotionStyle:
+    """How somebody moves.
+
+    Attributes:
+        early: Fingers are on their keys so many seconds before they strike.
+        fastest, slowest: Shortest and longest time that a hand takes from grip to grip, seconds.
+        per_key: Time that each white key of the way adds, seconds.
+        lift: How far a fingertip is drawn back before it strikes, white keys.
+        rest_after: A hand that strikes nothing for so long relaxes, seconds.
+        rest_out: How far towards the player it then moves, white keys.
+        sway, quiver: Standard deviations of the slow wandering of hands and of fingers, white keys.
+    """
+
+    early: float = 0.03
+    fastest: float = 0.12
+    slowest: float = 0.4
+    per_key: float = 0.035
+    lift: float = 0.2
+    rest_after: float = 1.2
+    rest_out: float = 0.5
+    sway: float = 0.08
+    quiver: float = 0.05
+
+
+#: The finger that each of the 21 points belongs to; the wrist to none.
+_FINGER_J = np.array([-1, *np.repeat(np.arange(FINGERS), 4)])
+#: How much of a fingertip's lift each point of a hand shows.
+_LIFT_J = np.array([0.0, *np.tile([0.0, 0.3, 0.7, 1.0], FINGERS)])
+
+
+def play(
+    notes: Notes,
+    frames: int,
+    fps: float,
+    hand: Hand,
+    random: np.random.Generator,
+    style: MotionStyle | None = None,
+) -> np.ndarray:
+    """Both hands playing notes: [frames, 42, 2] in pose space, left hand first; frame t is at second t / fps.
+
+    Raises:
+        ValueError: A pitch that a piano lacks.
+    """
+    style = style or MotionStyle()
+    hand_N = assign_hands(notes)
+    poses = []
+    for side in (LEFT, RIGHT):
+        grips = finger_notes(notes, np.flatnonzero(hand_N == side), side, hand)
+        home = 2 * MIRROR_X - HOME[LEFT] if side == LEFT else HOME[RIGHT]
+        poses_TJ2 = _move(grips, notes, frames, fps, hand, home, style)
+        poses_TJ2 = poses_TJ2 + _wandering(frames, fps, random, style)
+        poses.append(mirrored(poses_TJ2) if side == LEFT else poses_TJ2)
+    return np.concatenate(poses, axis=1).astype(np.float32)
+
+
+def _move(
+    grips: list[Grip],
+    notes: Notes,
+    frames: int,
+    fps: float,
+    hand: Hand,
+    home: float,
+    style: MotionStyle,
+) -> np.ndarray:
+    """One right hand's way from grip to grip, [frames, 21, 2]."""
+    time_T = np.arange(frames) / fps
+    pose_J2 = hand.at_rest(home, style.rest_out)
+    poses_TJ2 = np.repeat(pose_J2[None], frames, axis=0)
+    free_from = -np.inf  # since when the hand may leave
+    released_F = np.full(FINGERS, -np.inf)
+    for index, grip in enumerate(grips):
+        # From the pose before to this grip: each finger leaves when it may, all arrive together.
+        arrival = grip.onset - style.early
+        way = float(np.abs(grip.posture.points_J2 - pose_J2).max())
+        needs = float(np.clip(style.fastest + style.per_key * way, style.fastest, style.slowest))
+        leaves = np.clip(arrival - needs, min(free_from, arrival - 0.04), arrival - 0.04)
+        leaves_J = np.full(len(_FINGER_J), leaves)
+        for finger in range(FINGERS):
+            later = np.clip(released_F[finger], leaves, arrival - 0.04)
+            leaves_J[_FINGER_J == finger] = later
+        poses_TJ2 = _go(poses_TJ2, time_T, leaves_J, arrival, grip.posture.points_J2)
+        _lift(poses_TJ2, time_T, grip, style.lift)
+        pose_J2 = grip.posture.points_J2
+        released_F = np.full(FINGERS, -np.inf)
+        for note, finger in zip(grip.notes, grip.fingers, strict=True):
+            released_F[finger] = notes.offset_N[note]
+        free_from = grip.onset + 0.05
+        following = grips[index + 1].onset if index + 1 < len(grips) else np.inf
+        let_go = max(float(released_F.max()), grip.onset)
+        if following - let_go > style.rest_after:
+            # A rest: the hand relaxes where it is.
+            pose_J2 = hand.at_rest(grip.posture.middle, style.rest_out)
+            leaves_J = np.full(len(_FINGER_J), let_go + 0.1)
+            poses_TJ2 = _go(poses_TJ2, time_T, leaves_J, let_go + 0.6, pose_J2)
+            free_from, released_F = let_go + 0.6, np.full(FINGERS, -np.inf)
+    return poses_TJ2
+
+
+def _go(
+    poses_TJ2: np.ndarray, time_T: np.ndarray, leaves_J: np.ndarray, arrival: float, to_J2: np.ndarray
+) -> np.ndarray:
+    """The same way up to `leaves_J`, then on a minimum-jerk path to a pose, and there from `arrival` on."""
+    first = int(np.searchsorted(time_T, leaves_J.min()))
+    part_TJ = ((time_T[first:, None] - leaves_J) / (arrival - leaves_J)).clip(0, 1)
+    share_TJ1 = (part_TJ**3 * (10 - 15 * part_TJ + 6 * part_TJ**2))[..., None]
+    poses_TJ2[first:] += share_TJ1 * (to_J2 - poses_TJ2[first:])
+    return poses_TJ2
+
+
+def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) -> None:
+    """Draw back the fingers that are about to strike; they are down at the onset."""
+    before_T = (grip.onset - time_T) / 0.2
+    first, last = np.searchsorted(time_T, [grip.onset - 0.2, grip.onset])
+    rise_T = np.sin(np.pi * before_T[first:last].clip(0, 1)) ** 2
+    for finger, struck in zip(grip.fingers, grip.struck, strict=True):
+        if struck:
+            up_J = lift * np.where(_FINGER_J == finger, _LIFT_J, 0.0)
+            poses_TJ2[first:last, :, 1] += rise_T[:, None] * up_J
+
+
+def _wandering(
+    frames: int, fps: float, random: np.random.Generator, style: MotionStyle
+) -> np.ndarray:
+    """Slow, small motion of a hand and its fingers that no note asks for, [frames, 21, 2]."""
+
+    def smooth(points: int, seconds: float) -> np.ndarray:
+        noise_TX2 = gaussian_filter1d(
+            random.normal(size=(frames, points, 2)), seconds * fps, axis=0, mode="reflect"
+        )
+        # A Gaussian filter of width s leaves 1 / (2 s sqrt(pi)) of white noise's variance.
+        return noise_TX2 * np.sqrt(2 * seconds * fps * np.sqrt(np.pi))
+
+    fingers_TJ2 = smooth(FINGERS + 1, 0.35)[:, _FINGER_J + 1] * _LIFT_J[:, None]
+    return style.sway * smooth(1, 0.6) + style.quiver * fingers_TJ2
+
+
+def fingertips(poses_TKD: np.ndarray) -> np.ndarray:
+    """The ten fingertips [T, 10, 2] of two hands."""
+    tips = [21 * side + tip for side in (LEFT, RIGHT) for tip in FINGERTIPS]
+    return poses_TKD[:, tips]
