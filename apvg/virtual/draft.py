@@ -11,8 +11,8 @@ from itertools import combinations
 
 import numpy as np
 
-from apvg.keyboard import KEY_COUNT, LOWEST_PITCH, key_x
-from apvg.virtual.harmony import MODES, Chord, build_chord, draw_progression
+from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.virtual.harmony import Chord, build_chord, draw_progression
 
 LEFT, RIGHT = 0, 1
 HIGHEST_PITCH = LOWEST_PITCH + KEY_COUNT - 1
@@ -76,6 +76,10 @@ class Phrase:
     bars: tuple[Bar, ...]
     start: float
     end: float
+
+    def chord_at(self, beat: float) -> Chord:
+        """The chord that holds at a beat of the piece."""
+        return next(bar for bar in reversed(self.bars) if bar.start <= beat + 1e-6).chord_at(beat)
 
 
 @dataclass(frozen=True)
@@ -245,7 +249,8 @@ def plan(
     if touch is None:
         base = float(rng.choice((0.4, 0.65, 0.85, 0.95, 1.0)))
         touch = (base, float(np.clip(base + rng.normal(0, 0.12), 0.3, 1.02)))
-    bar_count = max(1, round(seconds * quarters / 60 / metre.length))
+    # The rest is for silences and for the freedom of the tempo.
+    bar_count = max(1, round(0.85 * seconds * quarters / 60 / metre.length))
     phrases = _lay_out(rng, bar_count, metre, tonic, mode, rich=rng.random() < rich)
     return Draft(rng, quarters, metre, phrases, pedal_kind, swing, rubato, touch, pauses)
 
@@ -337,29 +342,3 @@ def voice(
         if cost < best_cost:
             best, best_cost = list(group), cost
     return best
-
-
-def white_keys(low: int, high: int) -> float:
-    """Distance of two pitches on the keyboard in white keys."""
-    a, b = key_x(np.clip([low, high], LOWEST_PITCH, HIGHEST_PITCH))
-    return float(b - a)
-
-
-__all__ = [
-    "HIGHEST_PITCH",
-    "LEFT",
-    "METRES",
-    "MODES",
-    "RIGHT",
-    "Bar",
-    "Draft",
-    "Phrase",
-    "Span",
-    "Written",
-    "ladder",
-    "move",
-    "nearest",
-    "plan",
-    "voice",
-    "white_keys",
-]

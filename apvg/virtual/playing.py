@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from apvg.keyboard import KEY_X, LOWEST_PITCH
-from apvg.virtual.draft import HIGHEST_PITCH, LEFT, Draft
+from apvg.virtual.draft import HIGHEST_PITCH, Draft
 
 #: Most keys that a hand holds, and how far apart they lie at most (white keys). Own choice: a tenth.
 FINGERS = 5
@@ -46,14 +47,12 @@ def play(draft: Draft, seconds: float) -> tuple[list[Stroke], list[tuple[float, 
     rng = draft.rng
     clock = _Clock(draft, seconds)
     arc = _loudness(draft)
-    silent = {  # a hand rests for a phrase now and then
-        (i, int(rng.integers(2))) for i in range(len(draft.phrases)) if rng.random() < 0.1
-    }
     starts = np.array([phrase.start for phrase in draft.phrases])
     ends = np.array([phrase.end for phrase in draft.phrases])
+    silent = _resting_hands(draft, starts)
     strokes = []
     for note in sorted(draft.written, key=lambda note: (note.beat, note.pitch)):
-        phrase = max(0, int(np.searchsorted(starts, note.beat + 1e-6, side="right")) - 1)
+        phrase = _index_at(starts, note.beat)
         if (phrase, note.hand) in silent:
             continue
         touch = note.touch if note.touch is not None else draft.touch[note.hand]
@@ -78,6 +77,23 @@ def play(draft: Draft, seconds: float) -> tuple[list[Stroke], list[tuple[float, 
         if stroke.onset < end - 0.1
     ]
     return strokes, _pedal(draft, clock)
+
+
+def _index_at(starts: np.ndarray, beat: float) -> int:
+    """Which phrase a beat lies in."""
+    return max(0, int(np.searchsorted(starts, beat + 1e-6, side="right")) - 1)
+
+
+def _resting_hands(draft: Draft, starts: np.ndarray) -> set[tuple[int, int]]:
+    """(phrase, hand) where a hand is silent though notes are written: one phrase in ten, and never both hands."""
+    hands: dict[int, set[int]] = {}
+    for note in draft.written:
+        hands.setdefault(_index_at(starts, note.beat), set()).add(note.hand)
+    return {
+        (phrase, int(draft.rng.integers(2)))
+        for phrase in sorted(hands)
+        if len(hands[phrase]) == 2 and draft.rng.random() < 0.1
+    }
 
 
 class _Clock:
@@ -110,11 +126,12 @@ class _Clock:
         close = np.clip((grid - (last - min(2 * draft.metre.length, 0.3 * last))) / last, 0, None)
         slow += rng.uniform(0.2, 0.7) * close / max(close.max(), 1e-9)
         steps = slow[:-1] * 0.25 * 60 / draft.tempo
+        # The tempo gives way a little so that the music ends where the last silence begins.
+        wanted = seconds - lead - tail - self._pauses.sum()
+        steps *= np.clip(wanted / steps.sum(), 0.88, 1.15)
         self._grid, self._times = grid, np.r_[0.0, np.cumsum(steps)]
         self._swing = draft.swing
         self._lead = lead
-        self._pausing = True
-        # The bars were counted without silences and rubato: they end, cut off, where the tail begins.
         self.end = min(seconds - tail, self.at(last, before=True))
 
     def at(self, beat: float, *, before: bool = False) -> float:
@@ -128,7 +145,7 @@ class _Clock:
         return float(self._lead + time + self._pauses[passed].sum())
 
 
-def _loudness(draft: Draft):
+def _loudness(draft: Draft) -> Callable[[float], float]:
     """Velocity at a beat: the section's level, an arch over the phrase, accents on the pulses."""
     rng = draft.rng
     base = rng.uniform(45, 82)
@@ -140,7 +157,7 @@ def _loudness(draft: Draft):
     starts = np.array([phrase.start for phrase in draft.phrases])
 
     def at(beat: float) -> float:
-        index = max(0, int(np.searchsorted(starts, beat + 1e-6, side="right")) - 1)
+        index = _index_at(starts, beat)
         phrase = draft.phrases[index]
         place = np.clip((beat - phrase.start) / (phrase.end - phrase.start), 0, 1)
         in_bar = (beat - phrase.start) % draft.metre.length
@@ -267,15 +284,3 @@ def _cuts(new: Stroke, recent: list[Stroke]) -> list[tuple[Stroke, float]] | Non
 def _spans(pitches: list[int]) -> bool:
     x = KEY_X[np.array(pitches) - LOWEST_PITCH]
     return bool(x.max() - x.min() <= REACH)
-
-
-__all__ = [
-    "FINGERS",
-    "LEFT",
-    "REACH",
-    "RESTRIKE",
-    "Stroke",
-    "leap_seconds",
-    "make_playable",
-    "play",
-]

@@ -235,14 +235,8 @@ def march(rng: Rng, seconds: float) -> Draft:
                     octave=True,
                 )
         for beat, length, pitch in draft.melody(phrase, high + 5, _pick(rng, 0, 1)):
-            tones = (
-                phrase.bars[
-                    min(int((beat - phrase.start) / draft.metre.length), len(phrase.bars) - 1)
-                ]
-                .chord_at(beat)
-                .tones
-            )
-            chord = [p for p in ladder(tones, pitch - 11, pitch - 3)][-2:] if length >= 0.5 else []
+            tones = phrase.chord_at(beat).tones
+            chord = ladder(tones, pitch - 11, pitch - 3)[-2:] if length >= 0.5 else []
             draft.play(RIGHT, beat, length, pitch, 10)
             draft.play(RIGHT, beat, length, chord, 0)
     return draft
@@ -436,10 +430,7 @@ def trills_and_tremolo(rng: Rng, seconds: float) -> Draft:
                 else:
                     draft.play(LEFT, span.start, span.length * 0.9, chord, -4)
         for beat, length, pitch in draft.melody(phrase, high, 0 if shaking else _pick(rng, 0, 1)):
-            bar = phrase.bars[
-                min(int((beat - phrase.start) / draft.metre.length), len(phrase.bars) - 1)
-            ]
-            other = move(bar.chord_at(beat).scale, pitch, 1)
+            other = move(phrase.chord_at(beat).scale, pitch, 1)
             if length >= 1 and rng.random() < 0.7:
                 for i, at in enumerate(_steps(beat, length, unit)):
                     draft.play(RIGHT, at, unit, other if i % 2 else pitch, 5, 0.95)
@@ -480,11 +471,8 @@ def random_walk(rng: Rng, seconds: float) -> Draft:
         position = rng.uniform(low, high)
         mean = float(rng.choice((0.25, 0.5, 1.0)))
         tonal = rng.random() < 0.6
-        beat = rng.exponential(1.0)
+        beat = min(rng.exponential(1.0), 1.5)
         while beat < end:
-            if rng.random() < 0.06:  # elsewhere, after a rest
-                position = rng.uniform(low, high)
-                beat += rng.exponential(1.5)
             position = float(np.clip(position + rng.normal(0, 4), low, high))
             bar = draft.bars[min(int(beat / draft.metre.length), len(draft.bars) - 1)]
             classes = bar.chord_at(max(beat, bar.start)).scale if tonal else range(12)
@@ -502,6 +490,9 @@ def random_walk(rng: Rng, seconds: float) -> Draft:
                 1.0,
             )
             beat += length
+            if rng.random() < 0.06:  # elsewhere, after a rest
+                position = rng.uniform(low, high)
+                beat += rng.exponential(1.5)
             if rng.random() < 0.02:
                 beat += rng.uniform(2, 6)
     return draft
@@ -625,13 +616,7 @@ def nocturne(rng: Rng, seconds: float) -> Draft:
                 )
         for beat, length, pitch in draft.melody(phrase, high, _pick(rng, 0, 0, 1), reach=9):
             if length >= 1.5 and rng.random() < 0.4:  # a turn at its end
-                scale = (
-                    phrase.bars[
-                        min(int((beat - phrase.start) / draft.metre.length), len(phrase.bars) - 1)
-                    ]
-                    .chord_at(beat)
-                    .scale
-                )
+                scale = phrase.chord_at(beat).scale
                 draft.play(RIGHT, beat, length - 0.75, pitch, 12)
                 for i, step in enumerate((1, 0, -1)):
                     draft.play(
@@ -655,8 +640,11 @@ def two_part_invention(rng: Rng, seconds: float) -> Draft:
         rubato=0.02,
     )
     unit = draft.pace(0.25, 0.5)
-    subject = np.cumsum(rng.choice((1, 1, -1, -1, 2, -2, 3), 16))
-    subject -= subject[0]
+    subject = [0]
+    while len(subject) < 16:
+        # Strays are pulled back, so that the subject turns where a voice would.
+        step = int(rng.choice((1, 1, -1, -1, 2, -2, 3)))
+        subject.append(subject[-1] + (step if abs(subject[-1] + step) <= 5 else -step))
     homes = (_pick(rng, 45, 50), _pick(rng, 67, 72, 76))
     for phrase in draft.phrases:
         invert = 1 if phrase.section == "A" else -1
@@ -669,8 +657,7 @@ def two_part_invention(rng: Rng, seconds: float) -> Draft:
             for j, beat in enumerate(_steps(bar.start, draft.metre.length, unit)):
                 chord = bar.chord_at(beat)
                 base = nearest(chord.tones, homes[leader])
-                step = int(np.clip(invert * subject[j % 16], -7, 9))
-                draft.play(leader, beat, unit, move(chord.scale, base, step), 3)
+                draft.play(leader, beat, unit, move(chord.scale, base, invert * subject[j % 16]), 3)
             if i == 0 and phrase is draft.phrases[0]:
                 continue  # the subject enters alone
             walk = nearest(bar.spans[0].chord.tones, homes[1 - leader])
