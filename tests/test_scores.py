@@ -46,6 +46,8 @@ def test_two_hands_of_five_fingers_can_play_it(piece: Piece) -> None:
         for held_N in held_NN & (hand_N == hand):
             assert held_N.sum() <= 5
             assert not held_N.any() or np.ptp(x_N[held_N]) <= 9
+        gaps = np.diff(notes.onset_N[hand_N == hand])
+        assert not ((gaps > 0.0351) & (gaps < 0.0499)).any()  # a chord, or one after the other
         later_P, early_P, distance_P = far_pairs(piece, hand)
         need_P = 0.12 + 0.02 * distance_P
         assert (later_P - notes.onset_N[early_P] >= need_P - 1e-9).all()

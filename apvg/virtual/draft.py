@@ -16,7 +16,7 @@ from apvg.virtual.harmony import Chord, build_chord, draw_progression
 
 LEFT, RIGHT = 0, 1
 HIGHEST_PITCH = LOWEST_PITCH + KEY_COUNT - 1
-_FASTEST = 0.085  # seconds from note to note that a good player keeps up
+_FASTEST = 0.095  # seconds from note to note that a good player keeps up
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ FINGERS = 5
 REACH = 9.0
 #: Seconds that a key needs to come up before it can be struck again.
 RESTRIKE = 0.03
+# Notes of a hand are either one chord, or follow each other no faster than this (seconds).
+_CHORD_SPREAD, _NEXT_ONSET = 0.035, 0.05
 _SHORTEST = 0.045  # seconds that a key is down at least
 _RELEASE_SHARE = 0.6  # of a leap's time, after the old key is let go
 _LONGEST_LEAP = 1.2  # seconds: more than the way along the whole keyboard takes
@@ -199,8 +201,8 @@ def make_playable(strokes: list[Stroke]) -> list[Stroke]:
     """Let two hands of five fingers play the strokes: release keys earlier, move notes by octaves, or leave them out.
 
     Afterwards, in each hand: at most `FINGERS` keys are held at once, within `REACH` white keys; keys further apart than
-    that follow each other by :func:`leap_seconds` at least, the first one let go by 0.6 of that time before; no key is
-    struck until `RESTRIKE` after its release, by either hand; the left hand strikes no key above one that the right
+    that follow each other by :func:`leap_seconds` at least, the first one let go by 0.6 of that time before; onsets lie
+    within 35 ms (a chord) or 50 ms apart at least; no key is struck until `RESTRIKE` after its release, by either hand; the left hand strikes no key above one that the right
     holds or strikes at the same time, nor the reverse.
     """
     played: list[Stroke] = []
@@ -240,7 +242,7 @@ def _cuts(new: Stroke, recent: list[Stroke]) -> list[tuple[Stroke, float]] | Non
             latest = second.onset - RESTRIKE
         if old.hand == new.hand:
             leap = leap_seconds(distance)
-            if apart < leap:
+            if apart < leap or _CHORD_SPREAD < apart < _NEXT_ONSET:
                 return None
             if leap:
                 latest = min(latest, second.onset - _RELEASE_SHARE * leap)
