@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apvg.errors import ApvgError
-from apvg.midi import Notes, read_midi
+from apvg.midi import Notes, read_midi, write_midi
 
 FOOTAGE = Path(__file__).parents[1] / "../shared/footage/pianoray"
 
@@ -123,6 +125,51 @@ def test_notes_move_and_come_back() -> None:
     )
     with pytest.raises(ValueError, match="one length"):
         Notes(times, times, times, np.array([60, 61]), times)
+
+
+@st.composite
+def pedalled_notes(draw: st.DrawFn) -> Notes:
+    """Notes of a few keys under one pedal, in milliseconds; what the pedal holds is worked out note by note."""
+    toggles = sorted(draw(st.sets(st.integers(0, 5000), max_size=8)))
+    pedal = list(zip(toggles[::2], toggles[1::2], strict=False))
+    rows = []
+    for pitch in draw(st.sets(st.integers(0, 127), min_size=1, max_size=4)):
+        times = sorted(draw(st.sets(st.integers(0, 6000), min_size=2, max_size=8)))
+        strokes = list(zip(times[::2], times[1::2], strict=False))
+        for (onset, offset), after in zip(strokes, [*strokes[1:], (10**6, 0)], strict=True):
+            ring = next((up for down, up in pedal if down <= offset < up), offset)
+            velocity = draw(st.integers(1, 127))
+            rows.append((onset / 1000, offset / 1000, min(ring, after[0]) / 1000, pitch, velocity))
+    return Notes(*np.array(sorted(rows, key=lambda row: (row[0], row[3])), np.float64).T)
+
+
+@settings(deadline=None)
+@given(notes=pedalled_notes())
+def test_notes_come_back_from_the_file_written(
+    tmp_path_factory: pytest.TempPathFactory, notes: Notes
+) -> None:
+    path = tmp_path_factory.mktemp("written") / "a.mid"
+    write_midi(notes, path)
+    again = read_midi(path).to_arrays()
+    for name, array in notes.to_arrays().items():
+        np.testing.assert_allclose(again[name], array, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([(0, 2, 2, 60, 64), (1, 3, 3, 60, 64)], "struck while it is down"),
+        ([(0, 1, 4, 60, 64), (0, 2, 2, 64, 64)], "while the pedal holds another"),
+        ([(-1, 2, 2, 60, 64)], "0 s or later"),
+        ([], "no notes"),
+    ],
+)
+def test_notes_that_no_pianist_can_play_are_refused(
+    tmp_path: Path, rows: list[tuple[float, ...]], message: str
+) -> None:
+    with pytest.raises(ApvgError, match=message):
+        write_midi(Notes(*np.array(rows, np.float64).reshape(-1, 5).T), tmp_path / "a.mid")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(
