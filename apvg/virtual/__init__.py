@@ -1,0 +1,1 @@
+"""The virtual musicians: generated music, motion and sound with exact ground truth."""
