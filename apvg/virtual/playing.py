@@ -113,7 +113,7 @@ class _Clock:
         kept = np.cumsum(lengths) <= 0.2 * seconds
         self._pause_beats = np.array(chosen)[kept]
         self._pauses = lengths[kept]
-        last = draft.phrases[-1].end
+        last = max(phrase.end for phrase in draft.phrases)
         grid = np.arange(0, last + 0.125, 0.25)
         slow = np.ones(len(grid))
         for phrase in draft.phrases:
@@ -202,8 +202,8 @@ def make_playable(strokes: list[Stroke]) -> list[Stroke]:
 
     Afterwards, in each hand: at most `FINGERS` keys are held at once, within `REACH` white keys; keys further apart than
     that follow each other by :func:`leap_seconds` at least, the first one let go by 0.6 of that time before; onsets lie
-    within 35 ms (a chord) or 50 ms apart at least; no key is struck until `RESTRIKE` after its release, by either hand; the left hand strikes no key above one that the right
-    holds or strikes at the same time, nor the reverse.
+    within 35 ms (a chord) or 50 ms apart at least. No key is struck until `RESTRIKE` after its release, by either hand;
+    the left hand strikes no key above one that the right holds or strikes at the same time, nor the reverse.
     """
     played: list[Stroke] = []
     # Notes of one chord: the weightier first, so that the tune and the bass survive.
