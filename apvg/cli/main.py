@@ -18,6 +18,7 @@ VERBS = {
     "generate": "apvg.cli.generate:Generate",
     "render": "apvg.cli.render:Render",
     "prepare": "apvg.cli.prepare:Prepare",
+    "virtual": "apvg.cli.virtual:Virtual",
     "train": "apvg.cli.train:Train",
     "evaluate": "apvg.cli.evaluate:Evaluate",
     "performers": "apvg.cli.performers:Performers",

@@ -1,0 +1,191 @@
+"""Takes of the virtual pianist: pieces, the hands that play them, and recordings of their sound; no pictures.
+
+Training pieces are of other styles, and heard through other soundfonts, than test pieces, so that figures on the latter
+tell what happens with music and pianos that training never met.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from apvg.audio.soundfonts import find_soundfonts, render_midi
+from apvg.errors import ApvgError
+from apvg.keyboard import KEY_COUNT, LOWEST_PITCH, WHITE_KEY_COUNT, Keyboard
+from apvg.midi import Notes, read_midi, write_midi
+from apvg.models.space import KEY_LENGTH
+from apvg.skeleton import HANDS
+from apvg.takes.take import Take, sample_count
+from apvg.virtual.hands import load_hand
+from apvg.virtual.motion import MotionStyle, play
+from apvg.virtual.recording import record
+from apvg.virtual.scores import HELD_OUT_STYLES, STYLES, compose
+
+Split = Literal["train", "test"]
+
+FPS = 25
+SAMPLE_RATE = 16000
+#: The keyboard that generated keypoints are given on: ten pixels to the white key.
+_PIXELS_PER_KEY = 10.0
+CORNERS_42 = _PIXELS_PER_KEY * np.array(
+    [[0, 0], [WHITE_KEY_COUNT, 0], [WHITE_KEY_COUNT, KEY_LENGTH], [0, KEY_LENGTH]], np.float32
+)
+#: Soundfonts that only test pieces are heard through, by how their files' names begin.
+HELD_OUT_SOUNDFONTS = ("MuseScore",)
+#: General MIDI's pianos (grand, bright, electric grand, honky-tonk, two electric pianos) and how often each is played.
+_PROGRAMS = {0: 0.5, 1: 0.2, 2: 0.1, 3: 0.08, 4: 0.06, 5: 0.06}
+
+
+@dataclass(frozen=True)
+class Order:
+    """One piece to be made.
+
+    Attributes:
+        name: The take's.
+        style: A key of STYLES, or "score" for a MIDI file.
+        seed: Of everything random about it.
+        seconds: Length.
+        score: The MIDI file; None for a composed piece.
+        soundfont: What it is heard through.
+        split: What it is for.
+    """
+
+    name: str
+    style: str
+    seed: int
+    seconds: float
+    score: Path | None
+    soundfont: Path
+    split: Split
+
+
+def order_pieces(
+    minutes: float, seconds: float, seed: int, split: Split, scores: Path | None = None
+) -> list[Order]:
+    """The pieces of a corpus: as many as make up the minutes, all styles in turn; after them those of a MIDI folder.
+
+    Raises:
+        ApvgError: There is no soundfont for this split, or no MIDI file in the folder.
+    """
+    soundfonts = soundfonts_for(split)
+    styles = [style for style in STYLES if (style in HELD_OUT_STYLES) == (split == "test")]
+    random = np.random.default_rng((seed, split == "test"))
+    orders = []
+    for index in range(round(60 * minutes / seconds)):
+        style, own = styles[index % len(styles)], 10_000 * seed + index
+        soundfont = soundfonts[int(random.integers(len(soundfonts)))]
+        orders.append(Order(f"{style}-{own:05d}", style, own, seconds, None, soundfont, split))
+    for index, path in enumerate(_midi_files(scores) if scores else []):
+        soundfont = soundfonts[int(random.integers(len(soundfonts)))]
+        own = 10_000 * seed + index
+        orders.append(Order(f"score-{path.stem}", "score", own, 0.0, path, soundfont, split))
+    return orders
+
+
+def soundfonts_for(split: Split) -> list[Path]:
+    """The soundfonts that pieces of a split are heard through.
+
+    Raises:
+        ApvgError: There is none.
+    """
+    found = find_soundfonts()
+    test = [path for path in found if path.name.startswith(HELD_OUT_SOUNDFONTS)]
+    chosen = test if split == "test" else [path for path in found if path not in test]
+    if not chosen:
+        raise ApvgError(
+            f"no soundfont for {split} pieces is installed; Debian has fluid-soundfont-gm and timgm6mb-soundfont "
+            "for training, musescore-general-soundfont for tests"
+        )
+    return chosen
+
+
+def make_takes(orders: Sequence[Order], folder: Path, jobs: int) -> Iterator[Path]:
+    """Make the takes that are not in the folder yet, in several processes; yields each take's path as it is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [order for order in orders if not (folder / order.name).exists()]
+    if jobs == 1:
+        yield from (make_take(order, folder) for order in missing)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(make_take, missing, [folder] * len(missing))
+
+
+def make_take(order: Order, folder: Path) -> Path:
+    """Make one take: notes, hands, sound."""
+    random = np.random.default_rng((order.seed, 1))
+    notes = _on_piano(read_midi(order.score)) if order.score else _compose(order)
+    seconds = order.seconds or float(notes.sounding_N.max()) + 2.0
+    frames = round(seconds * FPS)
+    style = MotionStyle(
+        early=random.uniform(0.02, 0.05),
+        slowest=random.uniform(0.34, 0.42),
+        lift=random.uniform(0.1, 0.3),
+    )
+    poses_TKD = play(notes, frames, FPS, load_hand(), random, style)
+    keypoints_TKD = Keyboard(CORNERS_42).to_pixels(poses_TKD / [1.0, KEY_LENGTH])
+    take = Take(
+        name=order.name,
+        fps=FPS,
+        skeleton=HANDS,
+        frames_THWC=None,
+        keypoints_TKD=keypoints_TKD.astype(np.float32),
+        confidence_TK=np.ones(keypoints_TKD.shape[:2], np.float32),
+        samples_S=_recording(notes, sample_count(frames, FPS, SAMPLE_RATE), order.soundfont, random),
+        sample_rate=SAMPLE_RATE,
+        notes=notes,
+        corners_42=CORNERS_42,
+        metadata={
+            "piece": order.name,
+            "style": order.style,
+            "soundfont": order.soundfont.stem,
+            "instrument": "piano",
+            "split": order.split,
+            "licence": "CC0-1.0",
+            "source": "apvg virtual",
+        },
+    )
+    take.save(folder / order.name)
+    return folder / order.name
+
+
+def _compose(order: Order) -> Notes:
+    return compose(order.style, order.seed, order.seconds).notes
+
+
+def _on_piano(notes: Notes) -> Notes:
+    return notes.select((notes.pitch_N >= LOWEST_PITCH) & (notes.pitch_N < LOWEST_PITCH + KEY_COUNT))
+
+
+def _recording(
+    notes: Notes, samples: int, soundfont: Path, random: np.random.Generator
+) -> np.ndarray:
+    """The notes as somebody might have recorded them, mono float32."""
+    program = int(random.choice(list(_PROGRAMS), p=list(_PROGRAMS.values())))
+    with tempfile.TemporaryDirectory() as scratch:
+        midi = Path(scratch) / "notes.mid"
+        write_midi(notes, midi)
+        clean_S = render_midi(
+            midi,
+            SAMPLE_RATE,
+            soundfont,
+            program=program,
+            cents=random.uniform(-25, 25),
+            reverb=bool(random.random() < 0.5),
+            chorus=bool(random.random() < 0.3),
+        )
+    clean_S = np.pad(clean_S, (0, max(0, samples - len(clean_S))))[:samples]
+    return record(clean_S, SAMPLE_RATE, random)
+
+
+def _midi_files(folder: Path) -> list[Path]:
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
+    if not paths:
+        raise ApvgError(f"no MIDI files in {folder}; name a folder that holds .mid files")
+    return paths
