@@ -21,9 +21,9 @@ from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
 from apvg.errors import ApvgError
 from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
+from apvg.midi import Notes
 from apvg.models.cvg import CoarseVideoGenerator, CVGState
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.midi import Notes
 from apvg.models.khp import KeypointPredictor
 from apvg.models.listening import State
 from apvg.models.moving import MovingState

@@ -43,10 +43,21 @@ picture = 4
 lookahead_frames = 3
 listening = { spectral = 4, channels = 6 }
 
+[hear]
+steps = 6
+excerpts = 2
+frames = 30
+[move]
+steps = 6
+adversarial_from = 3
+excerpts = 2
+heard = 0
+frames = 30
+warm_up = 5
+window = 16
 [khp]
 steps = 6
 adversarial_from = 3
-joint_from = 2
 excerpts = 2
 heard = 1
 frames = 30

@@ -25,7 +25,7 @@ class Train:
     """Folder of the performer."""
     recipe: str
     """Name of a recipe that comes with apvg, or a TOML file."""
-    stage: Literal["khp", "cvg", "fpvg", "joint", "all"] = "all"
+    stage: Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"] = "all"
     """Which stage to train."""
     until: int | None = None
     """Stop after this step, to go on later with --resume."""
@@ -43,7 +43,11 @@ class Train:
         from apvg.training.run import Run
 
         recipe = load_recipe(self.recipe)
-        stages = ("khp", "cvg", "fpvg", "joint") if self.stage == "all" else (self.stage,)
+        stages = (
+            ("hear", "move", "khp", "cvg", "fpvg", "joint")
+            if self.stage == "all"
+            else (self.stage,)
+        )
         begun = [
             s for s in stages if (self.out_dir / "training" / f"{s}.ckpt.safetensors").exists()
         ]

@@ -58,7 +58,9 @@ class AudioEncoder(nn.Module):
         self.to_frames = CausalConv2d(
             spectral, channels, (rows, BINS_PER_SEMITONE), stride=(rows, BINS_PER_SEMITONE)
         )
-        self.layers = nn.ModuleList(CausalConv2d(channels, channels, (3, 5)) for _ in range(config.layers))
+        self.layers = nn.ModuleList(
+            CausalConv2d(channels, channels, (3, 5)) for _ in range(config.layers)
+        )
         self.notes = nn.Conv2d(channels, 2, 1)
         nn.init.constant_(self.notes.bias, -3.0)  # pyright: ignore[reportArgumentType]
 

@@ -100,7 +100,9 @@ class HandMover(nn.Module):
         self.register_buffer("to_grid_PG", (1 - away_PG / 0.75).clamp(min=0), persistent=False)
         # Told by the trainer: the mean pose (hands about their middle), and where the hands wait at the start.
         self.register_buffer("usual_KD", torch.zeros(len(skeleton), 2))
-        self.register_buffer("home_H", torch.linspace(20.0, 32.0, hands) if hands else torch.zeros(0))
+        self.register_buffer(
+            "home_H", torch.linspace(20.0, 32.0, hands) if hands else torch.zeros(0)
+        )
 
     def settle(self, poses_TKD: Tensor, home_H: Tensor) -> None:
         """Begin from the mean of these poses, and from these middles at the start of music.
@@ -174,7 +176,9 @@ class HandMover(nn.Module):
             )
         )
         step_BH1 = going_BH2[..., :1].sigmoid() * way_BH1 + going_BH2[..., 1:].tanh()
-        middle_BH = (middle_BH + step_BH1[..., 0]).clamp(-_MARGIN / 2, WHITE_KEY_COUNT + _MARGIN / 2)
+        middle_BH = (middle_BH + step_BH1[..., 0]).clamp(
+            -_MARGIN / 2, WHITE_KEY_COUNT + _MARGIN / 2
+        )
         apart_BH1 = (middle_BH.flip(-1) - middle_BH)[..., None]
         under_BHX = self._under(seen_BGC, middle_BH)
         place_BH1 = middle_BH[..., None] / 26 - 1
@@ -187,7 +191,6 @@ class HandMover(nn.Module):
 
     def _under(self, seen_BGC: Tensor, middle_BH: Tensor) -> Tensor:
         """What lies under each hand, seen from its middle: [B, H, sight * channels], linear between the grid's points."""
-        batch, hands = middle_BH.shape
         at_BH = (middle_BH - self.grid_G[0]) * _PER_KEY
         first_BH = at_BH.floor()
         part_BH11 = (at_BH - first_BH)[..., None, None]
@@ -196,7 +199,7 @@ class HandMover(nn.Module):
         index_BW = (first_BH.long()[..., None] + near_W).flatten(1)
         index_BW = index_BW.clamp(0, len(self.grid_G) - 1)
         near_BWC = seen_BGC.gather(1, index_BW[..., None].expand(-1, -1, seen_BGC.shape[-1]))
-        near_BHWC = near_BWC.unflatten(1, (hands, len(near_W)))
+        near_BHWC = near_BWC.unflatten(1, (-1, len(near_W)))
         return near_BHWC[:, :, :-1].lerp(near_BHWC[:, :, 1:], part_BH11).flatten(2)
 
     def _pose(self, middle_BTH: Tensor, memory_BTHC: Tensor) -> Motion:

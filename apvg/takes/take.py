@@ -165,7 +165,7 @@ class Take:
                 f"{path} was written by a newer apvg (take format {version}); update apvg"
             )
         try:
-            frames = store["frames"] if "frames" in store else None
+            frames = store.get("frames")
             tracks = {name: _read(store, name) for name in ("keypoints", "confidence", "samples")}
             notes = None
             if "notes" in store:

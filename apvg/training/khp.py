@@ -1,9 +1,9 @@
-"""Training of KHP: hearing the notes, and motion from the notes, in pose space.
+"""Training of KHP's motion, in pose space: first from true notes, then from what is heard.
 
-Of the excerpts of a step, some are listened to: the encoder learns to tell their notes. All are moved to: at first by their
-true notes, with mistakes as a listener makes them; from `joint_from` on those that are listened to are moved to by what was
-heard, end to end. A plain regressor answers the mean of all plausible poses and its hands hardly move; velocities have a
-loss of their own, and a motion discriminator sees to it that hands move as the true ones do.
+The stage `move` trains the moving half alone by the true notes, with mistakes as a listener makes them; it needs no sound.
+The stage `khp` goes on with both halves: some of the excerpts are listened to, and moved to by what was heard, end to end.
+A plain regressor answers the mean of all plausible poses and its hands hardly move; velocities have a loss of their own, and
+a motion discriminator sees to it that hands move as the true ones do.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from apvg.models.khp import KeypointPredictor
 from apvg.models.moving import Motion
 from apvg.skeleton import Skeleton
 from apvg.training.adversarial import AdversarialLoss
+from apvg.training.hearing import draw_shares, notes_loss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, interpolate
 
@@ -34,10 +35,9 @@ class KHPTrainingConfig:
 
     Attributes:
         steps: Steps in all.
-        joint_from: First step in which hands move by what was heard.
         adversarial_from: First step with the motion discriminator.
         excerpts: Excerpts per step.
-        heard: How many of them are listened to.
+        heard: How many of them are listened to; 0 leaves KHP's ears alone.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the memory and carry no loss.
         rate: Peak learning rate of Adam.
@@ -57,7 +57,6 @@ class KHPTrainingConfig:
     """
 
     steps: int = 3000
-    joint_from: int = 2000
     adversarial_from: int = 2600
     excerpts: int = 12
     heard: int = 4
@@ -84,8 +83,8 @@ class KHPTrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 < self.heard <= self.excerpts:
-            raise ValueError(f"heard must be 1 to {self.excerpts}, the excerpts of a step")
+        if not 0 <= self.heard <= self.excerpts:
+            raise ValueError(f"heard must be 0 to {self.excerpts}, the excerpts of a step")
 
 
 @dataclass(frozen=True)
@@ -132,9 +131,7 @@ class Excerpts(NamedTuple):
 
 
 class KHPTrainer:
-    """Trains a KeypointPredictor on takes."""
-
-    name = "khp"
+    """Trains a KeypointPredictor on takes: its moving half, and its ears where the config says so."""
 
     def __init__(
         self,
@@ -143,7 +140,9 @@ class KHPTrainer:
         average: KeypointPredictor,
         takes: Sequence[MotionTake],
         config: KHPTrainingConfig,
+        name: str = "khp",
     ) -> None:
+        self.name = name
         self.fabric, self.takes, self.config = fabric, takes, config
         self.skeleton: Skeleton = khp.skeleton
         self.lookahead = khp.config.lookahead_frames
@@ -173,7 +172,11 @@ class KHPTrainer:
         for hand in self.skeleton.hands:
             self.point_weight_K[list(self.skeleton.fingertips(hand))] = config.tip_weight
         self.point_weight_K = fabric.to_device(self.point_weight_K / self.point_weight_K.mean())
-        self.take_share = _shares(takes, config.filmed_share)
+        self.take_share = draw_shares(
+            [float(take.training_T.sum()) for take in takes],
+            [take.filmed for take in takes],
+            config.filmed_share,
+        )
 
     def training_step(self, step: int) -> dict[str, float]:
         """One step on excerpts of the takes."""
@@ -182,8 +185,11 @@ class KHPTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate * cosine_rate(step, config.steps)
         batch = self._excerpts(random)
-        logits_H2TP, _ = self.khp.hear(batch.features_BRF)
-        told_B2TP = self._told(batch, logits_H2TP, step)
+        told_B2TP, logits_H2TP = self._with_mistakes(batch.notes_B2TP), None
+        if config.heard:
+            logits_H2TP, _ = self.khp.hear(batch.features_BRF)
+            heard_H2TP = logits_H2TP.float().sigmoid()
+            told_B2TP = torch.cat([heard_H2TP, told_B2TP[config.heard :]])
         motion, _ = self.khp.play(told_B2TP, start_BH=batch.start_BH)
         losses = self._losses(batch, logits_H2TP, motion)
         if step >= config.adversarial_from:
@@ -219,22 +225,21 @@ class KHPTrainer:
         heard = self.config.heard
         drawn = [self._excerpt(random, heard=i < heard) for i in range(self.config.excerpts)]
         features, *others = zip(*drawn, strict=True)
-        parts = [torch.stack(part) for part in (features[:heard], *others)]
+        listened = torch.stack(features[:heard]) if heard else torch.zeros(0)
+        parts = [listened, *(torch.stack(part) for part in others)]
         return Excerpts(*map(self.fabric.to_device, parts))
 
-    def _told(self, batch: Excerpts, logits_H2TP: Tensor, step: int) -> Tensor:
-        """The notes that the hands are told of: what was heard, or the true ones with a listener's mistakes."""
-        config, true_B2TP = self.config, batch.notes_B2TP
-        struck_BTP, held_BTP = true_B2TP.unbind(1)
-        kept_BTP = (torch.rand_like(struck_BTP) >= config.missed).float()
-        imagined_BTP = (torch.rand_like(struck_BTP) < config.imagined).float()
+    def _with_mistakes(self, notes_B2TP: Tensor) -> Tensor:
+        """Notes as a listener might have told them."""
+        struck_BTP, held_BTP = notes_B2TP.unbind(1)
+        kept_BTP = (torch.rand_like(struck_BTP) >= self.config.missed).float()
+        imagined_BTP = (torch.rand_like(struck_BTP) < self.config.imagined).float()
         struck_BTP = torch.maximum(struck_BTP * kept_BTP, imagined_BTP)
-        told_B2TP = torch.stack([struck_BTP, torch.maximum(held_BTP, imagined_BTP)], dim=1)
-        if step < config.joint_from:
-            return told_B2TP
-        return torch.cat([logits_H2TP.float().sigmoid(), told_B2TP[config.heard :]])
+        return torch.stack([struck_BTP, torch.maximum(held_BTP, imagined_BTP)], dim=1)
 
-    def _losses(self, batch: Excerpts, logits_H2TP: Tensor, motion: Motion) -> dict[str, Tensor]:
+    def _losses(
+        self, batch: Excerpts, logits_H2TP: Tensor | None, motion: Motion
+    ) -> dict[str, Tensor]:
         config, frames = self.config, self.config.frames
         # What comes out at frame t + lookahead is the prediction for frame t.
         predicted_BTKD = motion.poses_BTKD[:, self.lookahead :]
@@ -244,17 +249,10 @@ class KHPTrainer:
         error_BTKD = predicted_BTKD - batch.poses_BTKD
         middle_BTH = motion.middle_BTH[:, self.lookahead :]
         middle_error_BTH = middle_BTH - self.khp.move.middles(batch.poses_BTKD)
-        notes_error_H2TP = F.binary_cross_entropy_with_logits(
-            logits_H2TP.float(),
-            batch.notes_B2TP[: config.heard],
-            reduction="none",
-            pos_weight=logits_H2TP.new_tensor(2.0, dtype=torch.float32),
-        )
         seen_error_BTH = F.binary_cross_entropy_with_logits(
             motion.seen_BTH[:, self.lookahead :], batch.seen_BTH, reduction="none"
         )
-        known_HT = batch.known_BT[: config.heard]
-        return {
+        losses = {
             "position": _mean(
                 error_BTKD.abs().sum(-1), weight_BTK * (1 + config.strike_weight * struck_BT1)
             ),
@@ -264,9 +262,14 @@ class KHPTrainer:
             * _mean(
                 error_BTKD.diff(dim=1).abs().sum(-1), weight_BTK[:, 1:] * batch.weight_BTK[:, :-1]
             ),
-            "notes": config.notes_weight * _mean(notes_error_H2TP.mean(dim=(1, 3)), known_HT),
             "seen": config.seen_weight * _mean(seen_error_BTH.mean(-1), batch.heard_BT),
         }
+        if logits_H2TP is not None:
+            heard = slice(0, config.heard)
+            losses["notes"] = config.notes_weight * notes_loss(
+                logits_H2TP, batch.notes_B2TP[heard], batch.known_BT[heard]
+            )
+        return losses
 
     def _adversarial(
         self,
@@ -345,13 +348,3 @@ class KHPTrainer:
 
 def _mean(error: Tensor, weight: Tensor) -> Tensor:
     return (error * weight).sum() / weight.sum().clamp(min=1.0)
-
-
-def _shares(takes: Sequence[MotionTake], filmed_share: float) -> np.ndarray:
-    """How often each take is drawn: longer ones more often, filmed ones as often as they are to be together."""
-    seconds = np.array([float(take.training_T.sum()) for take in takes])
-    filmed = np.array([take.filmed for take in takes])
-    if filmed.all() or not filmed.any():
-        return seconds / seconds.sum()
-    kinds = filmed_share * seconds * filmed / seconds[filmed].sum()
-    return kinds + (1 - filmed_share) * seconds * ~filmed / seconds[~filmed].sum()

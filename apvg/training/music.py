@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,7 +15,6 @@ from apvg.audio.features import (
     FLUX_SCALE,
     N_BINS,
     FeatureConfig,
-    extract_features,
 )
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.midi import Notes
@@ -30,7 +28,7 @@ class Music:
     """A take's music on the clock of its frames.
 
     Attributes:
-        features_RF: float16 feature rows of the sound.
+        features_RF: Feature rows of the sound, float16; may lie on disk.
         notes: The notes played; None where they are not known.
         config: Of the features.
     """
@@ -93,12 +91,6 @@ def louder(features_RF: Tensor, gain_db: float) -> Tensor:
     onset_R1 = FLUX_SCALE * rise_RN.mean(dim=1, keepdim=True)
     first_R1 = features_RF[:FLUX_ROWS, -1:].float()
     return torch.cat([spectra_RN, torch.cat([first_R1, onset_R1])], dim=1)
-
-
-def build_music(samples_S: np.ndarray, notes: Notes | None, config: FeatureConfig) -> Music:
-    """A take's music from its mono samples at the features' rate."""
-    features_RF = extract_features(samples_S, config).astype(np.float16)
-    return Music(torch.from_numpy(features_RF), notes, config)
 
 
 def interpolate(values_TX: Tensor, times: Tensor) -> Tensor:

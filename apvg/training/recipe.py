@@ -14,6 +14,7 @@ from apvg.models.khp import KHPConfig
 from apvg.models.stu import STUConfig
 from apvg.training.cvg import CVGTrainingConfig
 from apvg.training.fpvg import FPVGTrainingConfig
+from apvg.training.hearing import HearingTrainingConfig
 from apvg.training.joint import JointTrainingConfig
 from apvg.training.khp import KHPTrainingConfig
 
@@ -43,7 +44,7 @@ class Recipe:
         start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
         guard: Seconds on each side of a held-out block that are not trained on either.
         model: Shapes of the stages.
-        khp, cvg, fpvg, joint: How each stage is trained.
+        hear, move, khp, cvg, fpvg, joint: How each stage is trained.
     """
 
     name: str
@@ -56,6 +57,8 @@ class Recipe:
     start_from: str = ""
     guard: float = 2.0
     model: ModelConfig = field(default_factory=ModelConfig)
+    hear: HearingTrainingConfig = field(default_factory=HearingTrainingConfig)
+    move: KHPTrainingConfig = field(default_factory=lambda: KHPTrainingConfig(steps=0, heard=0))
     khp: KHPTrainingConfig = field(default_factory=KHPTrainingConfig)
     cvg: CVGTrainingConfig = field(default_factory=CVGTrainingConfig)
     fpvg: FPVGTrainingConfig = field(default_factory=FPVGTrainingConfig)

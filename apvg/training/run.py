@@ -6,6 +6,7 @@ same music, so its first phase needs neither.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Sequence
@@ -18,10 +19,11 @@ import numpy as np
 import torch
 from lightning.fabric import Fabric
 
-from apvg.audio.features import FeatureConfig
+from apvg.audio.features import FeatureConfig, extract_features
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
+from apvg.models.khp import KeypointPredictor
 from apvg.models.space import PoseSpace
 from apvg.performer import Performer, build_stages, find_performer
 from apvg.progress import track
@@ -29,15 +31,18 @@ from apvg.takes.take import Take
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
 from apvg.training.fpvg import FPVGTrainer, Predictions
+from apvg.training.hearing import HeardTake, HearingTrainer
 from apvg.training.joint import JointTrainer
 from apvg.training.khp import KHPTrainer, MotionTake
 from apvg.training.loop import Trainer, fit
-from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, build_music
+from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music
 from apvg.training.recipe import Recipe
 from apvg.training.scene import Scene, build_scene
 
-Stage = Literal["khp", "cvg", "fpvg", "joint", "all"]
-TRAININGS = (*STAGES, "joint")
+Stage = Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"]
+TRAININGS = ("hear", "move", *STAGES, "joint")
+#: Trainings that a recipe may leave out by giving them no steps.
+OPTIONAL = ("hear", "move", "joint")
 
 
 class Run:
@@ -84,7 +89,7 @@ class Run:
     def train(self, stage: Stage, *, until: int | None = None) -> None:
         """Train a stage, or all of them, and write the performer once every stage is done."""
         for name in TRAININGS if stage == "all" else (stage,):
-            if name != "joint" or self.recipe.joint.steps:
+            if name not in OPTIONAL or getattr(self.recipe, name).steps:
                 fit(self._trainer(name, until), self.training, resume=True, until=until)
         if all(self._finished(name) for name in STAGES):
             self.write_performer()
@@ -135,15 +140,27 @@ class Run:
                 self._music(self.scene_take),
                 recipe.joint,
             )
-        network, average = self._network(name), self._network(name)
-        if name == "khp":
-            takes = [
+        if name == "hear":
+            takes = [take for take in self.takes if take.notes is not None and len(take.notes)]
+            heard = [
+                HeardTake(self._music(take), training_mask(take, recipe), take.filmed)
+                for take in track(takes, "listening to takes", len(takes))
+            ]
+            networks = self._network("khp"), self._network("khp")
+            return HearingTrainer(self.fabric, *networks, heard, recipe.hear)
+        if name in ("move", "khp"):
+            moved = [
                 self._motion_take(take)
                 for take in track(self.takes, "listening to takes", len(self.takes))
             ]
             on_keys = all(take.corners_42 is not None for take in self.takes)
-            settings = replace(recipe.khp, shift_octaves=recipe.khp.shift_octaves and on_keys)
-            return KHPTrainer(self.fabric, network, average, takes, settings)
+            settings = recipe.move if name == "move" else recipe.khp
+            settings = replace(settings, shift_octaves=settings.shift_octaves and on_keys)
+            networks = self._network("khp"), self._network("khp")
+            if name == "khp":
+                self._load_halves(networks[0])
+            return KHPTrainer(self.fabric, *networks, moved, settings, name)
+        network, average = self._network(name), self._network(name)
         if name == "cvg":
             if self.start_from is None and config.cvg.listening == config.khp.listening:
                 # One front end: CVG begins with what KHP has learnt to hear.
@@ -159,6 +176,16 @@ class Run:
         return FPVGTrainer(
             self.fabric, network, average, dlt, self._scene(), predictions, recipe.fpvg
         )
+
+    def _load_halves(self, khp: KeypointPredictor) -> None:
+        """Begin with what the stages `hear` and `move` have come to, where they were trained."""
+        for name, part in (("hear", khp.listen), ("move", khp)):
+            checkpoint = self.training / f"{name}.ckpt.safetensors"
+            if checkpoint.exists():
+                ears = {key: value.clone() for key, value in khp.listen.state_dict().items()}
+                load_checkpoint(checkpoint, {"ema": part}, {})
+                if name == "move":
+                    khp.listen.load_state_dict(ears)  # which `move` has left as they were
 
     def _network(self, name: str) -> Any:
         """A stage with the weights that its training starts from."""
@@ -220,10 +247,18 @@ class Run:
         return self._built_scene
 
     def _music(self, take: Take) -> Music:
+        """A take's music; its features are kept on disk, for hours of them are slow to make and fill the memory."""
         if take.name not in self._musics:
             features = self.config.features
-            samples_S = resample(take, features.sample_rate)
-            self._musics[take.name] = build_music(samples_S, take.notes, features)
+            digest = hashlib.sha256(take.samples_S.tobytes()).hexdigest()[:12]
+            path = self.training / "features" / f"{take.name}-{digest}.npy"
+            if not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                features_RF = extract_features(resample(take, features.sample_rate), features)
+                with atomic_path(path) as partial:
+                    np.save(partial, features_RF.astype(np.float16))
+            features_RF = torch.from_numpy(np.load(path, mmap_mode="c"))
+            self._musics[take.name] = Music(features_RF, take.notes, features)
         return self._musics[take.name]
 
     def _motion_take(self, take: Take) -> MotionTake:

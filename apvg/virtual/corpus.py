@@ -137,7 +137,9 @@ def make_take(order: Order, folder: Path) -> Path:
         frames_THWC=None,
         keypoints_TKD=keypoints_TKD.astype(np.float32),
         confidence_TK=np.ones(keypoints_TKD.shape[:2], np.float32),
-        samples_S=_recording(notes, sample_count(frames, FPS, SAMPLE_RATE), order.soundfont, random),
+        samples_S=_recording(
+            notes, sample_count(frames, FPS, SAMPLE_RATE), order.soundfont, random
+        ),
         sample_rate=SAMPLE_RATE,
         notes=notes,
         corners_42=CORNERS_42,
@@ -160,7 +162,9 @@ def _compose(order: Order) -> Notes:
 
 
 def _on_piano(notes: Notes) -> Notes:
-    return notes.select((notes.pitch_N >= LOWEST_PITCH) & (notes.pitch_N < LOWEST_PITCH + KEY_COUNT))
+    return notes.select(
+        (notes.pitch_N >= LOWEST_PITCH) & (notes.pitch_N < LOWEST_PITCH + KEY_COUNT)
+    )
 
 
 def _recording(

@@ -90,7 +90,11 @@ def assign_hands(notes: Notes) -> np.ndarray:
     groups = [group[np.argsort(x_N[group])] for group in group_onsets(notes.onset_N)]
     beam = [_Hands(0.0, HOME, (-10.0, -10.0), ((), ()), 0, None)]
     for group in groups:
-        reached = [_play(hands, group, split, notes, x_N) for hands in beam for split in range(len(group) + 1)]
+        reached = [
+            _play(hands, group, split, notes, x_N)
+            for hands in beam
+            for split in range(len(group) + 1)
+        ]
         # Of ways that have come to the same hands, the best is enough.
         best: dict[tuple[object, ...], _Hands] = {}
         for hands in sorted(reached, key=lambda way: way.cost):
@@ -129,7 +133,9 @@ def _play(hands: _Hands, group: np.ndarray, split: int, notes: Notes, x_N: np.nd
             middle[hand], last[hand], kept = there, onset, active
         held.append(tuple(kept))
     cost += 1.5 * max(middle[LEFT] - middle[RIGHT] + 5.5, 0.0)
-    return _Hands(cost, (middle[0], middle[1]), (last[0], last[1]), (held[0], held[1]), split, hands)
+    return _Hands(
+        cost, (middle[0], middle[1]), (last[0], last[1]), (held[0], held[1]), split, hands
+    )
 
 
 # -------------------------------------------------------------------------------------------------------- fingers

@@ -99,7 +99,7 @@ def _move(
         leaves_J = np.full(len(_FINGER_J), leaves)
         for finger in range(FINGERS):
             later = np.clip(released_F[finger], leaves, arrival - 0.04)
-            leaves_J[_FINGER_J == finger] = later
+            leaves_J[finger == _FINGER_J] = later
         poses_TJ2 = _go(poses_TJ2, time_T, leaves_J, arrival, grip.posture.points_J2)
         _lift(poses_TJ2, time_T, grip, style.lift)
         pose_J2 = grip.posture.points_J2
@@ -119,7 +119,11 @@ def _move(
 
 
 def _go(
-    poses_TJ2: np.ndarray, time_T: np.ndarray, leaves_J: np.ndarray, arrival: float, to_J2: np.ndarray
+    poses_TJ2: np.ndarray,
+    time_T: np.ndarray,
+    leaves_J: np.ndarray,
+    arrival: float,
+    to_J2: np.ndarray,
 ) -> np.ndarray:
     """The same way up to `leaves_J`, then on a minimum-jerk path to a pose, and there from `arrival` on."""
     first = int(np.searchsorted(time_T, leaves_J.min()))
@@ -136,7 +140,7 @@ def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) ->
     rise_T = np.sin(np.pi * before_T[first:last].clip(0, 1)) ** 2
     for finger, struck in zip(grip.fingers, grip.struck, strict=True):
         if struck:
-            up_J = lift * np.where(_FINGER_J == finger, _LIFT_J, 0.0)
+            up_J = lift * np.where(finger == _FINGER_J, _LIFT_J, 0.0)
             poses_TJ2[first:last, :, 1] += rise_T[:, None] * up_J
 
 

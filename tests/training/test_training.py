@@ -68,7 +68,7 @@ def test_three_and_three_steps_are_six_steps(
     out = tmp_path / "run"
     out.mkdir()
     command = ["train", str(takes_dir), str(out), "--recipe", str(recipe_file), "--resume"]
-    for stage in ("khp", "cvg", "fpvg", "joint"):
+    for stage in ("hear", "move", "khp", "cvg", "fpvg", "joint"):
         assert main([*command, "--stage", stage, "--until", "3"]) == 0
         assert main([*command, "--stage", stage]) == 0
         name = f"training/{stage}.ckpt.safetensors"
