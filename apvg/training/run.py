@@ -149,12 +149,12 @@ class Run:
             networks = self._network("khp"), self._network("khp")
             return HearingTrainer(self.fabric, *networks, heard, recipe.hear)
         if name in ("move", "khp"):
+            settings = recipe.move if name == "move" else recipe.khp
             moved = [
-                self._motion_take(take)
-                for take in track(self.takes, "listening to takes", len(self.takes))
+                self._motion_take(take, heard=settings.heard > 0)
+                for take in track(self.takes, "looking at takes", len(self.takes))
             ]
             on_keys = all(take.corners_42 is not None for take in self.takes)
-            settings = recipe.move if name == "move" else recipe.khp
             settings = replace(settings, shift_octaves=settings.shift_octaves and on_keys)
             networks = self._network("khp"), self._network("khp")
             if name == "khp":
@@ -258,14 +258,16 @@ class Run:
                 with atomic_path(path) as partial:
                     np.save(partial, features_RF.astype(np.float16))
             features_RF = torch.from_numpy(np.load(path, mmap_mode="c"))
-            self._musics[take.name] = Music(features_RF, take.notes, features)
+            self._musics[take.name] = Music(len(take), features_RF, take.notes, features)
         return self._musics[take.name]
 
-    def _motion_take(self, take: Take) -> MotionTake:
+    def _motion_take(self, take: Take, *, heard: bool) -> MotionTake:
         width = take.size[0] if take.filmed else 0  # a keyboard's corners say all
         space = PoseSpace(width, take.corners_42)
         return MotionTake(
-            self._music(take),
+            self._music(take)
+            if heard
+            else Music(len(take), None, take.notes, self.config.features),
             space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
             torch.from_numpy(take.confidence_TK).float(),
             torch.from_numpy(training_mask(take, self.recipe)),
