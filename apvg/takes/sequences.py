@@ -168,8 +168,9 @@ def _join(sound: SoundChunks, rate: int) -> np.ndarray:
 
 
 def fingerprint(files: Picture | Sound) -> list[str | int]:
-    """What tells these files from others, without reading them: name, bytes, and how many in a row of files or a folder."""
+    """What tells these files from others, without reading them: name, bytes; of several also how many, and their clock."""
     if isinstance(files, Path) and not files.is_dir():
         return [files.name, files.stat().st_size]
     paths = sorted(files.iterdir()) if isinstance(files, Path) else files.paths
-    return [files.name, sum(path.stat().st_size for path in paths), len(paths)]
+    clock = [str(files.lead)] if isinstance(files, SoundChunks) else []
+    return [files.name, sum(path.stat().st_size for path in paths), len(paths), *clock]
