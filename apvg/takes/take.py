@@ -5,7 +5,7 @@ Frame t, its keypoints and its confidence are at second t / fps; so are the soun
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -237,11 +237,12 @@ def append_frames(array: zarr.Array, frames_THWC: np.ndarray, first: int) -> Non
 
 
 def _about(attributes: dict[str, Any]) -> About:
-    """What a store says about its take; the earliest ones had but a licence and a credit, among other things."""
+    """What a store says about its take; early ones have some of it among other things."""
     if "about" in attributes:
         return from_dict(About, attributes["about"])
-    known = {key: attributes["metadata"].get(key) for key in ("licence", "credit")}
-    return About(piece=attributes["name"], **{key: text for key, text in known.items() if text})
+    known = {field.name for field in fields(About)} & set(attributes["metadata"])
+    about = {name: attributes["metadata"][name] for name in known}
+    return from_dict(About, {"piece": attributes["name"], **about})
 
 
 def _read(store: zarr.Group, name: str) -> np.ndarray:

@@ -67,8 +67,8 @@ class Run:
         filmed = [take for take in takes if take.filmed]
         if not filmed:
             raise ApvgError(
-                "only generated takes are there, and a performer needs footage; "
-                "prepare some with: apvg prepare"
+                "only generated takes are there to train on, and a performer needs footage; "
+                "prepare some, of the split train, with: apvg prepare"
             )
         names = (recipe.takes or tuple(take.name for take in filmed)) + generated
         scene = recipe.scene or max(filmed, key=len).name
