@@ -36,7 +36,7 @@ def main(takes: str, name: str) -> None:
             strikes += strikes_seen(poses_TJD, take.notes, take.fps)
             seen_TJD = poses_TJD[whole_T]
             hands.append(mirrored(seen_TJD) if hand == "left_hand" else seen_TJD)
-        sources.append(f"{take.name} ({take.metadata.get('credit')})")
+        sources.append(f"{take.name} ({take.about.credit})")
     statistics = measure_hands(np.concatenate(hands), strikes)
     source = f"tracked hands of {', '.join(sources)}, as recipe {recipe.name} trains on"
     Path(__file__).parents[1].joinpath("apvg/virtual/hands.json").write_text(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+import tomllib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from apvg.cli.arguments import Corners, Rectangle, Size
-from apvg.errors import ApvgError
+from apvg.errors import ApvgError, ApvgWarning
+
+if TYPE_CHECKING:
+    from apvg.takes.prepare import PrepareOptions
+    from apvg.takes.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -19,12 +25,12 @@ class Prepare:
 
     A run that was stopped goes on where it was when it is started again in the same way."""
 
-    source: tyro.conf.Positional[Path]
-    """A video, or a folder of videos."""
+    footage: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
+    """A video, or a folder of videos; with --reader, the data set's folder."""
     out_dir: tyro.conf.Positional[Path]
     """The folder of takes; each becomes a folder in it, called as its video is."""
-    reader: Literal["footage"] = "footage"
-    """How the source is laid out."""
+    reader: Literal["footage", "urmp", "suburmp"] = "footage"
+    """How the source is laid out; the data sets are explained in docs/data.md."""
     name: str | None = None
     """The take's name, where the source is one video."""
     audio: Path | None = None
@@ -33,12 +39,16 @@ class Prepare:
     """The same for the notes that are played."""
     offset: float = 0.0
     """Video time minus sound (and MIDI) time, seconds."""
+    chunk_mark: Literal["start", "end"] | None = None
+    """Of Sub-URMP: whether the time in the name of a chunk of sound is its start or its end; its end by default."""
     crop: Rectangle | None = None
-    """What the take shows, in source pixels; everything by default."""
+    """What the take shows, in source pixels; everything by default, and of URMP the player's column."""
+    crops: Path | None = None
+    """A TOML file with crops for single takes: NAME = [X, Y, W, H]."""
     size: Size | None = None
     """Size of the take's frames; by default about 256x256 pixels in the crop's shape."""
-    fps: int = 25
-    """Frames per second of the take."""
+    fps: int | None = None
+    """Frames per second of the take; 25 by default, and 10 of Sub-URMP."""
     start: float = 0.0
     """Where in the video the take begins, seconds. The offset stays that of the whole video."""
     duration: float | None = None
@@ -47,46 +57,38 @@ class Prepare:
     """Which points are found."""
     person: Rectangle | None = None
     """Where the performer is, in source pixels, if others are in the picture."""
+    openpose: Path | None = None
+    """Keypoints found by OpenPose, instead of finding them here: the folder of its JSON files, one for each frame of the
+    video, or a folder of such folders called as the videos are."""
     corners: Corners | None = None
     """The keyboard's corners in source pixels: top left, top right, bottom right, bottom left."""
-    licence: str = "not stated"
+    piece: str | None = None
+    """The music that is played; by default the take's name. This and what follows is kept in the take; what a data set
+    says of itself need not be given."""
+    instrument: str | None = None
+    """What is played. Of a data set, only who plays this is prepared: vc, cello, …"""
+    split: Literal["train", "validation", "test"] | None = None
+    """What the take is for: `apvg train` uses those of train alone, which is the default."""
+    licence: str | None = None
     """The footage's licence."""
-    credit: str = "not stated"
+    source: str | None = None
+    """Where the footage is to be had."""
+    credit: str | None = None
     """Whom to name."""
     force: bool = False
     """Replace takes that are there already."""
 
     def run(self) -> None:
         """Prepare every recording; see :mod:`apvg.takes.prepare`."""
-        from dataclasses import replace
+        from apvg.takes.prepare import prepare
 
-        from apvg.takes.footage import READERS
-        from apvg.takes.prepare import PrepareOptions, prepare
-
-        recordings = READERS[self.reader](self.source, self.audio, self.midi)
-        if self.name is not None:
-            if len(recordings) > 1:
-                raise ApvgError(
-                    f"--name {self.name} is for one video, but {self.source} holds more"
-                )
-            if self.name.startswith(".") or Path(self.name).name != self.name:
-                raise ApvgError(f"--name {self.name!r} cannot be a folder's name; choose another")
-            recordings = [replace(recordings[0], name=self.name)]
-        options = PrepareOptions(
-            fps=self.fps,
-            start=self.start,
-            duration=self.duration,
-            crop=self.crop,
-            size=self.size,
-            layout=self.layout,
-            person=self.person,
-            offset=self.offset,
-            corners=self.corners,
-            licence=self.licence,
-            credit=self.credit,
-        )
+        crops = {} if self.crops is None else _read_crops(self.crops)
+        recordings = self._recordings()
+        for name in sorted(crops.keys() - {recording.name for recording in recordings}):
+            warnings.warn(f"{self.crops}: no take here is called {name}", ApvgWarning, stacklevel=2)
         for recording in recordings:
             try:
+                options = self._options(recording, crops.get(recording.name))
                 take = prepare(recording, self.out_dir, options, force=self.force)
             except KeyboardInterrupt:
                 print(
@@ -99,3 +101,83 @@ class Prepare:
                 f"{self.out_dir / take.name}: {quality['verdict']}: {'; '.join(quality['reasons'])}"
             )
             sys.stdout.flush()
+
+    def _recordings(self) -> list[Recording]:
+        """What is in the source, with what was said about it here."""
+        from dataclasses import replace
+
+        from apvg.takes.about import NOT_STATED
+        from apvg.takes.readers import Asked, read_source
+
+        plain = self.reader == "footage"
+        asked = Asked(self.audio, self.midi, None if plain else self.instrument, self.chunk_mark)
+        recordings = read_source(self.reader, self.footage, asked)
+        if self.name is not None:
+            if len(recordings) > 1:
+                raise ApvgError(
+                    f"--name {self.name} is for one video, but {self.footage} holds more"
+                )
+            if self.name.startswith(".") or Path(self.name).name != self.name:
+                raise ApvgError(f"--name {self.name!r} cannot be a folder's name; choose another")
+            recordings = [replace(recordings[0], name=self.name)]
+        said = {
+            "piece": self.piece,
+            "instrument": self.instrument if plain else None,
+            "split": self.split,
+            "licence": self.licence,
+            "source": self.source,
+            "credit": self.credit,
+        }
+        said = {what: text for what, text in said.items() if text is not None}
+        complete = []
+        for recording in recordings:
+            about = replace(recording.about, **said)
+            if about.piece == NOT_STATED:
+                about = replace(about, piece=recording.name)
+            openpose = self.openpose
+            if openpose is not None:
+                video = recording.video
+                own = openpose / (video.stem if isinstance(video, Path) else video.name)
+                openpose = own if own.is_dir() else openpose
+            complete.append(replace(recording, about=about, openpose=openpose))
+        return complete
+
+    def _options(
+        self, recording: Recording, crop: tuple[int, int, int, int] | None
+    ) -> PrepareOptions:
+        """How a recording is prepared; `crop` is its own in --crops."""
+        from apvg.takes.prepare import PrepareOptions
+
+        crop = crop or self.crop or recording.crop
+        return PrepareOptions(
+            fps=recording.fps if self.fps is None else self.fps,
+            start=self.start,
+            duration=self.duration,
+            crop=crop,
+            size=self.size,
+            layout=self.layout,
+            # Who has a part of the picture has others beside it, so that no margin is looked at.
+            person=self.person or (crop if recording.crop else None),
+            offset=self.offset,
+            corners=self.corners,
+        )
+
+
+def _read_crops(path: Path) -> dict[str, tuple[int, int, int, int]]:
+    """The crops in a TOML file, by take."""
+    from apvg.config import from_dict
+
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return from_dict(_Crops, {"crops": table}, where=path.name).crops
+    except OSError as error:
+        raise ApvgError(f"cannot read {path}: {error.strerror}; check --crops") from None
+    except ValueError as error:
+        raise ApvgError(
+            f"--crops {path}: {error}; write lines like 01_Jupiter_1_vn = [0, 0, 960, 1080]"
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Crops:
+    crops: dict[str, tuple[int, int, int, int]]

@@ -244,6 +244,7 @@ def evaluate_block(
     figures = {
         "setting": {
             "take": take.name,
+            "split": take.about.split,
             "block": asdict(block),
             "clip_seconds": (last - first) / fps,
             "fps": fps,

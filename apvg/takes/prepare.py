@@ -21,14 +21,14 @@ import av
 import numpy as np
 import zarr
 
-from apvg.audio.reading import read_audio
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.keyboard import Keyboard
-from apvg.midi import Notes, read_midi
+from apvg.midi import Notes
 from apvg.progress import track
 from apvg.skeleton import SKELETONS
-from apvg.takes.footage import Recording
+from apvg.takes.notes import read_notes
+from apvg.takes.pose.openpose import Unseeing, openpose_files, read_people
 from apvg.takes.pose.tracks import (
     Sightings,
     assign_hands,
@@ -38,8 +38,18 @@ from apvg.takes.pose.tracks import (
     steady,
 )
 from apvg.takes.quality import assess, write_report
+from apvg.takes.recording import Recording
+from apvg.takes.sequences import (
+    Picture,
+    Sound,
+    fingerprint,
+    picture_times,
+    probe_picture,
+    read_picture,
+    read_sound,
+)
 from apvg.takes.take import Take, append_frames, create_frames, sample_count
-from apvg.video.reading import VideoInfo, probe_video, read_frames
+from apvg.video.reading import VideoInfo
 
 SAMPLE_RATE = 48000
 #: A multiple of a chunk of frames, so that no chunk is written twice.
@@ -73,8 +83,6 @@ class PrepareOptions:
         person: Where the performer is; who is elsewhere is ignored. By default the crop and some margin.
         offset: Video time minus sound (and MIDI) time, seconds.
         corners: The keyboard's corners, source pixels: x, y of top left, top right, bottom right, bottom left.
-        licence: Of the recording.
-        credit: Whom to name.
     """
 
     fps: int = 25
@@ -86,8 +94,6 @@ class PrepareOptions:
     person: tuple[int, int, int, int] | None = None
     offset: float = 0.0
     corners: tuple[int, ...] | None = None
-    licence: str = "not stated"
-    credit: str = "not stated"
 
     @property
     def sound_offset(self) -> float:
@@ -133,10 +139,10 @@ def prepare(recording: Recording, folder: Path, options: PrepareOptions, *, forc
             f"{target} is already there, made of other footage or with other options; "
             "give --force to replace it, or another folder"
         )
-    info = probe_video(recording.video)
+    info = probe_picture(recording.video)
     scene = _plan(recording.video, info, options)
     notes = (
-        None if recording.midi is None else read_midi(recording.midi).shifted(options.sound_offset)
+        None if recording.midi is None else read_notes(recording.midi).shifted(options.sound_offset)
     )
     if recording.audio == recording.video and not info.has_audio:
         raise ApvgError(f"{recording.video} has no sound; give the sound's file with --audio")
@@ -176,12 +182,20 @@ def _work(
     origin: dict[str, Any],
 ) -> tuple[Take, dict[str, Any]]:
     """Everything between the checks and the final renaming."""
-    # Here, for MediaPipe takes seconds to load and may be missing.
-    from apvg.takes.pose.mediapipe import Tracker
-
     skeleton = SKELETONS[options.layout]
+    if recording.openpose is None:
+        # Here, for MediaPipe takes seconds to load and may be missing.
+        from apvg.takes.pose.mediapipe import Tracker
+    else:
+        Tracker = Unseeing
+        shown_N = picture_times(recording.video)
+        files = openpose_files(recording.openpose, len(shown_N))
     with Tracker(skeleton) as tracker:
         sightings = _follow(recording.video, options, info, scene, tracker, staging)
+        if recording.openpose is not None:
+            time_T = options.start + np.arange(len(sightings)) / options.fps
+            frame_T = np.searchsorted(shown_N, time_T, side="right").clip(1) - 1
+            sightings = read_people([files[n] for n in frame_T], skeleton, options.person)
         hands_THPD, score_TH = assign_hands(_within(sightings, scene))
         again_TH = _look_again(recording.video, options, scene, tracker, hands_THPD, score_TH)
     raw_TKD = np.concatenate(
@@ -212,11 +226,10 @@ def _work(
         corners_42=None
         if options.corners is None
         else scene.to_take(np.reshape(options.corners, (4, 2))).astype(np.float32),
+        about=recording.about,
     )
     report = assess(take, raw_TKD, raw_TK, again_TH, crop=scene.crop, region=scene.region)
     take.metadata = {
-        "licence": options.licence,
-        "credit": options.credit,
         "origin": origin,
         "quality": {key: report[key] for key in ("verdict", "reasons")},
     }
@@ -226,22 +239,28 @@ def _work(
 
 def _origin(recording: Recording, options: PrepareOptions) -> dict[str, Any]:
     """What a take is made of: files by name and size, and the options. Plain data, equal after JSON."""
-    files = {"video": recording.video, "audio": recording.audio, "midi": recording.midi}
+    files = {
+        "video": recording.video,
+        "audio": recording.audio,
+        "midi": recording.midi,
+        "openpose": recording.openpose,
+    }
     return json.loads(
         json.dumps(
             {
                 "files": {
-                    what: None if path is None else [path.name, path.stat().st_size]
+                    what: None if path is None else fingerprint(path)
                     for what, path in files.items()
-                    if path is None or path.exists()
+                    if not isinstance(path, Path) or path.exists()
                 },
+                "about": asdict(recording.about),
                 "options": asdict(options),
             }
         )
     )
 
 
-def _plan(video: Path, info: VideoInfo, options: PrepareOptions) -> _Scene:
+def _plan(video: Picture, info: VideoInfo, options: PrepareOptions) -> _Scene:
     """The scene, checked against the video."""
     crop = options.crop or (0, 0, info.width, info.height)
     for what, rectangle in (("--crop", crop), ("--person", options.person)):
@@ -306,7 +325,7 @@ def _open_staging(staging: Path, origin: dict[str, Any]) -> None:
 
 
 def _follow(
-    video: Path,
+    video: Picture,
     options: PrepareOptions,
     info: VideoInfo,
     scene: _Scene,
@@ -339,7 +358,7 @@ def _follow(
 
 
 def _blocks(
-    video: Path,
+    video: Picture,
     options: PrepareOptions,
     info: VideoInfo,
     scene: _Scene,
@@ -381,14 +400,14 @@ def _expected_frames(info: VideoInfo, options: PrepareOptions) -> int:
 
 
 def _read(
-    video: Path, options: PrepareOptions, first: int, stop: int | None = None
+    video: Picture, options: PrepareOptions, first: int, stop: int | None = None
 ) -> Iterator[np.ndarray]:
     """Whole source frames, from the take's frame `first` up to `stop` or its end."""
     if stop is None and options.duration is not None:
         stop = round(options.duration * options.fps)
     start = Fraction(options.start).limit_denominator(10**6) + Fraction(first, options.fps)
     duration = None if stop is None else (stop - first) / options.fps
-    return read_frames(video, options.fps, start=start, duration=duration)
+    return read_picture(video, options.fps, start=start, duration=duration)
 
 
 def _moved(sightings: Sightings, by: tuple[int, int]) -> Sightings:
@@ -415,7 +434,7 @@ def _within(sightings: Sightings, scene: _Scene) -> Sightings:
 
 
 def _look_again(
-    video: Path,
+    video: Picture,
     options: PrepareOptions,
     scene: _Scene,
     tracker: Any,
@@ -493,14 +512,14 @@ def _find_near(
 # ---------------------------------------------------------------------------------------------- sound
 
 
-def _sound(path: Path, frames: int, options: PrepareOptions) -> np.ndarray:
+def _sound(path: Sound, frames: int, options: PrepareOptions) -> np.ndarray:
     """The sound on the take's clock, silent where the recording has none."""
     samples_S = np.zeros(sample_count(frames, options.fps, SAMPLE_RATE), np.float32)
     start = max(0.0, -options.sound_offset)
     first = round(max(0.0, options.sound_offset) * SAMPLE_RATE)
     if first < len(samples_S):
         wanted = (len(samples_S) - first) / SAMPLE_RATE
-        found_S = read_audio(path, SAMPLE_RATE, start=start, duration=wanted)
+        found_S = read_sound(path, SAMPLE_RATE, start=start, duration=wanted)
         found_S = found_S[: len(samples_S) - first]
         samples_S[first : first + len(found_S)] = found_S
     return samples_S

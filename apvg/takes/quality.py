@@ -187,7 +187,7 @@ def write_report(report: dict[str, Any], take: Take, folder: Path) -> None:
     (folder / "quality.html").write_text(
         template.render(
             report=report,
-            metadata=take.metadata,
+            about=take.about,
             sheet=base64.b64encode(sheet.read_bytes()).decode(),
             captions=captions,
         )

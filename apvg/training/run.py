@@ -61,13 +61,14 @@ class Run:
             start_from = find_performer(recipe.start_from)
         self.recipe, self.folder, self.start_from = recipe, folder, start_from
         self.training = folder / "training"
+        takes = _for_training(takes, recipe)
         by_name = {take.name: take for take in takes}
         generated = tuple(take.name for take in takes if not take.filmed)
         filmed = [take for take in takes if take.filmed]
         if not filmed:
             raise ApvgError(
-                "only generated takes are there, and a performer needs footage; "
-                "prepare some with: apvg prepare"
+                "only generated takes are there to train on, and a performer needs footage; "
+                "prepare some, of the split train, with: apvg prepare"
             )
         names = (recipe.takes or tuple(take.name for take in filmed)) + generated
         scene = recipe.scene or max(filmed, key=len).name
@@ -306,6 +307,24 @@ def performer_config(recipe: Recipe, take: Take) -> PerformerConfig:
         sigma=recipe.model.sigma,
         held_out=recipe.held_out,
     )
+
+
+def _for_training(takes: Sequence[Take], recipe: Recipe) -> list[Take]:
+    """The takes whose split is "train"; the others are kept for measuring."""
+    chosen = [take for take in takes if take.about.split == "train"]
+    others = {take.name: take.about.split for take in takes if take.about.split != "train"}
+    barred = [name for name in (recipe.scene, *recipe.takes) if name in others]
+    if barred:
+        raise ApvgError(
+            f"recipe {recipe.name} trains on the take {barred[0]!r}, whose split is "
+            f"{others[barred[0]]}; only takes whose split is train may be trained on"
+        )
+    if not chosen:
+        raise ApvgError(
+            f"nothing to train on: the split of {', '.join(others)} is {' or '.join(sorted(set(others.values())))}; "
+            "prepare some takes whose split is train"
+        )
+    return chosen
 
 
 def training_mask(take: Take, recipe: Recipe) -> np.ndarray:
