@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from apvg.audio.features import FeatureExtractor
+from apvg.audio.music import open_music
 from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
 from apvg.errors import ApvgError
@@ -154,14 +155,18 @@ class Performer:
         """Play short music whole; for any length use :meth:`stream`.
 
         Args:
-            music: A file that FFmpeg reads, or mono samples at :attr:`sample_rate`.
+            music: A file that FFmpeg reads, a MIDI file (played with the first soundfont that is found), or mono samples
+                at :attr:`sample_rate`.
             start: Where in a file to begin, seconds.
             duration: How much of a file to play, seconds; all by default.
         """
         if isinstance(music, np.ndarray):
             samples_S = music
         else:
-            samples_S = read_audio(Path(music), self.sample_rate, start=start, duration=duration)
+            with open_music(music) as opened:
+                samples_S = read_audio(
+                    opened.audio, self.sample_rate, start=start, duration=duration
+                )
         return _join(list(self.stream([samples_S])), self)
 
     @torch.inference_mode()

@@ -32,8 +32,8 @@ class RecordingConfig:
     codec: float = 0.4
     rt60: tuple[float, float] = (0.15, 1.6)
     """Seconds in which the room's sound falls by 60 dB, low frequencies."""
-    wet_db: tuple[float, float] = (-24.0, 3.0)
-    """Energy of the room's sound over the direct sound's."""
+    wet_db: tuple[float, float] = (-24.0, 0.0)
+    """Energy of the room's sound over the direct sound's; more would hide when notes begin."""
     equaliser_db: float = 9.0
     """Gain of the equaliser's bands, to both sides."""
     snr_db: tuple[float, float] = (15.0, 60.0)
