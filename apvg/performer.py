@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,7 +23,6 @@ from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
 from apvg.errors import ApvgError
 from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
-from apvg.midi import Notes
 from apvg.models.cvg import CoarseVideoGenerator, CVGState
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
@@ -31,6 +31,9 @@ from apvg.models.moving import MovingState
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
 from apvg.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from apvg.midi import Notes
 
 BLOCK = 8  # frames worked on at a time: enough for the convolutions to be efficient, little memory, little delay
 
@@ -161,13 +164,11 @@ class Performer:
             duration: How much of a file to play, seconds; all by default.
         """
         if isinstance(music, np.ndarray):
-            samples_S = music
-        else:
-            with open_music(music) as opened:
-                samples_S = read_audio(
-                    opened.audio, self.sample_rate, start=start, duration=duration
-                )
-        return _join(list(self.stream([samples_S])), self)
+            return _join(list(self.stream([music])), self)
+        with open_music(music) as opened:
+            samples_S = read_audio(opened.audio, self.sample_rate, start=start, duration=duration)
+            notes = opened.notes.shifted(-start) if opened.notes is not None else None
+        return _join(list(self.stream([samples_S], notes)), self)
 
     @torch.inference_mode()
     def stream(

@@ -69,7 +69,6 @@ class Generate:
             check_suffix(self.keypoints)
         stop = None if self.duration is None else self.start + self.duration
         with ExitStack() as outputs:
-            # What `music.notes` knows of a MIDI file, a performer could be told here instead of having to hear it.
             music = outputs.enter_context(open_music(self.audio, self.soundfont))
             length = measure_audio(music.audio, until=stop) - self.start
             video = outputs.enter_context(atomic_path(self.output, force=self.force))
@@ -81,10 +80,11 @@ class Generate:
             samples = stream_audio(
                 music.audio, performer.sample_rate, start=self.start, duration=self.duration
             )
+            notes = music.notes.shifted(-self.start) if music.notes is not None else None
             poses: list[tuple[np.ndarray, np.ndarray]] = []
 
             def frames() -> Iterator[np.ndarray]:
-                for chunk in performer.stream(samples):
+                for chunk in performer.stream(samples, notes):
                     poses_T = zip(chunk.keypoints_TKD, chunk.confidence_TK, strict=True)
                     for frame_HWC, pose in zip(chunk.frames_THWC, poses_T, strict=True):
                         if self.keypoints is not None:

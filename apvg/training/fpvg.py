@@ -340,7 +340,7 @@ class FPVGTrainer:
         Half of these clips get a coarse video that shows other hands elsewhere, as CVG's does where it is wrong: where
         hands are, the heatmaps say.
         """
-        config, scene, predictions = self.config, self.scene, self.predictions
+        scene, predictions = self.scene, self.predictions
         width = self.crop_width
         last = scene.plate_CHW.shape[-1] - width
         left = int(random.integers(last // STRIDE + 1)) * STRIDE
