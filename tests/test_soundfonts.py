@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -18,11 +20,11 @@ needs_synthesiser = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or not find_soundfonts(),
     reason="FluidSynth or a soundfont is missing (apt install fluidsynth fluid-soundfont-gm)",
 )
-DRY = {"reverb": False, "chorus": False}
+DRY: dict[str, Any] = {"reverb": False, "chorus": False}
 GRAND, ORGAN = 0, 19
 
 
-def write(path: Path, *tracks: list[mido.Message | mido.MetaMessage]) -> Path:
+def write(path: Path, *tracks: Sequence[mido.Message | mido.MetaMessage]) -> Path:
     """A MIDI file whose beats have 100 ticks and last half a second unless a track says otherwise."""
     file = mido.MidiFile(ticks_per_beat=100)
     file.tracks.extend(mido.MidiTrack(track) for track in tracks)
@@ -30,7 +32,7 @@ def write(path: Path, *tracks: list[mido.Message | mido.MetaMessage]) -> Path:
     return path
 
 
-def note(pitch: int, after: int, ticks: int, **more: int) -> list[mido.Message]:
+def note(pitch: int, after: int, ticks: int, **more: Any) -> list[mido.Message]:
     return [
         mido.Message("note_on", note=pitch, velocity=90, time=after, **more),
         mido.Message("note_off", note=pitch, time=ticks, **more),

@@ -245,7 +245,7 @@ def _decode(memory: io.BytesIO, sample_rate: int, length: int) -> np.ndarray:
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
     pieces: list[np.ndarray] = []
     begin: Fraction | None = None
-    with av.open(memory) as container:
+    with av.open(memory, "r") as container:
         zero = time_zero(container)
         for frame in container.decode(audio=0):
             if begin is None:
