@@ -158,9 +158,11 @@ def write_report(
         ApvgError: No take fits the performer, or one leaves no frames to compare with.
     """
     reasons = {take.name: mismatch(performer, take) for take in takes}
-    heard_only = [take for take in takes if reasons[take.name] and take.notes is not None]
-    if performer.keyboard is None:
-        heard_only = []
+    heard_only = [
+        take
+        for take in takes
+        if reasons[take.name] and take.notes is not None and performer.config.corners is not None
+    ]
     left_out = {
         take.name: reason
         for take in takes

@@ -41,8 +41,6 @@ from apvg.training.scene import Scene, build_scene
 
 Stage = Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"]
 TRAININGS = ("hear", "move", *STAGES, "joint")
-#: Trainings that a recipe may leave out by giving them no steps.
-OPTIONAL = ("hear", "move", "joint")
 
 
 class Run:
@@ -90,7 +88,7 @@ class Run:
     def train(self, stage: Stage, *, until: int | None = None) -> None:
         """Train a stage, or all of them, and write the performer once every stage is done."""
         for name in TRAININGS if stage == "all" else (stage,):
-            if name not in OPTIONAL or getattr(self.recipe, name).steps:
+            if getattr(self.recipe, name).steps:
                 fit(self._trainer(name, until), self.training, resume=True, until=until)
         if all(self._finished(name) for name in STAGES):
             self.write_performer()
@@ -163,10 +161,16 @@ class Run:
             return KHPTrainer(self.fabric, *networks, moved, settings, name)
         network, average = self._network(name), self._network(name)
         if name == "cvg":
-            if self.start_from is None and config.cvg.listening == config.khp.listening:
+            heard = self.start_from is None or "cvg" not in recipe.start_stages
+            if heard and config.cvg.listening == config.khp.listening:
                 # One front end: CVG begins with what KHP has learnt to hear.
                 heard = self._averages(("khp",)).khp.listen.state_dict()
                 network.listen.load_state_dict(heard)
+            if not self.scene_take.samples_S.any():
+                raise ApvgError(
+                    f"take {self.scene_take.name} is silent, and CVG paints from sound; prepare it again with "
+                    "--audio, or give CVG no steps (as the recipe pianist-silent does)"
+                )
             octave = self._octave_pixels() if recipe.cvg.shift_octaves else 0
             scene, music = self._scene(), self._music(self.scene_take)
             return CVGTrainer(self.fabric, network, average, scene, music, octave, recipe.cvg)
@@ -193,14 +197,20 @@ class Run:
         torch.manual_seed(getattr(self.recipe, name).seed)
         performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
         network = performer.stages[name]
-        if self.start_from is not None:
+        if self.start_from is not None and name in self.recipe.start_stages:
             load_stage(self.start_from, read_config(self.start_from), name, network)
         return network
 
     def _averages(self, names: Sequence[str]) -> Performer:
-        """A performer with the averaged weights of these stages, as their checkpoints hold them."""
+        """A performer with the averaged weights of these stages, as their checkpoints hold them.
+
+        A stage that the recipe gives no steps is as it begins.
+        """
         performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
         for name in names:
+            if not getattr(self.recipe, name).steps:
+                performer.stages[name].load_state_dict(self._network(name).state_dict())
+                continue
             checkpoint = self.training / f"{name}.ckpt.safetensors"
             if not checkpoint.exists():
                 raise ApvgError(f"{name} has not been trained in {self.folder}; train it first")
@@ -208,11 +218,9 @@ class Run:
         return performer.to("cpu")
 
     def _finished(self, name: str) -> bool:
+        steps = getattr(self.recipe, name).steps
         checkpoint = self.training / f"{name}.ckpt.safetensors"
-        return (
-            checkpoint.exists()
-            and load_checkpoint(checkpoint, {}, {}) >= getattr(self.recipe, name).steps
-        )
+        return not steps or (checkpoint.exists() and load_checkpoint(checkpoint, {}, {}) >= steps)
 
     def _predictions(self) -> Predictions:
         """What the trained KHP and CVG predict for the scene's own music."""
