@@ -6,6 +6,7 @@ can the music be read back from the generated picture?
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: So much of every piece is painted and read back, seconds.
 READ_BACK_SECONDS = 20.0
 WAYS = ("from_sound", "from_notes")
+#: The style of what was not composed by rule.
+REAL = "real"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) ->
     figures: dict[str, Any] = {
         "setting": {
             "take": take.name,
-            "style": take.metadata.get("style", "real"),
+            "style": take.metadata.get("style", REAL),
             "soundfont": take.metadata.get("soundfont"),
             "split": take.about.split,
             "seconds": take.duration,
@@ -137,23 +140,26 @@ def _read_back(
     return figures | lag_figures(back.lag)
 
 
-def by_style(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Means over the pieces of each style and, where there are several, over all; notes count alike."""
-    styles: dict[str, list[dict[str, Any]]] = {}
-    for figures in results:
-        styles.setdefault(figures["setting"]["style"], []).append(figures)
-    if len(styles) > 1:
-        styles["all"] = results
+def by_style(results: Sequence[MusicResult]) -> dict[str, dict[str, Any]]:
+    """Means over the pieces of each style and, where there are several, over all generated ones; notes count alike."""
+    styles: dict[str, list[MusicResult]] = {}
+    for result in results:
+        styles.setdefault(result.figures["setting"]["style"], []).append(result)
+    generated = [result for style, pieces in styles.items() if style != REAL for result in pieces]
+    if len(styles) > 1 and generated:
+        styles["all generated"] = generated
     return {style: _mean(pieces) for style, pieces in styles.items()}
 
 
-def _mean(pieces: list[dict[str, Any]]) -> dict[str, Any]:
+def _mean(results: list[MusicResult]) -> dict[str, Any]:
+    pieces = [result.figures for result in results]
     row: dict[str, Any] = {
         "pieces": len(pieces),
         "notes": sum(piece["setting"]["notes"] for piece in pieces),
     }
     for way in WAYS:
         row[way] = _mean_hit([piece[way] for piece in pieces])
+        row[way]["lag"] = _mean_lag([result.lags[way] for result in results], pieces)
         energies = [piece[way]["motion_energy"] for piece in pieces if piece[way]["motion_energy"]]
         for part in energies[0] if energies else ():
             row[way][f"motion_energy_{part}"] = float(np.mean([e[part] for e in energies]))
@@ -173,11 +179,22 @@ def _mean_hit(figures: list[dict[str, Any]]) -> dict[str, float]:
         for name in ("rate", "shifted_floor", "transposed_floor")
     )
     floor = max(shifted, transposed)
-    lags = [f["lag"] for f in figures if "lag" in f]
     return {
         "rate": rate,
         "shifted_floor": shifted,
         "transposed_floor": transposed,
         "skill": (rate - floor) / (1 - floor) if floor < 1 else 0.0,
-        "lag": float(np.mean(lags)) if lags else float("nan"),
     }
+
+
+def _mean_lag(curves: list[LagCurve], pieces: list[dict[str, Any]]) -> float:
+    """The lag of all notes together: one slow piece's curve is too flat to tell its own."""
+    known = [
+        (curve.distance_L, piece["setting"]["notes"])
+        for curve, piece in zip(curves, pieces, strict=True)
+        if np.isfinite(curve.distance_L).any()
+    ]
+    if not known:
+        return float("nan")
+    distances, weights = zip(*known, strict=True)
+    return LagCurve(curves[0].lag_L, np.average(distances, axis=0, weights=weights)).lag

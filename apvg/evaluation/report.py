@@ -197,23 +197,23 @@ def write_report(
             pictures = _draw(result, take.fps, folder, stem)
             report["blocks"].append(figures)
             sections.append({"figures": figures, "pictures": pictures})
-    report["music"], report["styles"] = [], {}
+    music = []
     for take in track(heard_only, "evaluating music", len(heard_only)):
         result = evaluate_music(performer, take, tracker)
-        report["music"].append(result.figures)
         _draw_music(result, performer, folder)
-    if heard_only:
-        report["styles"] = _styles(report)
+        music.append(replace(result, frames_THWC=None))  # minutes of frames would fill the memory
+    report["music"] = [result.figures for result in music]
+    report["styles"] = _styles(music, report["blocks"])
     report = _plain(report)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "report.html").write_text(_page(report, sections, folder))
     return report
 
 
-def _styles(report: dict[str, Any]) -> dict[str, Any]:
+def _styles(music: list[MusicResult], blocks: list[dict[str, Any]]) -> dict[str, Any]:
     """Every style's figures and targets; read-back as shares of what was found in real frames, where there are any."""
-    styles = by_style(report["music"])
-    real = [block["read_back"]["real"] for block in report["blocks"] if "read_back" in block]
+    styles = by_style(music)
+    real = [block["read_back"]["real"] for block in blocks if "read_back" in block]
     for row in styles.values():
         if real and "read_back" in row:
             found = np.mean([back["hands_found"] for back in real])

@@ -1,0 +1,122 @@
+"""Figures on music alone, against hands that are known to be right, late, or still."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apvg.evaluation.music import by_style, evaluate_music
+from apvg.keyboard import Keyboard
+from apvg.models.space import KEY_LENGTH
+from apvg.performer import Performance
+from apvg.skeleton import HANDS
+from apvg.takes.take import Take, sample_count
+from apvg.virtual.corpus import CORNERS_42, FPS, SAMPLE_RATE
+from apvg.virtual.hands import load_hand
+from apvg.virtual.motion import play
+from apvg.virtual.scores import compose
+
+SECONDS = 30
+
+
+def piece(style: str, seed: int) -> Take:
+    """A generated take without sound."""
+    notes = compose(style, seed, SECONDS).notes
+    frames = SECONDS * FPS
+    poses_TKD = play(notes, frames, FPS, load_hand(), np.random.default_rng(seed))
+    keypoints_TKD = Keyboard(CORNERS_42).to_pixels(poses_TKD / [1.0, KEY_LENGTH])
+    return Take(
+        name=f"{style}-{seed}",
+        fps=FPS,
+        skeleton=HANDS,
+        frames_THWC=None,
+        keypoints_TKD=keypoints_TKD.astype(np.float32),
+        confidence_TK=np.ones((frames, 42), np.float32),
+        samples_S=np.zeros(sample_count(frames, FPS, SAMPLE_RATE), np.float32),
+        sample_rate=SAMPLE_RATE,
+        notes=notes,
+        corners_42=CORNERS_42,
+        metadata={"style": style},
+    )
+
+
+class Hands:
+    """Stands in for a performer whose hands are a take's, `late` frames late."""
+
+    def __init__(self, take: Take, late: int = 0, *, still: bool = False) -> None:
+        self.take, self.late, self.still = take, late, still
+        self.fps, self.sample_rate, self.skeleton = FPS, SAMPLE_RATE, HANDS
+        self.keyboard = take.keyboard
+
+    def predict_keypoints(self, samples_S: np.ndarray, notes: Any = None) -> tuple[np.ndarray, ...]:
+        shown_T = np.arange(len(self.take)) - self.late
+        shown_T = np.full_like(shown_T, 40) if self.still else shown_T.clip(0)
+        return self.take.keypoints_TKD[shown_T], self.take.confidence_TK
+
+    def stream(self, chunks: Any) -> Any:
+        """Frames in which the tracker below finds what it needs: the frame's number."""
+        frames = min(sum(map(len, chunks)) * FPS // SAMPLE_RATE, len(self.take))
+        number_THWC = np.zeros((frames, 64, 64, 3), np.uint8)
+        yield Performance(number_THWC, np.zeros(0), np.zeros(0), np.zeros(0), FPS)
+
+
+def test_hands_on_their_keys_have_full_skill_and_no_lag() -> None:
+    take = piece("toccata", 1)
+    result = evaluate_music(Hands(take), take, None)  # pyright: ignore[reportArgumentType]
+    for way in ("from_sound", "from_notes"):
+        assert result.figures[way]["key_hit"]["skill"] > 0.99
+        assert abs(result.figures[way]["lag"]) <= 0.06
+        assert result.figures[way]["motion_energy"]["left_hand"] == pytest.approx(1.0)
+
+
+def test_late_and_still_hands_are_told() -> None:
+    take = piece("toccata", 2)
+    late = evaluate_music(Hands(take, 5), take, None)  # pyright: ignore[reportArgumentType]
+    on_time = evaluate_music(Hands(take), take, None)  # pyright: ignore[reportArgumentType]
+    moved = late.figures["from_sound"]["lag"] - on_time.figures["from_sound"]["lag"]
+    assert moved == pytest.approx(0.2, abs=0.021)
+    still = evaluate_music(Hands(take, still=True), take, None)  # pyright: ignore
+    assert still.figures["from_sound"]["key_hit"]["skill"] < 0.3
+    assert still.figures["from_sound"]["motion_energy"]["right_hand"] == pytest.approx(0.0)
+
+
+def test_the_picture_is_read_back() -> None:
+    take = piece("ragtime", 1)
+
+    def tracker(frames: Any, fps: float) -> tuple[np.ndarray, np.ndarray]:
+        shown = len(list(frames))
+        return take.keypoints_TKD[:shown], take.confidence_TK[:shown]
+
+    result = evaluate_music(Hands(take), take, tracker)  # pyright: ignore[reportArgumentType]
+    back = result.figures["read_back"]
+    assert back["hands_found"] == 1.0
+    assert back["key_hit"]["rate"] > 0.99
+    assert 0 < back["notes"] < result.figures["setting"]["notes"]
+
+
+def test_styles_pool_their_notes() -> None:
+    takes = [piece("toccata", 3), piece("lullaby", 3)]
+    results = [
+        evaluate_music(Hands(take, still=still), take, None)  # pyright: ignore[reportArgumentType]
+        for take, still in zip(takes, (True, False), strict=True)
+    ]
+    rows = by_style(results)
+    assert set(rows) == {"toccata", "lullaby", "all generated"}
+    notes = [rows[style]["notes"] for style in ("toccata", "lullaby")]
+    rates = [rows[style]["from_sound"]["rate"] for style in ("toccata", "lullaby")]
+    assert rows["all generated"]["from_sound"]["rate"] == pytest.approx(
+        np.average(rates, weights=notes)
+    )
+
+
+def test_without_notes_there_is_nothing_to_judge(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from apvg.errors import ApvgError
+
+    take = replace(piece("lullaby", 1), notes=None)
+    with pytest.raises(ApvgError, match="--midi"):
+        evaluate_music(Hands(take), take, None)  # pyright: ignore[reportArgumentType]
