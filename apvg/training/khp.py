@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
+from apvg.keyboard import KEY_X
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
 from apvg.models.moving import Motion
@@ -48,6 +49,8 @@ class KHPTrainingConfig:
         missed, imagined: Share of struck keys that the listener is taken to miss, and of keys that it imagines struck.
         tip_weight: Weight of fingertips beside other points.
         strike_weight: Added weight of frames in which a key is struck.
+        touch_weight: Weight of the distance from struck keys to the nearest fingertip: another fingering can be right, but
+            some finger must be there.
         middle_weight, velocity_weight, notes_weight, seen_weight: Weights of those losses.
         adversarial_weight, feature_weight: Weights of the discriminator's losses.
         discriminator_rate: Its learning rate.
@@ -71,6 +74,7 @@ class KHPTrainingConfig:
     imagined: float = 0.0002
     tip_weight: float = 2.0
     strike_weight: float = 2.0
+    touch_weight: float = 3.0
     middle_weight: float = 1.0
     velocity_weight: float = 2.0
     notes_weight: float = 20.0
@@ -141,8 +145,10 @@ class KHPTrainer:
         takes: Sequence[MotionTake],
         config: KHPTrainingConfig,
         name: str = "khp",
+        *,
+        on_keys: bool = True,
     ) -> None:
-        self.name = name
+        self.name, self.on_keys = name, on_keys
         self.fabric, self.takes, self.config = fabric, takes, config
         self.skeleton: Skeleton = khp.skeleton
         self.lookahead = khp.config.lookahead_frames
@@ -172,6 +178,10 @@ class KHPTrainer:
         for hand in self.skeleton.hands:
             self.point_weight_K[list(self.skeleton.fingertips(hand))] = config.tip_weight
         self.point_weight_K = fabric.to_device(self.point_weight_K / self.point_weight_K.mean())
+        self.tips_F = [
+            tip for hand in self.skeleton.hands for tip in self.skeleton.fingertips(hand)
+        ]
+        self.key_x_P = fabric.to_device(torch.from_numpy(KEY_X).float())
         self.take_share = draw_shares(
             [float(take.training_T.sum()) for take in takes],
             [take.filmed for take in takes],
@@ -264,12 +274,26 @@ class KHPTrainer:
             ),
             "seen": config.seen_weight * _mean(seen_error_BTH.mean(-1), batch.heard_BT),
         }
+        if self.on_keys:
+            losses["touch"] = config.touch_weight * self._touch(
+                predicted_BTKD, batch.notes_B2TP[:, 0, late : late + frames], batch.heard_BT
+            )
         if logits_H2TP is not None:
             heard = slice(0, config.heard)
             losses["notes"] = config.notes_weight * notes_loss(
                 logits_H2TP, batch.notes_B2TP[heard], batch.known_BT[heard]
             )
         return losses
+
+    def _touch(self, poses_BTKD: Tensor, struck_BTP: Tensor, heard_BT: Tensor) -> Tensor:
+        """Mean distance from struck keys to the nearest fingertip, white keys; a quarter of a key is near enough."""
+        batch_N, frame_N, key_N = torch.nonzero(struck_BTP * heard_BT[..., None], as_tuple=True)
+        if not len(key_N):
+            return poses_BTKD.new_zeros(())
+        tips_NF = poses_BTKD[batch_N, frame_N][:, self.tips_F, 0]
+        away_N = (tips_NF - self.key_x_P[key_N, None]).abs().amin(dim=1)
+        # A key at the other end of the keyboard is a mistake of the notes' rather than of the hand's.
+        return (away_N - 0.25).clamp(0, 6).mean()
 
     def _adversarial(
         self,

@@ -158,7 +158,7 @@ class Run:
             networks = self._network("khp"), self._network("khp")
             if name == "khp":
                 self._load_halves(networks[0])
-            return KHPTrainer(self.fabric, *networks, moved, settings, name)
+            return KHPTrainer(self.fabric, *networks, moved, settings, name, on_keys=on_keys)
         network, average = self._network(name), self._network(name)
         if name == "cvg":
             heard = self.start_from is None or "cvg" not in recipe.start_stages

@@ -107,7 +107,9 @@ def test_stages_overfit_a_short_take(
     stage: str, loss: str, share: float, takes_dir: Path, tmp_path: Path
 ):
     text = tiny.RECIPE.replace("steps = 6", "steps = 300").replace("_from = 3", "_from = 1000")
-    text = text.replace("gains_db = [0.0, 0.0]", "gains_db = [0.0, 0.0]\nshift_octaves = false\nrate = 5e-3")
+    text = text.replace(
+        "gains_db = [0.0, 0.0]", "gains_db = [0.0, 0.0]\nshift_octaves = false\nrate = 5e-3"
+    )
     text = text.replace("window = 16", "window = 16\nspeeds = [1.0, 1.0]")
     (tmp_path / "recipe.toml").write_text(text)
     run = Run(load_recipe(tmp_path / "recipe.toml"), [tiny.take()], tmp_path)

@@ -1,0 +1,76 @@
+"""Takes of the virtual pianist, by the command, as training reads them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from apvg.audio.soundfonts import find_soundfonts
+from apvg.cli.main import main
+from apvg.evaluation.motion import fingertip_x, key_hit
+from apvg.midi import write_midi
+from apvg.skeleton import HANDS
+from apvg.takes.take import load_takes
+from apvg.virtual.corpus import HELD_OUT_SOUNDFONTS, order_pieces
+from apvg.virtual.scores import HELD_OUT_STYLES, compose
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None
+    or not any(not path.name.startswith(HELD_OUT_SOUNDFONTS) for path in find_soundfonts()),
+    reason="FluidSynth or a soundfont is not installed",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    scores = folder / "scores"
+    scores.mkdir()
+    write_midi(compose("waltz", 3, 10).notes, scores / "own.mid")
+    command = ["virtual", str(folder / "takes"), "--minutes", "0.34", "--seconds", "10"]
+    assert main([*command, "--scores", str(scores), "--jobs", "1"]) == 0
+    return folder
+
+
+def test_takes_have_music_and_hands_on_one_clock(folder: Path) -> None:
+    takes = load_takes(folder / "takes")
+    assert len(takes) == 3
+    for take in takes:
+        assert not take.filmed
+        assert take.notes is not None
+        assert take.keyboard is not None
+        tips_TF = fingertip_x(take.keypoints_TKD, HANDS, take.keyboard)
+        assert key_hit(tips_TF, take.notes, take.fps).rate > 0.98
+        # The sound begins with the first note, not before it.
+        first = round(take.notes.onset_N[0] * take.sample_rate)
+        before, after = take.samples_S[: max(first - 400, 1)], take.samples_S[first : first + 8000]
+        assert np.abs(after).max() > 3 * np.abs(before).max()
+        assert take.about.instrument == "piano"
+        assert take.about.split == "train"
+
+
+def test_what_is_there_is_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["virtual", str(folder / "takes"), "--minutes", "0.34", "--seconds", "10"]
+    assert main([*command, "--jobs", "1"]) == 0
+    assert "0 takes made, 2 were there" in capsys.readouterr().out
+
+
+def test_test_pieces_share_neither_style_nor_soundfont_with_training() -> None:
+    train = order_pieces(60, 30, 0, "train")
+    assert not {order.style for order in train} & set(HELD_OUT_STYLES)
+    assert not any(order.soundfont.name.startswith(HELD_OUT_SOUNDFONTS) for order in train)
+    assert order_pieces(60, 30, 0, "train") == train
+    if any(path.name.startswith(HELD_OUT_SOUNDFONTS) for path in find_soundfonts()):
+        test = order_pieces(60, 30, 0, "test")
+        assert {order.style for order in test} == set(HELD_OUT_STYLES)
+        assert not {order.soundfont for order in test} & {order.soundfont for order in train}
+
+
+def test_a_folder_without_scores_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["virtual", str(tmp_path / "t"), "--scores", str(tmp_path), "--jobs", "1"]) == 1
+    assert "no MIDI files" in capsys.readouterr().err
