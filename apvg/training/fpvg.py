@@ -357,11 +357,16 @@ class FPVGTrainer:
         kind = random.random()
         if kind < 0.25:
             coarse_TChw = _coarse(target_TCHW)
-        elif kind < 0.75 and predicted and predictions is not None:
-            start = int(random.integers(len(predictions.coarse_TChw) - len(target_TCHW) + 1))
+        elif kind < 0.75:
+            # Other hands elsewhere: from another moment, as CVG or the camera saw it.
             cells = slice(left // STRIDE, (left + width) // STRIDE)
-            elsewhere_TChw = predictions.coarse_TChw[start : start + len(target_TCHW), :, :, cells]
-            coarse_TChw = elsewhere_TChw.float() / 255
+            start = int(random.choice(self.starts_by_length[len(target_TCHW)]))
+            other = slice(start, start + len(target_TCHW))
+            if predicted and predictions is not None:
+                coarse_TChw = predictions.coarse_TChw[other, :, :, cells].float() / 255
+            else:
+                columns = slice(left, left + width)
+                coarse_TChw = _coarse(scene.frames_TCHW[other, :, :, columns].float() / 255)
         else:
             coarse_TChw = _coarse(plate_CHW)[None].expand(len(target_TCHW), -1, -1, -1)
         if random.random() < 0.5:
