@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
 from apvg.cli.arguments import Corners, Rectangle, Size
 from apvg.errors import ApvgError
+from apvg.progress import track
+
+if TYPE_CHECKING:
+    from apvg.takes.footage import Recording
+    from apvg.takes.prepare import PrepareOptions
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,12 @@ class Prepare:
     """The sound's file, or a folder of files named as the videos are; the videos' own sound by default."""
     midi: Path | None = None
     """The same for the notes that are played."""
-    offset: float = 0.0
-    """Video time minus sound (and MIDI) time, seconds."""
-    crop: Rectangle | None = None
-    """What the take shows, in source pixels; everything by default."""
+    offset: float | None = None
+    """Video time minus sound (and MIDI) time, seconds. By default it is found: from the video's own sound, or from the fingers on
+    the keys (--midi and --corners)."""
+    crop: Literal["auto", "full"] | Rectangle = "auto"
+    """What the take shows: everything, a rectangle in source pixels, or by default the part where the hands are (with a body,
+    everything)."""
     size: Size | None = None
     """Size of the take's frames; by default about 256x256 pixels in the crop's shape."""
     fps: int = 25
@@ -55,13 +63,15 @@ class Prepare:
     """Whom to name."""
     force: bool = False
     """Replace takes that are there already."""
+    jobs: int = 1
+    """Videos of a folder that are worked on at once; each takes about a core and 1 GB of memory."""
 
     def run(self) -> None:
         """Prepare every recording; see :mod:`apvg.takes.prepare`."""
         from dataclasses import replace
 
         from apvg.takes.footage import READERS
-        from apvg.takes.prepare import PrepareOptions, prepare
+        from apvg.takes.prepare import PrepareOptions
 
         recordings = READERS[self.reader](self.source, self.audio, self.midi)
         if self.name is not None:
@@ -85,17 +95,75 @@ class Prepare:
             licence=self.licence,
             credit=self.credit,
         )
-        for recording in recordings:
-            try:
-                take = prepare(recording, self.out_dir, options, force=self.force)
-            except KeyboardInterrupt:
-                print(
-                    f"what was done of {recording.name} is kept; the same command goes on with it",
-                    file=sys.stderr,
-                )
-                raise
-            quality = take.metadata["quality"]
+        if self.jobs < 1:
+            raise ApvgError(f"--jobs {self.jobs} cannot be; give 1 or more")
+        failed = []
+        for recording, result in _results(recordings, self.out_dir, options, self):
+            if isinstance(result, ApvgError):
+                if len(recordings) == 1:
+                    raise result
+                failed.append(recording.name)
+                print(f"apvg: error: {result}", file=sys.stderr)
+                continue
+            quality = result["quality"]
             print(
-                f"{self.out_dir / take.name}: {quality['verdict']}: {'; '.join(quality['reasons'])}"
+                f"{self.out_dir / recording.name}: {quality['verdict']}: {'; '.join(quality['reasons'])}"
             )
+            for what, find in result["found"].items():
+                if find["word"] != "given":
+                    value = find["value"]
+                    value = ",".join(map(str, value)) if isinstance(value, list) else value
+                    print(
+                        f"  {what.replace('_', ' of the ')} {value} ({find['word']}): {find['how']}"
+                    )
             sys.stdout.flush()
+        if failed:
+            raise ApvgError(
+                f"{len(failed)} of {len(recordings)} videos could not be prepared ({', '.join(failed)}); "
+                "the reasons are above"
+            )
+
+
+def _results(
+    recordings: list[Recording], folder: Path, options: PrepareOptions, given: Prepare
+) -> Iterator[tuple[Recording, dict[str, Any] | ApvgError]]:
+    """Each recording with its take's metadata or with what went wrong, as they are done."""
+    jobs = min(given.jobs, len(recordings))
+    if jobs == 1:
+        for recording in recordings:
+            yield recording, _prepare_one(recording, folder, options, given.force)
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    from apvg.progress import silence
+
+    # Fresh processes, for MediaPipe's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=silence) as pool:
+        running = {
+            pool.submit(_prepare_one, recording, folder, options, given.force): recording
+            for recording in recordings
+        }
+        try:
+            for future in track(as_completed(running), "videos", len(running)):
+                yield running[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _prepare_one(
+    recording: Recording, folder: Path, options: PrepareOptions, force: bool
+) -> dict[str, Any] | ApvgError:
+    from apvg.takes.prepare import prepare
+
+    try:
+        return prepare(recording, folder, options, force=force).metadata
+    except ApvgError as error:
+        return error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; what was done of {recording.name} is kept in {folder / f'.{recording.name}.partial'}, "
+            "and the same command goes on with it"
+        ) from None

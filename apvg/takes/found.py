@@ -27,7 +27,7 @@ class Found:
 
     @property
     def word(self) -> str:
-        """"given", "sure", "likely" or "a guess"."""
+        """ "given", "sure", "likely" or "a guess"."""
         if self.given:
             return "given"
         return "sure" if self.sure >= SURE else "likely" if self.sure >= LIKELY else "a guess"

@@ -7,14 +7,16 @@ shift stands out above the second best one elsewhere: music repeats itself, and 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from apvg.audio.reading import stream_audio
 from apvg.evaluation.motion import lag_curve
 from apvg.keyboard import KEY_COUNT, KEY_X, LOWEST_PITCH
 from apvg.midi import Notes
-from apvg.takes.found import Found
+from apvg.takes.footage import Recording
+from apvg.takes.found import LIKELY, Found
 
 #: Curves of onsets have so many values a second.
 ONSET_RATE = 100
@@ -57,14 +59,81 @@ class Match:
         return float(np.clip((self.margin - _NO_MARGIN) / (_CLEAR_MARGIN - _NO_MARGIN), 0, 1))
 
 
-def found_offset(match: Match, what: str) -> Found:
-    """A match as something found, `what` saying between which two."""
-    return Found(
-        round(match.shift, 3),
-        match.sure,
-        f"{what}; the best offset stands {match.height:.0f} standard deviations above chance, "
-        f"and {match.margin:.0%} above any other",
-    )
+@dataclass(frozen=True)
+class Offsets:
+    """Video time minus the sound's time, and minus the notes' time, seconds."""
+
+    sound: Found
+    notes: Found
+
+
+def find_offsets(
+    recording: Recording,
+    notes: Notes | None,
+    tip_x_TF: np.ndarray | None,
+    fps: float,
+    start: float,
+    *,
+    video_has_sound: bool,
+) -> Offsets:
+    """Put a recording's sound and notes on the picture's clock.
+
+    A video's own sound is there already. Sound from another file is laid over the video's own, if it has one; notes over
+    the sound; and where the picture is mute, struck keys are laid under the fingertips. Sound and notes that are both in
+    files of their own are taken to be on one clock.
+
+    Args:
+        recording: Its files.
+        notes: On the MIDI file's clock.
+        tip_x_TF: Fingertips in white keys, NaN where not seen; None where the keyboard's place is not known.
+        fps: Frames per second of the fingertips.
+        start: Where in the video their first frame is, seconds.
+        video_has_sound: Whether the video has a sound track.
+
+    Returns:
+        Offsets of 0, not sure at all, where none can be found.
+    """
+    own = recording.audio == recording.video
+    tries: list[tuple[str, Match | None]] = []
+    heard_E = None
+    if video_has_sound and (not own or notes is not None):
+        heard_E = sound_onsets(stream_audio(recording.video, ANALYSIS_RATE))
+    if heard_E is not None and not own:
+        apart_E = sound_onsets(stream_audio(recording.audio, ANALYSIS_RATE))
+        tries.append(("the sound matched with the video's own", match_onsets(heard_E, apart_E)))
+    elif heard_E is not None and notes is not None:
+        match = match_onsets(heard_E, note_onsets(notes))
+        tries.append(("the notes matched with the video's sound", match))
+    if notes is not None and tip_x_TF is not None:
+        match = match_keys(tip_x_TF, notes, fps)
+        if match is not None:
+            match = replace(match, shift=match.shift + start)
+        tries.append(("struck keys matched with the fingertips", match))
+    matches = [(what, match) for what, match in tries if match is not None]
+    clear = [(what, match) for what, match in matches if match.sure >= LIKELY]
+    if clear:
+        what, match = clear[0]
+        offset = Found(
+            round(match.shift, 3),
+            match.sure,
+            f"{what}; it stands out {match.margin:.0%} above any other offset",
+        )
+    elif matches:
+        what, match = max(matches, key=lambda item: item[1].sure)
+        offset = Found(
+            0.0,
+            0.0,
+            f"not found, so 0 is taken ({what}: {match.shift:.2f} s is the best, but only {match.margin:.0%} above others)",
+        )
+    else:
+        offset = Found(
+            0.0,
+            0.0,
+            "cannot be found, so 0 is taken; that needs sound in the video, or --midi and --corners",
+        )
+    if own:
+        return Offsets(Found(0.0, 1.0, "the video's own sound"), offset)
+    return Offsets(offset, offset)
 
 
 # ---------------------------------------------------------------------------------------------- fingers and keys

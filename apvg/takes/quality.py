@@ -63,6 +63,7 @@ def assess(
     *,
     crop: tuple[int, int, int, int],
     region: tuple[int, int, int, int],
+    found: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Judge a take's keypoints.
 
@@ -76,6 +77,7 @@ def assess(
         again_TH: Where a hand was found only by looking again in that frame alone.
         crop: x, y, width, height, source pixels.
         region: Where the tracker looked, source pixels.
+        found: What was found by itself or given: crop, corners, offset; see :class:`apvg.takes.found.Found`.
 
     Returns:
         Plain data, the whole report; see ``quality.json``.
@@ -142,6 +144,7 @@ def assess(
         "layout": take.skeleton.name,
         "crop": list(crop),
         "tracked_region": list(region),
+        "found": found or {},
         "playing_seconds": [first / fps, stop / fps],
         "both_hands_found": _share(seen_TH[playing_T].all(axis=1)),
         "both_hands_found_in_all_frames": _share(seen_TH.all(axis=1)),
