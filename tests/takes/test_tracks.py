@@ -194,7 +194,9 @@ def test_a_hand_that_leaves_and_comes_back_elsewhere(seed, hand, left_at, far):
 def test_both_hands_leave_and_come_back_exchanged_in_place():
     rng = np.random.default_rng(3)
     hands_THPD = two_hands(400, rng)
-    hands_THPD[250:] = hands_THPD[250:, ::-1]  # the left one comes back where the right one would be
+    hands_THPD[250:] = hands_THPD[
+        250:, ::-1
+    ]  # the left one comes back where the right one would be
     seen_TH = np.ones((400, 2), bool)
     seen_TH[150:250] = False
     sightings = sight(hands_THPD, seen_TH, rng)
