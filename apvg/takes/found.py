@@ -27,9 +27,11 @@ class Found:
 
     @property
     def word(self) -> str:
-        """ "given", "sure", "likely" or "a guess"."""
+        """ "given", "sure", "likely", "a guess" or "not found"."""
         if self.given:
             return "given"
+        if self.sure <= 0:
+            return "not found"
         return "sure" if self.sure >= SURE else "likely" if self.sure >= LIKELY else "a guess"
 
     def to_dict(self) -> dict[str, Any]:

@@ -27,7 +27,10 @@ Rectangle = tuple[int, int, int, int]
 
 
 def find_crop(
-    hands_FHPD: list[list[np.ndarray]], size: tuple[int, int], corners_42: np.ndarray | None
+    hands_FHPD: list[list[np.ndarray]],
+    size: tuple[int, int],
+    corners_42: np.ndarray | None,
+    aspect: float | None = None,
 ) -> Found:
     """The part of the picture that holds the hands, a piece of forearm and, where it is known, the keyboard.
 
@@ -35,6 +38,7 @@ def find_crop(
         hands_FHPD: For each sampled frame the hands [21, 2] seen in it, source pixels.
         size: Width and height of the picture.
         corners_42: The keyboard's corners.
+        aspect: Width / height it should have; by default what the hands need, between 1 and 4.
 
     Returns:
         x, y, width, height; how sure is the share of the hands, in sampled frames with any, that lie inside, each as a
@@ -56,7 +60,7 @@ def find_crop(
     if corners_42 is not None:
         left, top = np.minimum((left, top), corners_42.min(axis=0) - margin / 4)
         right, bottom = np.maximum((right, bottom), corners_42.max(axis=0) + margin / 4)
-    crop = _shaped(left, top, right, bottom, size)
+    crop = _shaped(left, top, right, bottom, size, aspect)
     x, y, width, height = crop
     inside = [
         bool((hand_PD >= (x, y)).all() and (hand_PD <= (x + width, y + height)).all())
@@ -95,16 +99,25 @@ def _box(hand_PD: np.ndarray) -> np.ndarray:
 
 
 def _shaped(
-    left: float, top: float, right: float, bottom: float, size: tuple[int, int]
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    size: tuple[int, int],
+    aspect: float | None,
 ) -> Rectangle:
-    """The rectangle made no wider or narrower than a picture should be, inside the picture, on even pixels."""
+    """The rectangle grown to the shape a picture should have, inside the whole one, on even pixels."""
     left, top = max(left, 0.0), max(top, 0.0)
     right, bottom = min(right, size[0]), min(bottom, size[1])
     width, height = right - left, bottom - top
-    wanted = (max(width, _NARROWEST * height), max(height, width / _WIDEST))
-    x, width = _placed((left + right) / 2, wanted[0], size[0])
-    y, height = _placed((top + bottom) / 2, wanted[1], size[1])
-    return x, y, width, height
+    narrowest, widest = (_NARROWEST, _WIDEST) if aspect is None else (aspect, aspect)
+    wide, high = max(width, narrowest * height), max(height, width / widest)
+    if aspect is not None:  # there may be no room for that
+        wide = min(wide, size[0], size[1] * aspect)
+        high = wide / aspect
+    x, even_width = _placed((left + right) / 2, wide, size[0])
+    y, even_height = _placed((top + bottom) / 2, high, size[1])
+    return x, y, even_width, even_height
 
 
 def _placed(middle: float, length: float, whole: int) -> tuple[int, int]:

@@ -123,13 +123,13 @@ def find_offsets(
         offset = Found(
             0.0,
             0.0,
-            f"not found, so 0 is taken ({what}: {match.shift:.2f} s is the best, but only {match.margin:.0%} above others)",
+            f"0 is taken, for no offset stands out ({what}: {match.shift:.2f} s is the best, but only {match.margin:.0%} above others)",
         )
     else:
         offset = Found(
             0.0,
             0.0,
-            "cannot be found, so 0 is taken; that needs sound in the video, or --midi and --corners",
+            "0 is taken; finding it needs sound in the video, or --midi and --corners",
         )
     if own:
         return Offsets(Found(0.0, 1.0, "the video's own sound"), offset)

@@ -347,31 +347,11 @@ def _plan(
     video: Path, info: VideoInfo, options: PrepareOptions, tracker: Any, staging: Path
 ) -> _Scene:
     """The scene: what was given of it, and what is found of the rest (once, for a run that goes on must find the same)."""
-    whole = (0, 0, info.width, info.height)
     kept = staging / "found.json"
     if kept.exists():
         found = {what: Found.from_dict(data) for what, data in json.loads(kept.read_text()).items()}
     else:
-        found = {}
-        if options.corners is not None:
-            found["corners"] = given(list(options.corners))
-        corners_42 = None
-        if options.corners is not None:
-            corners_42 = np.reshape(options.corners, (4, 2))
-        if options.crop == "full":
-            found["crop"] = given(list(whole))
-        elif not isinstance(options.crop, str):
-            found["crop"] = given(list(options.crop))
-        elif "body" in SKELETONS[options.layout].parts:
-            found["crop"] = Found(list(whole), 1.0, "the whole picture, as the body belongs to it")
-        else:
-            samples = sample_frames(video, SAMPLES, start=options.start, duration=options.duration)
-            hands = sample_hands(
-                track(samples, "looking for the hands", SAMPLES),
-                tracker.find_hands,
-                options.person or whole,
-            )
-            found["crop"] = find_crop(hands, (info.width, info.height), corners_42)
+        found = _find(video, info, options, tracker)
         partial = staging / "found.partial"
         partial.write_text(json.dumps({what: find.to_dict() for what, find in found.items()}))
         os.replace(partial, kept)
@@ -380,7 +360,39 @@ def _plan(
     right = min(info.width, x + width + round(MARGIN * width))
     bottom = min(info.height, y + height + round(MARGIN * height))
     region = options.person or (left, top, right - left, bottom - top)
-    return _Scene(crop, options.size or _default_size(crop), region, found)
+    return _Scene(crop, tuple(found["size"].value), region, found)
+
+
+def _find(video: Path, info: VideoInfo, options: PrepareOptions, tracker: Any) -> dict[str, Found]:
+    """The crop, its size in the take and, where they are known, the keyboard's corners."""
+    shown = (info.width, info.height)
+    whole = (0, 0, *shown)
+    found: dict[str, Found] = {}
+    corners_42 = None
+    if options.corners is not None:
+        corners_42 = np.reshape(options.corners, (4, 2))
+        found["corners"] = given(list(options.corners))
+    if options.crop == "full":
+        found["crop"] = given(list(whole))
+    elif not isinstance(options.crop, str):
+        found["crop"] = given(list(options.crop))
+    elif "body" in SKELETONS[options.layout].parts:
+        found["crop"] = Found(list(whole), 1.0, "the whole picture, as the body belongs to it")
+    else:
+        samples = sample_frames(video, SAMPLES, start=options.start, duration=options.duration)
+        samples = track(samples, "looking for the hands", SAMPLES)
+        hands = sample_hands(samples, tracker.find_hands, options.person or whole)
+        crop = find_crop(hands, shown, corners_42).value
+        # Once more, in exactly the shape that its frames will have.
+        size = options.size or _default_size(tuple(crop))
+        found["crop"] = find_crop(hands, shown, corners_42, size[0] / size[1])
+        found["size"] = Found(list(size), 1.0, "in the crop's shape")
+    if options.size is not None:
+        found["size"] = given(list(options.size))
+    elif "size" not in found:
+        size = _default_size(tuple(found["crop"].value))
+        found["size"] = Found(list(size), 1.0, "in the crop's shape")
+    return found
 
 
 def _default_size(crop: tuple[int, int, int, int]) -> tuple[int, int]:

@@ -255,11 +255,12 @@ def _strips(report: dict[str, Any], take: Take) -> list[tuple[str, str, str]]:
         strips.append((f"{name.replace('_', ' ')}: confidence", name, _outline(values)))
     places = [entry["second"] for entry in report["flagged"]]
     flagged = np.histogram(places, bins=count, range=(0, take.duration))[0] > 0
+    flagged = np.convolve(flagged, np.ones(5), mode="same") > 0  # wide enough for the eye
     strips.append(("frames to look at", "flags", _outline(flagged.astype(float))))
     strips.append(("sound", "sound", _outline(_levels(take, count))))
     if take.notes is not None:
         struck = np.histogram(take.notes.onset_N, bins=count, range=(0, take.duration))[0]
-        strips.append(("notes struck", "notes", _outline(struck / max(1, struck.max()))))
+        strips.append(("notes struck", "notes", _outline(np.sqrt(struck / max(1, struck.max())))))
     return strips
 
 
@@ -378,8 +379,9 @@ def _verdict(report: dict[str, Any]) -> tuple[str, list[str]]:
         )
     for what, option in (("crop", "--crop"), ("offset", "--offset"), ("notes_offset", "--offset")):
         find = report["found"].get(what)
-        if find is not None and find["word"] == "a guess":
-            mark(1, f"the {what.replace('_', ' of the ')} is a guess: {find['how']}; give {option}")
+        if find is not None and find["word"] in ("a guess", "not found"):
+            name = {"notes_offset": "notes' offset"}.get(what, what)
+            mark(1, f"the {name} is {find['word']}: {find['how']}; give {option}")
     if not reasons:
         reasons = [_WORDS[name].format(report[name]) for name in _WORDS]
     return _ORDER[worst], reasons
