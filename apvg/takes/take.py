@@ -116,7 +116,7 @@ class Take:
     def save_tracks(self, path: str | Path) -> None:
         """Write all but the frames into a store that holds them already.
 
-        Sound that is a zarr array is taken to be in that store, too, and left as it is.
+        Sound that is a zarr array is left as it is where the store holds sound already.
         """
         store = zarr.open_group(Path(path), mode="a")
         for name, array in (
@@ -125,8 +125,8 @@ class Take:
         ):
             chunks = (40 * FRAMES_PER_CHUNK, *array.shape[1:])
             store.create_array(name, data=array, chunks=chunks, overwrite=True)
-        if not isinstance(self.samples_S, zarr.Array):
-            write_samples(path, [np.asarray(self.samples_S, np.float32)], self.sample_rate)
+        if "samples" not in store or not isinstance(self.samples_S, zarr.Array):
+            write_samples(path, [np.asarray(self.samples_S[:], np.float32)], self.sample_rate)
         if self.notes is not None:
             for name, array in self.notes.to_arrays().items():
                 store.create_array(
