@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from apvg.audio.features import FeatureExtractor
+from apvg.audio.music import open_music
 from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
 from apvg.errors import ApvgError
 from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
-from apvg.midi import Notes
 from apvg.models.cvg import CoarseVideoGenerator, CVGState
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
@@ -30,6 +31,9 @@ from apvg.models.moving import MovingState
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
 from apvg.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from apvg.midi import Notes
 
 BLOCK = 8  # frames worked on at a time: enough for the convolutions to be efficient, little memory, little delay
 
@@ -154,15 +158,17 @@ class Performer:
         """Play short music whole; for any length use :meth:`stream`.
 
         Args:
-            music: A file that FFmpeg reads, or mono samples at :attr:`sample_rate`.
+            music: A file that FFmpeg reads, a MIDI file (played with the first soundfont that is found), or mono samples
+                at :attr:`sample_rate`.
             start: Where in a file to begin, seconds.
             duration: How much of a file to play, seconds; all by default.
         """
         if isinstance(music, np.ndarray):
-            samples_S = music
-        else:
-            samples_S = read_audio(Path(music), self.sample_rate, start=start, duration=duration)
-        return _join(list(self.stream([samples_S])), self)
+            return _join(list(self.stream([music])), self)
+        with open_music(music) as opened:
+            samples_S = read_audio(opened.audio, self.sample_rate, start=start, duration=duration)
+            notes = opened.notes.shifted(-start) if opened.notes is not None else None
+        return _join(list(self.stream([samples_S], notes)), self)
 
     @torch.inference_mode()
     def stream(

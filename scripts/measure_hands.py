@@ -21,7 +21,11 @@ def main(takes: str, name: str) -> None:
     recipe = load_recipe(name)
     hands, strikes, sources = [], [], []
     for take in load_takes(takes):
-        if take.notes is None or take.corners_42 is None or (recipe.takes and take.name not in recipe.takes):
+        if (
+            take.notes is None
+            or take.corners_42 is None
+            or (recipe.takes and take.name not in recipe.takes)
+        ):
             continue
         space = build_stages(performer_config(recipe, take))[0]
         poses_TKD = space.to_poses(torch.from_numpy(take.keypoints_TKD).float()).numpy()
@@ -32,10 +36,12 @@ def main(takes: str, name: str) -> None:
             strikes += strikes_seen(poses_TJD, take.notes, take.fps)
             seen_TJD = poses_TJD[whole_T]
             hands.append(mirrored(seen_TJD) if hand == "left_hand" else seen_TJD)
-        sources.append(f"{take.name} ({take.metadata.get('credit')})")
+        sources.append(f"{take.name} ({take.about.credit})")
     statistics = measure_hands(np.concatenate(hands), strikes)
     source = f"tracked hands of {', '.join(sources)}, as recipe {recipe.name} trains on"
-    Path(__file__).parents[1].joinpath("apvg/virtual/hands.json").write_text(to_json(statistics, source))
+    Path(__file__).parents[1].joinpath("apvg/virtual/hands.json").write_text(
+        to_json(statistics, source)
+    )
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def stream_channels(
         )
     read = 0
     wanted = None if duration is None else round(duration * sample_rate)
-    for chunk_CS in _resample(first_CS, chunks, source.sample_rate, sample_rate):
+    for chunk_CS in resample(first_CS, chunks, source.sample_rate, sample_rate):
         if wanted is not None and read + chunk_CS.shape[1] >= wanted:
             yield chunk_CS[:, : wanted - read]
             return
@@ -297,10 +297,17 @@ def _silence(first: int, stop: int, sample_rate: int) -> Iterator[np.ndarray]:
         yield np.zeros(min(sample_rate, stop - begin), np.float32)
 
 
-def _resample(
+def resample(
     first_CS: np.ndarray, rest: Iterable[np.ndarray], source_rate: int, rate: int
 ) -> Iterator[np.ndarray]:
-    """[C, S] pieces at another rate; in all round(S * rate / source_rate) samples."""
+    """Pieces [C, S] of one sound at another rate, float32; in all round(S * rate / source_rate) samples.
+
+    Args:
+        first_CS: The first piece, of one or two channels.
+        rest: Those that follow.
+        source_rate: Their rate, Hz.
+        rate: The wanted rate, Hz.
+    """
     if source_rate == rate:
         yield first_CS
         yield from rest

@@ -5,6 +5,7 @@ FluidSynth is run as a program of the system; nothing is linked and nothing is d
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import subprocess
@@ -111,7 +112,7 @@ def render_midi(
         soundfont: An .sf2 or .sf3 file; the first of :func:`find_soundfonts` by default.
         program: Play everything but the drums, which are left out, with this General MIDI program, 0..127 (0 grand
             piano, 3 honky-tonk, 4 and 5 electric pianos); as the file says by default.
-        cents: Detuning, -100..100 hundredths of a semitone. It is the synthesiser's, so the clock stays as it is.
+        cents: Detuning, -100..100 hundredths of a semitone, true to one of them. It is the synthesiser's, so the clock stays as it is.
         gain: The synthesiser's loudness, above 0 and up to 10.
         reverb: Whether FluidSynth's own reverb is on.
         chorus: Whether FluidSynth's own chorus is on.
@@ -135,7 +136,7 @@ def render_midi_file(midi: Path | str, wav: Path, soundfont: Path | None = None)
     """
     with _synthesised(Path(midi), _Sound(soundfont)) as (synthesised, seconds):
         pieces = _pieces(synthesised, seconds, _RATE, channels=2)
-        peak = max(float(np.abs(piece_CS).max()) for piece_CS in pieces)
+        peak = max(float(np.abs(piece_CS).max(initial=0)) for piece_CS in pieces)
         scale = 32767 * 10 ** (-2 / 20) / max(peak, 1e-6)
         with wave.open(str(wav), "wb") as file:
             file.setparams((2, 2, _RATE, 0, "NONE", "not compressed"))
@@ -268,8 +269,10 @@ def _tuning(channel: int, cents: float) -> list[Any]:
         raise ValueError(f"cents must be -100..100, not {cents}")
     if cents == 0:
         return []
-    value = min(8192 + round(cents * 81.92), 16383)
-    controls = [(101, 0), (100, 1), (6, value >> 7), (38, value & 127), (101, 127), (100, 127)]
+    value = min(8192 + math.ceil(cents * 81.92), 16383)
+    coarse, fine = divmod(value, 128)
+    # The fine part first and last: FluidSynth 2.3 acts on the coarse part, other versions on either.
+    controls = [(101, 0), (100, 1), (38, fine), (6, coarse), (38, fine), (101, 127), (100, 127)]
     return [
         mido.Message("control_change", channel=channel, control=control, value=number)
         for control, number in controls

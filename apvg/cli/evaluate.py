@@ -64,4 +64,11 @@ class Evaluate:
             for row in figures["targets"]:
                 mark = "met" if row["met"] else "short"
                 print(f"  {row['figure']}: {row['value']:.3g} (aim {row['target']}; {mark})")
+        for style, row in report["styles"].items():
+            print(f"music, {style} ({row['pieces']} pieces, {row['notes']} notes):")
+            for target in row["targets"]:
+                mark = "met" if target["met"] else "short"
+                print(
+                    f"  {target['figure']}: {target['value']:.3g} (aim {target['target']}; {mark})"
+                )
         print(f"wrote {self.output / 'report.html'}")

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import sys
+import tomllib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from apvg.cli.arguments import Corners, Rectangle, Size
-from apvg.errors import ApvgError
+from apvg.errors import ApvgError, ApvgWarning
 from apvg.progress import track
 
 if TYPE_CHECKING:
-    from apvg.takes.footage import Recording
     from apvg.takes.prepare import PrepareOptions
+    from apvg.takes.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,12 @@ class Prepare:
 
     A run that was stopped goes on where it was when it is started again in the same way."""
 
-    source: tyro.conf.Positional[Path]
-    """A video, or a folder of videos."""
+    footage: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
+    """A video, or a folder of videos; with --reader, the data set's folder."""
     out_dir: tyro.conf.Positional[Path]
     """The folder of takes; each becomes a folder in it, called as its video is."""
-    reader: Literal["footage"] = "footage"
-    """How the source is laid out."""
+    reader: Literal["footage", "urmp", "suburmp"] = "footage"
+    """How the source is laid out; the data sets are explained in docs/data.md."""
     name: str | None = None
     """The take's name, where the source is one video."""
     audio: Path | None = None
@@ -39,14 +41,18 @@ class Prepare:
     """The same for the notes that are played."""
     offset: float | None = None
     """Video time minus sound (and MIDI) time, seconds. By default it is found: from the video's own sound, or from the fingers on
-    the keys (--midi and --corners)."""
-    crop: Literal["auto", "full"] | Rectangle = "auto"
+    the keys (--midi and --corners); data sets are on one clock already."""
+    chunk_mark: Literal["start", "end"] | None = None
+    """Of Sub-URMP: whether the time in the name of a chunk of sound is its start or its end; its end by default."""
+    crop: Literal["auto", "full"] | Rectangle | None = None
     """What the take shows: everything, a rectangle in source pixels, or by default the part where the hands are (with a body,
-    everything)."""
+    everything), and of URMP the player's column."""
+    crops: Path | None = None
+    """A TOML file with crops for single takes: NAME = [X, Y, W, H]."""
     size: Size | None = None
     """Size of the take's frames; by default about 256x256 pixels in the crop's shape."""
-    fps: int = 25
-    """Frames per second of the take."""
+    fps: int | None = None
+    """Frames per second of the take; 25 by default, and 10 of Sub-URMP."""
     start: float = 0.0
     """Where in the video the take begins, seconds. The offset stays that of the whole video."""
     duration: float | None = None
@@ -55,11 +61,23 @@ class Prepare:
     """Which points are found."""
     person: Rectangle | None = None
     """Where the performer is, in source pixels, if others are in the picture."""
+    openpose: Path | None = None
+    """Keypoints found by OpenPose, instead of finding them here: the folder of its JSON files, one for each frame of the
+    video, or a folder of such folders called as the videos are."""
     corners: Corners | None = None
     """The keyboard's corners in source pixels: top left, top right, bottom right, bottom left."""
-    licence: str = "not stated"
+    piece: str | None = None
+    """The music that is played; by default the take's name. This and what follows is kept in the take; what a data set
+    says of itself need not be given."""
+    instrument: str | None = None
+    """What is played. Of a data set, only who plays this is prepared: vc, cello, …"""
+    split: Literal["train", "validation", "test"] | None = None
+    """What the take is for: `apvg train` uses those of train alone, which is the default."""
+    licence: str | None = None
     """The footage's licence."""
-    credit: str = "not stated"
+    source: str | None = None
+    """Where the footage is to be had."""
+    credit: str | None = None
     """Whom to name."""
     force: bool = False
     """Replace takes that are there already."""
@@ -68,37 +86,23 @@ class Prepare:
 
     def run(self) -> None:
         """Prepare every recording; see :mod:`apvg.takes.prepare`."""
-        from dataclasses import replace
-
-        from apvg.takes.footage import READERS
-        from apvg.takes.prepare import PrepareOptions
-
-        recordings = READERS[self.reader](self.source, self.audio, self.midi)
-        if self.name is not None:
-            if len(recordings) > 1:
-                raise ApvgError(
-                    f"--name {self.name} is for one video, but {self.source} holds more"
-                )
-            if self.name.startswith(".") or Path(self.name).name != self.name:
-                raise ApvgError(f"--name {self.name!r} cannot be a folder's name; choose another")
-            recordings = [replace(recordings[0], name=self.name)]
-        options = PrepareOptions(
-            fps=self.fps,
-            start=self.start,
-            duration=self.duration,
-            crop=self.crop,
-            size=self.size,
-            layout=self.layout,
-            person=self.person,
-            offset=self.offset,
-            corners=self.corners,
-            licence=self.licence,
-            credit=self.credit,
-        )
         if self.jobs < 1:
             raise ApvgError(f"--jobs {self.jobs} cannot be; give 1 or more")
+        crops = {} if self.crops is None else _read_crops(self.crops)
+        recordings = self._recordings()
+        for name in sorted(crops.keys() - {recording.name for recording in recordings}):
+            warnings.warn(f"{self.crops}: no take here is called {name}", ApvgWarning, stacklevel=2)
+        tasks = [
+            _Task(
+                recording,
+                self.out_dir,
+                self._options(recording, crops.get(recording.name)),
+                self.force,
+            )
+            for recording in recordings
+        ]
         failed = []
-        for recording, result in _results(recordings, self.out_dir, options, self):
+        for recording, result in _results(tasks, self.jobs):
             if isinstance(result, ApvgError):
                 if len(recordings) == 1:
                     raise result
@@ -123,15 +127,103 @@ class Prepare:
                 "the reasons are above"
             )
 
+    def _recordings(self) -> list[Recording]:
+        """What is in the source, with what was said about it here."""
+        from dataclasses import replace
+
+        from apvg.takes.about import NOT_STATED
+        from apvg.takes.readers import Asked, read_source
+
+        plain = self.reader == "footage"
+        asked = Asked(self.audio, self.midi, None if plain else self.instrument, self.chunk_mark)
+        recordings = read_source(self.reader, self.footage, asked)
+        if self.name is not None:
+            if len(recordings) > 1:
+                raise ApvgError(
+                    f"--name {self.name} is for one video, but {self.footage} holds more"
+                )
+            if self.name.startswith(".") or Path(self.name).name != self.name:
+                raise ApvgError(f"--name {self.name!r} cannot be a folder's name; choose another")
+            recordings = [replace(recordings[0], name=self.name)]
+        said = {
+            "piece": self.piece,
+            "instrument": self.instrument if plain else None,
+            "split": self.split,
+            "licence": self.licence,
+            "source": self.source,
+            "credit": self.credit,
+        }
+        said = {what: text for what, text in said.items() if text is not None}
+        complete = []
+        for recording in recordings:
+            about = replace(recording.about, **said)
+            if about.piece == NOT_STATED:
+                about = replace(about, piece=recording.name)
+            openpose = self.openpose
+            if openpose is not None:
+                video = recording.video
+                own = openpose / (video.stem if isinstance(video, Path) else video.name)
+                openpose = own if own.is_dir() else openpose
+            complete.append(replace(recording, about=about, openpose=openpose))
+        return complete
+
+    def _options(
+        self, recording: Recording, crop: tuple[int, int, int, int] | None
+    ) -> PrepareOptions:
+        """How a recording is prepared; `crop` is its own in --crops."""
+        from apvg.takes.prepare import PrepareOptions
+
+        shown = crop or self.crop or recording.crop or "auto"
+        column = None
+        if recording.crop is not None:
+            # Who has a part of the picture has others beside it, so that no margin is looked at.
+            column = recording.crop if isinstance(shown, str) else shown
+        return PrepareOptions(
+            fps=recording.fps if self.fps is None else self.fps,
+            start=self.start,
+            duration=self.duration,
+            crop=shown,
+            size=self.size,
+            layout=self.layout,
+            person=self.person or column,
+            offset=recording.offset if self.offset is None else self.offset,
+            corners=self.corners,
+        )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One recording, and how its take is made; what a process of its own is given."""
+
+    recording: Recording
+    folder: Path
+    options: PrepareOptions
+    force: bool
+
+    def run(self) -> dict[str, Any] | ApvgError:
+        """The take's metadata, or what went wrong."""
+        from apvg.takes.prepare import prepare
+
+        name = self.recording.name
+        try:
+            return prepare(self.recording, self.folder, self.options, force=self.force).metadata
+        except ApvgError as error:
+            return error
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"stopped; what was done of {name} is kept in {self.folder / f'.{name}.partial'}, "
+                "and the same command goes on with it"
+            ) from None
+
 
 def _results(
-    recordings: list[Recording], folder: Path, options: PrepareOptions, given: Prepare
+    tasks: list[_Task], jobs: int
 ) -> Iterator[tuple[Recording, dict[str, Any] | ApvgError]]:
     """Each recording with its take's metadata or with what went wrong, as they are done."""
-    jobs = min(given.jobs, len(recordings))
+    jobs = min(jobs, len(tasks))
     if jobs == 1:
-        for recording in recordings:
-            yield recording, _prepare_one(recording, folder, options, given.force)
+        for task in tasks:
+            yield task.recording, task.run()
         return
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -141,10 +233,7 @@ def _results(
     # Fresh processes, for MediaPipe's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=silence) as pool:
-        running = {
-            pool.submit(_prepare_one, recording, folder, options, given.force): recording
-            for recording in recordings
-        }
+        running = {pool.submit(task.run): task.recording for task in tasks}
         try:
             for future in track(as_completed(running), "videos", len(running)):
                 yield running[future], future.result()
@@ -153,17 +242,21 @@ def _results(
             raise
 
 
-def _prepare_one(
-    recording: Recording, folder: Path, options: PrepareOptions, force: bool
-) -> dict[str, Any] | ApvgError:
-    from apvg.takes.prepare import prepare
+def _read_crops(path: Path) -> dict[str, tuple[int, int, int, int]]:
+    """The crops in a TOML file, by take."""
+    from apvg.config import from_dict
 
     try:
-        return prepare(recording, folder, options, force=force).metadata
-    except ApvgError as error:
-        return error
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"stopped; what was done of {recording.name} is kept in {folder / f'.{recording.name}.partial'}, "
-            "and the same command goes on with it"
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return from_dict(_Crops, {"crops": table}, where=path.name).crops
+    except OSError as error:
+        raise ApvgError(f"cannot read {path}: {error.strerror}; check --crops") from None
+    except ValueError as error:
+        raise ApvgError(
+            f"--crops {path}: {error}; write lines like 01_Jupiter_1_vn = [0, 0, 960, 1080]"
         ) from None
+
+
+@dataclass(frozen=True)
+class _Crops:
+    crops: dict[str, tuple[int, int, int, int]]

@@ -94,6 +94,8 @@ def mismatch(performer: Performer, take: Take) -> str | None:
 
     Pictures can be compared only within one scene: the same size, and the keyboard at the same place.
     """
+    if not take.filmed:
+        return f"take {take.name} has no pictures; add a take with notes, or one of the performer's scene"
     for what, has, needs, option in (
         ("frames/s", take.fps, performer.fps, "--fps"),
         ("size", tuple(take.size), tuple(performer.config.size), "--size"),
@@ -244,6 +246,7 @@ def evaluate_block(
     figures = {
         "setting": {
             "take": take.name,
+            "split": take.about.split,
             "block": asdict(block),
             "clip_seconds": (last - first) / fps,
             "fps": fps,

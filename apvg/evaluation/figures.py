@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,18 @@ def lag_figure(path: Path, predicted: LagCurve, true: LagCurve) -> None:
     figure.savefig(path)
 
 
+def music_lag_figure(path: Path, curves: dict[str, LagCurve]) -> None:
+    """The same for a piece without a true picture, by the way that the hands were told."""
+    figure, (ax,) = _axes()
+    for (way, curve), colour in zip(curves.items(), (PREDICTED, "#1f77b4"), strict=True):
+        label = f"{way.replace('_', ' ')}: {1000 * curve.lag:+.0f} ms"
+        ax.plot(1000 * curve.lag_L, curve.distance_L, color=colour, label=label)
+    ax.set(xlabel="picture later than sound, ms", ylabel="white keys", xmargin=0.0)
+    ax.set_title("Mean distance from each struck key to the nearest fingertip", fontsize=10)
+    ax.legend(frameon=False, fontsize=9)
+    figure.savefig(path)
+
+
 def speed_figure(
     path: Path,
     speeds: dict[str, tuple[np.ndarray, np.ndarray]],
@@ -87,13 +100,15 @@ def _label(text: str, width: int, height: int = 18) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def frame_sheet(path: Path, clips: dict[str, np.ndarray], times: dict[int, str]) -> None:
-    """Frames of several clips side by side, a row for each of `times` (frame index to its caption)."""
-    width = next(iter(clips.values())).shape[2]
+def frame_sheet(
+    path: Path, clips: Mapping[str, np.ndarray | Mapping[int, np.ndarray]], times: dict[int, str]
+) -> None:
+    """Frames of several clips (by index) side by side, a row for each of `times` (frame index to its caption)."""
+    width = next(iter(clips.values()))[next(iter(times))].shape[1]
     rows = []
     for t, caption in times.items():
         rows.append([_label(f"{caption}   {name}", width) for name in clips])
-        rows.append([clip_THWC[t] for clip_THWC in clips.values()])
+        rows.append([clip[t] for clip in clips.values()])
     save_png(path, contact_sheet(rows, gap=2))
 
 

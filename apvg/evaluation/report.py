@@ -32,10 +32,13 @@ from apvg.evaluation.figures import (
     crop_sheet,
     frame_sheet,
     lag_figure,
+    music_lag_figure,
     speed_figure,
 )
+from apvg.evaluation.music import MusicResult, by_style, evaluate_music
 from apvg.evaluation.readback import Tracker
 from apvg.progress import track
+from apvg.skeleton import draw_skeleton
 
 if TYPE_CHECKING:
     from apvg.performer import Performer
@@ -102,12 +105,22 @@ TARGETS = (
     ),
     Target("lag of the picture, from sound", ("from_sound", "lag"), -0.08, 0.08, "s"),
 )
+#: Its aims for music of any kind, a row of :func:`apvg.evaluation.music.by_style`.
+MUSIC_TARGETS = (
+    Target("key-hit skill, from sound", ("from_sound", "skill"), low=0.6),
+    Target("key-hit skill, from notes", ("from_notes", "skill"), low=0.6),
+    Target("lag of the picture, from sound", ("from_sound", "lag"), -0.06, 0.06, "s"),
+    Target("read-back: hands found, share of real", ("read_back", "hands_found_share"), low=0.9),
+    Target("read-back: key-hit skill, share of real", ("read_back", "skill_share"), low=0.9),
+)
 
 
-def targets_table(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every target with the block's value and whether it is met; figures that the block lacks are left out."""
+def targets_table(
+    figures: dict[str, Any], targets: Sequence[Target] = TARGETS
+) -> list[dict[str, Any]]:
+    """Every target with its value and whether it is met; those that the figures lack are left out."""
     rows = []
-    for target in TARGETS:
+    for target in targets:
         value: Any = figures
         for key in target.path:
             value = value.get(key) if isinstance(value, dict) else None
@@ -131,7 +144,8 @@ def write_report(
 
     Args:
         performer: Whose figures these are.
-        takes: Those that do not fit the performer (:func:`mismatch`) are left out, and the report says why.
+        takes: Of those that do not fit the performer (:func:`mismatch`), the ones with notes are judged by their music
+            alone; the others are left out, and the report says why.
         folder: An empty folder to write to.
         blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
@@ -144,7 +158,16 @@ def write_report(
         ApvgError: No take fits the performer, or one leaves no frames to compare with.
     """
     reasons = {take.name: mismatch(performer, take) for take in takes}
-    left_out = {name: reason for name, reason in reasons.items() if reason is not None}
+    heard_only = [
+        take
+        for take in takes
+        if reasons[take.name] and take.notes is not None and performer.config.corners is not None
+    ]
+    left_out = {
+        take.name: reason
+        for take in takes
+        if (reason := reasons[take.name]) is not None and take not in heard_only
+    }
     if len(left_out) == len(reasons):
         raise ApvgError(next(iter(left_out.values())))
     report: dict[str, Any] = {
@@ -159,7 +182,7 @@ def write_report(
     }
     sections = []
     for take in takes:
-        if take.name in left_out:
+        if reasons[take.name] is not None:
             continue
         held_out = held_out_blocks(performer, take)
         middle = Block("middle fifth", 0.4 * take.duration, 0.6 * take.duration)
@@ -174,10 +197,53 @@ def write_report(
             pictures = _draw(result, take.fps, folder, stem)
             report["blocks"].append(figures)
             sections.append({"figures": figures, "pictures": pictures})
+    report["music"], report["styles"] = [], {}
+    for take in track(heard_only, "evaluating music", len(heard_only)):
+        result = evaluate_music(performer, take, tracker)
+        report["music"].append(result.figures)
+        _draw_music(result, performer, folder)
+    if heard_only:
+        report["styles"] = _styles(report)
     report = _plain(report)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "report.html").write_text(_page(report, sections, folder))
     return report
+
+
+def _styles(report: dict[str, Any]) -> dict[str, Any]:
+    """Every style's figures and targets; read-back as shares of what was found in real frames, where there are any."""
+    styles = by_style(report["music"])
+    real = [block["read_back"]["real"] for block in report["blocks"] if "read_back" in block]
+    for row in styles.values():
+        if real and "read_back" in row:
+            found = np.mean([back["hands_found"] for back in real])
+            skill = np.mean([back["key_hit"]["skill"] for back in real])
+            row["read_back"]["hands_found_share"] = row["read_back"]["hands_found"] / found
+            row["read_back"]["skill_share"] = row["read_back"]["skill"] / skill
+        row["targets"] = targets_table(row, MUSIC_TARGETS)
+    return styles
+
+
+def _draw_music(result: MusicResult, performer: Performer, folder: Path) -> None:
+    """A sheet of a piece's frames with the keypoints behind them, and its lag's curve."""
+    name = result.figures["setting"]["take"]
+    music_lag_figure(folder / f"{name}-lag.png", result.lags)
+    if result.frames_THWC is None:
+        return
+    frames = len(result.frames_THWC)
+    chosen_T = np.linspace(0, frames - 1, _SHEET_ROWS + 2).round().astype(int)[1:-1]
+    drawn_THWC = {
+        int(t): draw_skeleton(
+            performer.plate_HWC,
+            result.keypoints_TKD[t],
+            np.ones(len(performer.skeleton)),
+            performer.skeleton,
+        )
+        for t in chosen_T
+    }
+    clips = {"from sound": result.frames_THWC, "keypoints": drawn_THWC}
+    times = {int(t): f"{t / performer.fps:.2f} s" for t in chosen_T}
+    frame_sheet(folder / f"{name}-frames.png", clips, times)
 
 
 def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
@@ -245,7 +311,13 @@ def _page(report: dict[str, Any], sections: list[dict[str, Any]], folder: Path) 
             for name, caption in section["pictures"]
         ]
         section["rows"] = list(_flatten(section["figures"]))
-    return template.render(report=report, sections=sections)
+    music_pictures = [
+        (base64.b64encode(path.read_bytes()).decode(), f"{figures['setting']['take']}: {what}")
+        for figures in report["music"]
+        for kind, what in (("frames", "evenly spaced frames"), ("lag", "lag"))
+        if (path := folder / f"{figures['setting']['take']}-{kind}.png").exists()
+    ]
+    return template.render(report=report, sections=sections, music_pictures=music_pictures)
 
 
 def _flatten(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

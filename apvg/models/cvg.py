@@ -81,6 +81,9 @@ class CoarseVideoGenerator(nn.Module):
         self.to_rows = nn.Conv1d(config.channels, config.picture * height, 5, padding=2)
         self.refine = ResidualBlock(config.picture)
         self.paint = nn.Conv2d(config.picture + 3, 4, 3, padding=1)
+        with torch.no_grad():  # begins with hardly more than the plate
+            torch.nn.init.constant_(self.paint.weight[3], 0.0)
+            self.paint.bias[3] = -4.0  # pyright: ignore[reportOptionalSubscript]
 
     def forward(
         self,

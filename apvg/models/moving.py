@@ -77,7 +77,9 @@ class HandMover(nn.Module):
             for _ in range(hands)
         )
         self.seen = nn.Linear(hidden, 1)
-        self.others = nn.Linear(hands * (hidden + 1), 2 * len(self.others_K))
+        self.others = (
+            nn.Linear(hands * (hidden + 1), 2 * len(self.others_K)) if self.others_K else None
+        )
         keys_3P = torch.stack(
             [
                 torch.from_numpy(IS_BLACK.astype("float32")),
@@ -210,7 +212,7 @@ class HandMover(nn.Module):
             off_BTJD = self.shape[hand](memory_BTHC[:, :, hand]).unflatten(-1, (-1, 2))
             place_BT1D = F.pad(middle_BTH[:, :, hand, None, None], (0, 1))
             poses_BTKD[:, :, ids] = self.usual_KD[ids] + off_BTJD + place_BT1D
-        if self.others_K:
+        if self.others is not None:
             both_BTC = torch.cat([memory_BTHC.flatten(2), middle_BTH / 26 - 1], dim=-1)
             off_BTKD = self.others(both_BTC).unflatten(-1, (-1, 2))
             poses_BTKD[:, :, self.others_K] = self.usual_KD[self.others_K] + off_BTKD

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from apvg.errors import ApvgError
+from apvg.takes.recording import Recording
 
 VIDEO_SUFFIXES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm"}
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One performance, as its files lie on disk.
-
-    Attributes:
-        name: What the take will be called.
-        video: The picture.
-        audio: The sound; the video's own where it is the same file.
-        midi: The notes played, where they are known.
-    """
-
-    name: str
-    video: Path
-    audio: Path
-    midi: Path | None
 
 
 def find_recordings(source: Path, audio: Path | None, midi: Path | None) -> list[Recording]:
@@ -73,7 +56,3 @@ def _beside(video: Path, place: Path | None, what: str) -> Path | None:
             f"{video} must be exactly one; rename them"
         )
     return found[0]
-
-
-#: How the files of a source are found, by the name that ``--reader`` takes.
-READERS = {"footage": find_recordings}

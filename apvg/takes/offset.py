@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from apvg.audio.reading import stream_audio
 from apvg.evaluation.motion import lag_curve
 from apvg.keyboard import KEY_COUNT, KEY_X, LOWEST_PITCH
 from apvg.midi import Notes
-from apvg.takes.footage import Recording
 from apvg.takes.found import LIKELY, Found
+from apvg.takes.recording import Recording
+from apvg.takes.sequences import stream_sound
 
 #: Curves of onsets have so many values a second.
 ONSET_RATE = 100
@@ -97,9 +98,10 @@ def find_offsets(
     tries: list[tuple[str, Match | None]] = []
     heard_E = None
     if video_has_sound and (not own or notes is not None):
-        heard_E = sound_onsets(stream_audio(recording.video, ANALYSIS_RATE))
+        assert isinstance(recording.video, Path)  # pictures in a row are mute
+        heard_E = sound_onsets(stream_sound(recording.video, ANALYSIS_RATE))
     if heard_E is not None and not own:
-        apart_E = sound_onsets(stream_audio(recording.audio, ANALYSIS_RATE))
+        apart_E = sound_onsets(stream_sound(recording.audio, ANALYSIS_RATE))
         tries.append(("the sound matched with the video's own", match_onsets(heard_E, apart_E)))
     elif heard_E is not None and notes is not None:
         match = match_onsets(heard_E, note_onsets(notes))

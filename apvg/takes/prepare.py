@@ -22,19 +22,19 @@ import av
 import numpy as np
 import zarr
 
-from apvg.audio.reading import measure_audio, stream_audio
 from apvg.errors import ApvgError
 from apvg.evaluation.motion import fingertip_x, seen
 from apvg.files import DISK_FULL, atomic_path
 from apvg.keyboard import Keyboard
-from apvg.midi import Notes, read_midi
+from apvg.midi import Notes
 from apvg.progress import track
 from apvg.skeleton import SKELETONS
-from apvg.takes.footage import Recording
 from apvg.takes.found import Found, given
 from apvg.takes.framing import SAMPLES, find_crop, sample_hands
 from apvg.takes.lock import only_one
+from apvg.takes.notes import read_notes
 from apvg.takes.offset import Offsets, find_offsets
+from apvg.takes.pose.openpose import Unseeing, openpose_files, read_people
 from apvg.takes.pose.tracks import (
     Sightings,
     assign_hands,
@@ -44,6 +44,18 @@ from apvg.takes.pose.tracks import (
     steady,
 )
 from apvg.takes.quality import assess, write_report
+from apvg.takes.recording import Recording
+from apvg.takes.sequences import (
+    ImageSequence,
+    Picture,
+    Sound,
+    fingerprint,
+    measure_sound,
+    picture_times,
+    probe_picture,
+    read_picture,
+    stream_sound,
+)
 from apvg.takes.take import (
     FRAMES_PER_CHUNK,
     Take,
@@ -52,7 +64,7 @@ from apvg.takes.take import (
     sample_count,
     write_samples,
 )
-from apvg.video.reading import VideoInfo, probe_video, read_frames, sample_frames
+from apvg.video.reading import VideoInfo, sample_frames
 
 SAMPLE_RATE = 48000
 #: A multiple of a chunk of frames, so that no chunk is written twice.
@@ -90,8 +102,6 @@ class PrepareOptions:
         person: Where the performer is; who is elsewhere is ignored. By default the crop and some margin.
         offset: Video time minus sound (and MIDI) time, seconds; None to find it.
         corners: The keyboard's corners, source pixels: x, y of top left, top right, bottom right, bottom left.
-        licence: Of the recording.
-        credit: Whom to name.
     """
 
     fps: int = 25
@@ -103,8 +113,6 @@ class PrepareOptions:
     person: tuple[int, int, int, int] | None = None
     offset: float | None = None
     corners: tuple[int, ...] | None = None
-    licence: str = "not stated"
-    credit: str = "not stated"
 
 
 @dataclass(frozen=True)
@@ -148,9 +156,9 @@ def prepare(recording: Recording, folder: Path, options: PrepareOptions, *, forc
     done = _already(target, origin, force=force)
     if done is not None:
         return done
-    info = probe_video(recording.video)
+    info = probe_picture(recording.video)
     _check(recording, info, options)
-    notes = None if recording.midi is None else read_midi(recording.midi)
+    notes = None if recording.midi is None else read_notes(recording.midi)
     try:
         with only_one(folder / f".{recording.name}.lock", f"preparing the take {target}"):
             done = _already(target, origin, force=force)  # by now, maybe
@@ -210,14 +218,22 @@ def _work(
     origin: dict[str, Any],
 ) -> tuple[Take, dict[str, Any]]:
     """Everything between the checks and the final renaming."""
-    # Here, for MediaPipe takes seconds to load and may be missing.
-    from apvg.takes.pose.mediapipe import Tracker
-
     skeleton = SKELETONS[options.layout]
+    if recording.openpose is None:
+        # Here, for MediaPipe takes seconds to load and may be missing.
+        from apvg.takes.pose.mediapipe import Tracker
+    else:
+        Tracker = Unseeing
+        shown_N = picture_times(recording.video)
+        files = openpose_files(recording.openpose, len(shown_N))
     with Tracker(skeleton) as tracker:
-        scene = _plan(recording.video, info, options, tracker, staging)
+        scene = _plan(recording, info, options, tracker, staging)
         _refuse_small_disk(staging, scene, info, options)
         sightings = _follow(recording.video, options, info, scene, tracker, staging)
+        if recording.openpose is not None:
+            time_T = options.start + np.arange(len(sightings)) / options.fps
+            frame_T = np.searchsorted(shown_N, time_T, side="right").clip(1) - 1
+            sightings = read_people([files[n] for n in frame_T], skeleton, options.person)
         hands_THPD, score_TH = assign_hands(_within(sightings, scene))
         again_TH = _look_again(recording.video, options, info, scene, tracker, hands_THPD, score_TH)
     raw_TKD = np.concatenate(
@@ -260,6 +276,7 @@ def _work(
         sample_rate=SAMPLE_RATE,
         notes=None if notes is None else notes.shifted(offsets.notes.value - options.start),
         corners_42=corners_42,
+        about=recording.about,
     )
     found = dict(scene.found)
     if recording.audio != recording.video or options.offset is not None:
@@ -276,8 +293,6 @@ def _work(
         found={what: find.to_dict() for what, find in found.items()},
     )
     take.metadata = {
-        "licence": options.licence,
-        "credit": options.credit,
         "origin": origin,
         "found": report["found"],
         "quality": {key: report[key] for key in ("verdict", "reasons")},
@@ -288,15 +303,21 @@ def _work(
 
 def _origin(recording: Recording, options: PrepareOptions) -> dict[str, Any]:
     """What a take is made of: files by name and size, and the options. Plain data, equal after JSON."""
-    files = {"video": recording.video, "audio": recording.audio, "midi": recording.midi}
+    files = {
+        "video": recording.video,
+        "audio": recording.audio,
+        "midi": recording.midi,
+        "openpose": recording.openpose,
+    }
     return json.loads(
         json.dumps(
             {
                 "files": {
-                    what: None if path is None else [path.name, path.stat().st_size]
+                    what: None if path is None else fingerprint(path)
                     for what, path in files.items()
-                    if path is None or path.exists()
+                    if not isinstance(path, Path) or path.exists()
                 },
+                "about": asdict(recording.about),
                 "options": asdict(options),
             }
         )
@@ -340,18 +361,18 @@ def _check(recording: Recording, info: VideoInfo, options: PrepareOptions) -> No
         raise ApvgError(f"{video} has no sound; give the sound's file with --audio")
     seconds = _expected_frames(info, options) / options.fps
     until = None if options.offset is None else options.start + seconds - options.offset
-    measure_audio(recording.audio, until)
+    measure_sound(recording.audio, until)
 
 
 def _plan(
-    video: Path, info: VideoInfo, options: PrepareOptions, tracker: Any, staging: Path
+    recording: Recording, info: VideoInfo, options: PrepareOptions, tracker: Any, staging: Path
 ) -> _Scene:
     """The scene: what was given of it, and what is found of the rest (once, for a run that goes on must find the same)."""
     kept = staging / "found.json"
     if kept.exists():
         found = {what: Found.from_dict(data) for what, data in json.loads(kept.read_text()).items()}
     else:
-        found = _find(video, info, options, tracker)
+        found = _find(recording, info, options, tracker)
         partial = staging / "found.partial"
         partial.write_text(json.dumps({what: find.to_dict() for what, find in found.items()}))
         os.replace(partial, kept)
@@ -363,7 +384,9 @@ def _plan(
     return _Scene(crop, tuple(found["size"].value), region, found)
 
 
-def _find(video: Path, info: VideoInfo, options: PrepareOptions, tracker: Any) -> dict[str, Found]:
+def _find(
+    recording: Recording, info: VideoInfo, options: PrepareOptions, tracker: Any
+) -> dict[str, Found]:
     """The crop, its size in the take and, where they are known, the keyboard's corners."""
     shown = (info.width, info.height)
     whole = (0, 0, *shown)
@@ -378,7 +401,13 @@ def _find(video: Path, info: VideoInfo, options: PrepareOptions, tracker: Any) -
         found["crop"] = given(list(options.crop))
     elif "body" in SKELETONS[options.layout].parts:
         found["crop"] = Found(list(whole), 1.0, "the whole picture, as the body belongs to it")
+    elif isinstance(recording.video, ImageSequence):
+        found["crop"] = Found(list(whole), 1.0, "the whole pictures, as they are cut already")
+    elif recording.openpose is not None:
+        how = "the whole picture, for with --openpose the hands are not looked for"
+        found["crop"] = Found(list(whole), 0.0, how)
     else:
+        video = recording.video
         samples = sample_frames(video, SAMPLES, start=options.start, duration=options.duration)
         samples = track(samples, "looking for the hands", SAMPLES)
         hands = sample_hands(samples, tracker.find_hands, options.person or whole)
@@ -438,7 +467,7 @@ def _refuse_small_disk(
 
 
 def _follow(
-    video: Path,
+    video: Picture,
     options: PrepareOptions,
     info: VideoInfo,
     scene: _Scene,
@@ -481,7 +510,7 @@ def _keep(sightings: list[Sightings], path: Path) -> None:
 
 
 def _pieces(
-    video: Path,
+    video: Picture,
     options: PrepareOptions,
     info: VideoInfo,
     scene: _Scene,
@@ -523,14 +552,14 @@ def _expected_frames(info: VideoInfo, options: PrepareOptions) -> int:
 
 
 def _read(
-    video: Path, options: PrepareOptions, first: int, stop: int | None = None
+    video: Picture, options: PrepareOptions, first: int, stop: int | None = None
 ) -> Iterator[np.ndarray]:
     """Whole source frames, from the take's frame `first` up to `stop` or its end."""
     if stop is None and options.duration is not None:
         stop = round(options.duration * options.fps)
     start = Fraction(options.start).limit_denominator(10**6) + Fraction(first, options.fps)
     duration = None if stop is None else (stop - first) / options.fps
-    return read_frames(video, options.fps, start=start, duration=duration)
+    return read_picture(video, options.fps, start=start, duration=duration)
 
 
 def _moved(sightings: Sightings, by: tuple[int, int]) -> Sightings:
@@ -557,7 +586,7 @@ def _within(sightings: Sightings, scene: _Scene) -> Sightings:
 
 
 def _look_again(
-    video: Path,
+    video: Picture,
     options: PrepareOptions,
     info: VideoInfo,
     scene: _Scene,
@@ -594,7 +623,7 @@ def _look_again(
 
 
 def _single_frames(
-    video: Path, options: PrepareOptions, info: VideoInfo, wanted_T: np.ndarray
+    video: Picture, options: PrepareOptions, info: VideoInfo, wanted_T: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The wanted frames, each with its index; what lies between is jumped over where that is quicker."""
     jump = round(_WORTH_A_JUMP * options.fps) if info.searchable else len(wanted_T)
@@ -650,7 +679,9 @@ def _find_near(
 # ---------------------------------------------------------------------------------------------- sound
 
 
-def _sound(path: Path, frames: int, options: PrepareOptions, offset: float) -> Iterator[np.ndarray]:
+def _sound(
+    sound: Sound, frames: int, options: PrepareOptions, offset: float
+) -> Iterator[np.ndarray]:
     """The sound on the take's clock in pieces, silent where the recording has none."""
     left = sample_count(frames, options.fps, SAMPLE_RATE)
     later = offset - options.start
@@ -659,7 +690,7 @@ def _sound(path: Path, frames: int, options: PrepareOptions, offset: float) -> I
     left -= before
     if left:
         start, wanted = max(0.0, -later), left / SAMPLE_RATE
-        for piece_S in stream_audio(path, SAMPLE_RATE, start=start, duration=wanted):
+        for piece_S in stream_sound(sound, SAMPLE_RATE, start=start, duration=wanted):
             yield piece_S[:left]
             left -= len(piece_S[:left])
         yield from _silence(left)

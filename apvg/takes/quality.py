@@ -208,7 +208,7 @@ def write_report(report: dict[str, Any], take: Take, folder: Path) -> None:
         template.render(
             report=report,
             headline=_HEADLINES[report["verdict"]],
-            metadata=take.metadata,
+            about=take.about,
             figures=_figures(report),
             strips=_strips(report, take),
             clock=_clock,

@@ -6,18 +6,20 @@ Frame t, its keypoints and its confidence are at second t / fps; so are the soun
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
+from apvg.config import from_dict, to_dict
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.keyboard import Keyboard
 from apvg.midi import Notes
 from apvg.skeleton import Skeleton
+from apvg.takes.about import About
 
 #: Raised when an older reader could no longer read what is written.
 FORMAT_VERSION = 1
@@ -45,7 +47,8 @@ class Take:
         notes: The notes played, in seconds of the take's clock, where they are known.
         corners_42: Keyboard corners in pixels of the frames (top left, top right, bottom right, bottom left as the
             player sees them), where there is one.
-        metadata: Plain data: source, licence, credit, how it was prepared, the quality report's verdict.
+        about: Piece, instrument, split, licence, source, credit.
+        metadata: Plain data: how it was prepared, the quality report's verdict.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Take:
     sample_rate: int
     notes: Notes | None = None
     corners_42: np.ndarray | None = None
+    about: About = field(default_factory=About)
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -143,6 +147,7 @@ class Take:
                 "corners": None
                 if self.corners_42 is None
                 else np.asarray(self.corners_42).tolist(),
+                "about": to_dict(self.about),
                 "metadata": self.metadata,
             }
         )
@@ -192,6 +197,7 @@ class Take:
                 corners_42=None
                 if attributes["corners"] is None
                 else np.array(attributes["corners"], np.float32),
+                about=_about(attributes),
                 metadata=attributes["metadata"],
             )
         except (KeyError, ValueError) as error:
@@ -260,6 +266,15 @@ def append_frames(array: zarr.Array, frames_THWC: np.ndarray, first: int) -> Non
     """Write frames from index `first` on; whatever the array held from there on is dropped."""
     array.resize((first + len(frames_THWC), *array.shape[1:]))
     array[first:] = frames_THWC
+
+
+def _about(attributes: dict[str, Any]) -> About:
+    """What a store says about its take; early ones have some of it among other things."""
+    if "about" in attributes:
+        return from_dict(About, attributes["about"])
+    known = {field.name for field in fields(About)} & set(attributes["metadata"])
+    about = {name: attributes["metadata"][name] for name in known}
+    return from_dict(About, {"piece": attributes["name"], **about})
 
 
 def _read(store: zarr.Group, name: str) -> np.ndarray:

@@ -23,6 +23,7 @@ from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet
 from apvg.training.adversarial import AdversarialLoss
+from apvg.training.free_hands import free_hands
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
 from apvg.training.scene import Scene
 from apvg.video.images import contact_sheet
@@ -45,7 +46,8 @@ class FPVGTrainingConfig:
         edge_weight: Weight of the loss on differences between neighbouring pixels.
         matte_weight: Weight of the matte's own loss.
         empty_share: Share of clips that show the plate alone, without any keypoint.
-        paste_share: Share of clips whose hands are moved elsewhere along the picture's width.
+        paste_share: Share of clips whose hands are both moved elsewhere along the picture's width.
+        free_share: Share of clips whose hands are each put anywhere over the keyboard, turned and sized a little.
         jitter: Standard deviation of the error added to keypoints in half the clips, pixels.
         predicted_share: Share of clips painted from KHP's keypoints in phase 2 and 3.
         coarse_share: Share of clips with CVG's coarse video in phase 2 and 3; the rest get the plate.
@@ -68,7 +70,8 @@ class FPVGTrainingConfig:
     edge_weight: float = 1.0
     matte_weight: float = 0.1
     empty_share: float = 0.03
-    paste_share: float = 0.5
+    paste_share: float = 0.2
+    free_share: float = 0.5
     jitter: float = 0.6
     predicted_share: float = 0.3
     coarse_share: float = 0.5
@@ -289,6 +292,10 @@ class FPVGTrainer:
         config, scene, predictions = self.config, self.scene, self.predictions
         start = int(random.choice(self.starts_by_length[length]))
         span = slice(start, start + length)
+        if random.random() < config.free_share:
+            freed = self._cut_free(random, span, predicted=predicted)
+            if freed is not None:
+                return freed
         keypoints_TKD = scene.keypoints_TKD[span]
         confidence_TK = scene.confidence_TK[span]
 
@@ -321,6 +328,42 @@ class FPVGTrainer:
             target_TCHW = plate_CHW.expand_as(target_TCHW)
             matte_THW, confidence_TK = torch.zeros_like(matte_THW), torch.zeros_like(confidence_TK)
             coarse_TChw = _coarse(plate_CHW)[None].expand_as(coarse_TChw)
+        if random.random() < 0.5:
+            keypoints_TKD = keypoints_TKD + self._tracking_error(random, keypoints_TKD)
+        return target_TCHW, matte_THW, plate_CHW, keypoints_TKD, confidence_TK, coarse_TChw
+
+    def _cut_free(
+        self, random: np.random.Generator, span: slice, *, predicted: bool
+    ) -> tuple[Tensor, ...] | None:
+        """A clip with each hand where the footage never showed it; None where the hands are too close to be told apart.
+
+        Half of these clips get a coarse video that shows other hands elsewhere, as CVG's does where it is wrong: where
+        hands are, the heatmaps say.
+        """
+        scene, predictions = self.scene, self.predictions
+        width = self.crop_width
+        last = scene.plate_CHW.shape[-1] - width
+        left = int(random.integers(last // STRIDE + 1)) * STRIDE
+        plate_CHW = scene.plate_CHW[:, :, left : left + width]
+        layers = free_hands(random, scene, span, width)
+        if layers is None:
+            return None
+        target_TCHW = plate_CHW.expand(span.stop - span.start, -1, -1, -1)
+        matte_THW = torch.zeros_like(target_TCHW[:, 0])
+        for colour_TCHW, opacity_THW in layers.pictures:
+            target_TCHW = target_TCHW.lerp(colour_TCHW, opacity_THW[:, None])
+            matte_THW = torch.maximum(matte_THW, opacity_THW)
+        keypoints_TKD, confidence_TK = layers.keypoints_TKD, scene.confidence_TK[span]
+        kind = random.random()
+        if kind < 0.25:
+            coarse_TChw = _coarse(target_TCHW)
+        elif kind < 0.75 and predicted and predictions is not None:
+            start = int(random.integers(len(predictions.coarse_TChw) - len(target_TCHW) + 1))
+            cells = slice(left // STRIDE, (left + width) // STRIDE)
+            elsewhere_TChw = predictions.coarse_TChw[start : start + len(target_TCHW), :, :, cells]
+            coarse_TChw = elsewhere_TChw.float() / 255
+        else:
+            coarse_TChw = _coarse(plate_CHW)[None].expand(len(target_TCHW), -1, -1, -1)
         if random.random() < 0.5:
             keypoints_TKD = keypoints_TKD + self._tracking_error(random, keypoints_TKD)
         return target_TCHW, matte_THW, plate_CHW, keypoints_TKD, confidence_TK, coarse_TChw

@@ -28,18 +28,20 @@ class Music:
     """A take's music on the clock of its frames.
 
     Attributes:
-        features_RF: Feature rows of the sound, float16; may lie on disk.
+        frames: How long it is.
+        features_RF: Feature rows of the sound, float16; may lie on disk. None where it is only played from, not heard.
         notes: The notes played; None where they are not known.
         config: Of the features.
     """
 
-    features_RF: Tensor
+    frames: int
+    features_RF: Tensor | None
     notes: Notes | None
     config: FeatureConfig
 
     def __len__(self) -> int:
         """Frames."""
-        return self.features_RF.shape[0] // self.config.rows_per_frame
+        return self.frames
 
     @property
     def octaves(self) -> Sequence[int]:
@@ -53,6 +55,8 @@ class Music:
 
         Times outside the take are silence.
         """
+        if self.features_RF is None:
+            raise ValueError("this music was loaded without its sound")
         per_frame = self.config.rows_per_frame
         rows = torch.arange(frames * per_frame) * speed + start * per_frame
         features_RF = shift_features(_at(self.features_RF, rows), octave)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
+from apvg.bundle import STAGES
 from apvg.config import from_dict
 from apvg.errors import ApvgError
 from apvg.models.cvg import CVGConfig
@@ -42,9 +43,10 @@ class Recipe:
         takes: The filmed takes whose motion KHP trains on; empty for all. It trains on all generated ones.
         held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
         start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
+        start_stages: The stages that begin with those weights; the others begin with random ones.
         guard: Seconds on each side of a held-out block that are not trained on either.
         model: Shapes of the stages.
-        hear, move, khp, cvg, fpvg, joint: How each stage is trained.
+        hear, move, khp, cvg, fpvg, joint: How each stage is trained; one without steps stays as it begins.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Recipe:
     takes: tuple[str, ...] = ()
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     start_from: str = ""
+    start_stages: tuple[str, ...] = STAGES
     guard: float = 2.0
     model: ModelConfig = field(default_factory=ModelConfig)
     hear: HearingTrainingConfig = field(default_factory=HearingTrainingConfig)

@@ -41,8 +41,6 @@ from apvg.training.scene import Scene, build_scene
 
 Stage = Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"]
 TRAININGS = ("hear", "move", *STAGES, "joint")
-#: Trainings that a recipe may leave out by giving them no steps.
-OPTIONAL = ("hear", "move", "joint")
 
 
 class Run:
@@ -61,13 +59,14 @@ class Run:
             start_from = find_performer(recipe.start_from)
         self.recipe, self.folder, self.start_from = recipe, folder, start_from
         self.training = folder / "training"
+        takes = _for_training(takes, recipe)
         by_name = {take.name: take for take in takes}
         generated = tuple(take.name for take in takes if not take.filmed)
         filmed = [take for take in takes if take.filmed]
         if not filmed:
             raise ApvgError(
-                "only generated takes are there, and a performer needs footage; "
-                "prepare some with: apvg prepare"
+                "only generated takes are there to train on, and a performer needs footage; "
+                "prepare some, of the split train, with: apvg prepare"
             )
         names = (recipe.takes or tuple(take.name for take in filmed)) + generated
         scene = recipe.scene or max(filmed, key=len).name
@@ -89,7 +88,7 @@ class Run:
     def train(self, stage: Stage, *, until: int | None = None) -> None:
         """Train a stage, or all of them, and write the performer once every stage is done."""
         for name in TRAININGS if stage == "all" else (stage,):
-            if name not in OPTIONAL or getattr(self.recipe, name).steps:
+            if getattr(self.recipe, name).steps:
                 fit(self._trainer(name, until), self.training, resume=True, until=until)
         if all(self._finished(name) for name in STAGES):
             self.write_performer()
@@ -149,12 +148,12 @@ class Run:
             networks = self._network("khp"), self._network("khp")
             return HearingTrainer(self.fabric, *networks, heard, recipe.hear)
         if name in ("move", "khp"):
+            settings = recipe.move if name == "move" else recipe.khp
             moved = [
-                self._motion_take(take)
-                for take in track(self.takes, "listening to takes", len(self.takes))
+                self._motion_take(take, heard=settings.heard > 0)
+                for take in track(self.takes, "looking at takes", len(self.takes))
             ]
             on_keys = all(take.corners_42 is not None for take in self.takes)
-            settings = recipe.move if name == "move" else recipe.khp
             settings = replace(settings, shift_octaves=settings.shift_octaves and on_keys)
             networks = self._network("khp"), self._network("khp")
             if name == "khp":
@@ -162,10 +161,16 @@ class Run:
             return KHPTrainer(self.fabric, *networks, moved, settings, name)
         network, average = self._network(name), self._network(name)
         if name == "cvg":
-            if self.start_from is None and config.cvg.listening == config.khp.listening:
+            heard = self.start_from is None or "cvg" not in recipe.start_stages
+            if heard and config.cvg.listening == config.khp.listening:
                 # One front end: CVG begins with what KHP has learnt to hear.
                 heard = self._averages(("khp",)).khp.listen.state_dict()
                 network.listen.load_state_dict(heard)
+            if not self.scene_take.samples_S.any():
+                raise ApvgError(
+                    f"take {self.scene_take.name} is silent, and CVG paints from sound; prepare it again with "
+                    "--audio, or give CVG no steps (as the recipe pianist-silent does)"
+                )
             octave = self._octave_pixels() if recipe.cvg.shift_octaves else 0
             scene, music = self._scene(), self._music(self.scene_take)
             return CVGTrainer(self.fabric, network, average, scene, music, octave, recipe.cvg)
@@ -192,14 +197,20 @@ class Run:
         torch.manual_seed(getattr(self.recipe, name).seed)
         performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
         network = performer.stages[name]
-        if self.start_from is not None:
+        if self.start_from is not None and name in self.recipe.start_stages:
             load_stage(self.start_from, read_config(self.start_from), name, network)
         return network
 
     def _averages(self, names: Sequence[str]) -> Performer:
-        """A performer with the averaged weights of these stages, as their checkpoints hold them."""
+        """A performer with the averaged weights of these stages, as their checkpoints hold them.
+
+        A stage that the recipe gives no steps is as it begins.
+        """
         performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
         for name in names:
+            if not getattr(self.recipe, name).steps:
+                performer.stages[name].load_state_dict(self._network(name).state_dict())
+                continue
             checkpoint = self.training / f"{name}.ckpt.safetensors"
             if not checkpoint.exists():
                 raise ApvgError(f"{name} has not been trained in {self.folder}; train it first")
@@ -207,11 +218,9 @@ class Run:
         return performer.to("cpu")
 
     def _finished(self, name: str) -> bool:
+        steps = getattr(self.recipe, name).steps
         checkpoint = self.training / f"{name}.ckpt.safetensors"
-        return (
-            checkpoint.exists()
-            and load_checkpoint(checkpoint, {}, {}) >= getattr(self.recipe, name).steps
-        )
+        return not steps or (checkpoint.exists() and load_checkpoint(checkpoint, {}, {}) >= steps)
 
     def _predictions(self) -> Predictions:
         """What the trained KHP and CVG predict for the scene's own music."""
@@ -258,14 +267,16 @@ class Run:
                 with atomic_path(path) as partial:
                     np.save(partial, features_RF.astype(np.float16))
             features_RF = torch.from_numpy(np.load(path, mmap_mode="c"))
-            self._musics[take.name] = Music(features_RF, take.notes, features)
+            self._musics[take.name] = Music(len(take), features_RF, take.notes, features)
         return self._musics[take.name]
 
-    def _motion_take(self, take: Take) -> MotionTake:
+    def _motion_take(self, take: Take, *, heard: bool) -> MotionTake:
         width = take.size[0] if take.filmed else 0  # a keyboard's corners say all
         space = PoseSpace(width, take.corners_42)
         return MotionTake(
-            self._music(take),
+            self._music(take)
+            if heard
+            else Music(len(take), None, take.notes, self.config.features),
             space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
             torch.from_numpy(take.confidence_TK).float(),
             torch.from_numpy(training_mask(take, self.recipe)),
@@ -304,6 +315,24 @@ def performer_config(recipe: Recipe, take: Take) -> PerformerConfig:
         sigma=recipe.model.sigma,
         held_out=recipe.held_out,
     )
+
+
+def _for_training(takes: Sequence[Take], recipe: Recipe) -> list[Take]:
+    """The takes whose split is "train"; the others are kept for measuring."""
+    chosen = [take for take in takes if take.about.split == "train"]
+    others = {take.name: take.about.split for take in takes if take.about.split != "train"}
+    barred = [name for name in (recipe.scene, *recipe.takes) if name in others]
+    if barred:
+        raise ApvgError(
+            f"recipe {recipe.name} trains on the take {barred[0]!r}, whose split is "
+            f"{others[barred[0]]}; only takes whose split is train may be trained on"
+        )
+    if not chosen:
+        raise ApvgError(
+            f"nothing to train on: the split of {', '.join(others)} is {' or '.join(sorted(set(others.values())))}; "
+            "prepare some takes whose split is train"
+        )
+    return chosen
 
 
 def training_mask(take: Take, recipe: Recipe) -> np.ndarray:

@@ -113,8 +113,7 @@ def read_frames(
     )
     picked = 0
     with _open_picture(path) as picture:
-        # Time stamps are rounded to the container's ticks, and `start` to a float's.
-        slack = picture.tick / 2 + Fraction(1, 10**6)
+        slack = picture.slack
         end = Fraction(0)
         for frame, time in picture.frames(begin):
             while shown is not None and begin + picked * step < time - slack:
@@ -189,6 +188,20 @@ def sample_frames(
                     break
 
 
+def frame_times(path: str | Path) -> np.ndarray:
+    """From which second on the file's clock :func:`read_frames` gives each source frame: float64 [N], ascending.
+
+    Every frame is decoded for it, for a file may hold packets that are never shown.
+
+    Raises:
+        ApvgError: The file cannot be read or has no picture.
+    """
+    with _open_picture(path) as picture:
+        return np.array(
+            [float(time - picture.slack) for _, time in picture.frames(Fraction(0))], np.float64
+        )
+
+
 @dataclass(frozen=True)
 class _Picture:
     """An open file's picture track."""
@@ -199,6 +212,11 @@ class _Picture:
     """The time stamp that is second 0."""
     tick: Fraction
     """The unit of its time stamps, seconds."""
+
+    @property
+    def slack(self) -> Fraction:
+        """Time stamps are rounded to the container's ticks, and wanted times to a float's, seconds."""
+        return self.tick / 2 + Fraction(1, 10**6)
 
     @property
     def rate(self) -> Fraction:

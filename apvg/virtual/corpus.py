@@ -22,6 +22,7 @@ from apvg.keyboard import KEY_COUNT, LOWEST_PITCH, WHITE_KEY_COUNT, Keyboard
 from apvg.midi import Notes, read_midi, write_midi
 from apvg.models.space import KEY_LENGTH
 from apvg.skeleton import HANDS
+from apvg.takes.about import NOT_STATED, About
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.hands import load_hand
 from apvg.virtual.motion import MotionStyle, play
@@ -143,15 +144,16 @@ def make_take(order: Order, folder: Path) -> Path:
         sample_rate=SAMPLE_RATE,
         notes=notes,
         corners_42=CORNERS_42,
-        metadata={
-            "piece": order.name,
-            "style": order.style,
-            "soundfont": order.soundfont.stem,
-            "instrument": "piano",
-            "split": order.split,
-            "licence": "CC0-1.0",
-            "source": "apvg virtual",
-        },
+        about=About(
+            piece=order.name,
+            instrument="piano",
+            split=order.split,
+            # Somebody's score is not ours to give away.
+            licence="CC0-1.0" if order.score is None else NOT_STATED,
+            source="apvg virtual",
+            credit="nobody: generated" if order.score is None else NOT_STATED,
+        ),
+        metadata={"style": order.style, "soundfont": order.soundfont.stem},
     )
     take.save(folder / order.name)
     return folder / order.name

@@ -32,8 +32,8 @@ class RecordingConfig:
     codec: float = 0.4
     rt60: tuple[float, float] = (0.15, 1.6)
     """Seconds in which the room's sound falls by 60 dB, low frequencies."""
-    wet_db: tuple[float, float] = (-24.0, 3.0)
-    """Energy of the room's sound over the direct sound's."""
+    wet_db: tuple[float, float] = (-24.0, 0.0)
+    """Energy of the room's sound over the direct sound's; more would hide when notes begin."""
     equaliser_db: float = 9.0
     """Gain of the equaliser's bands, to both sides."""
     snr_db: tuple[float, float] = (15.0, 60.0)
@@ -245,7 +245,7 @@ def _decode(memory: io.BytesIO, sample_rate: int, length: int) -> np.ndarray:
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
     pieces: list[np.ndarray] = []
     begin: Fraction | None = None
-    with av.open(memory) as container:
+    with av.open(memory, "r") as container:
         zero = time_zero(container)
         for frame in container.decode(audio=0):
             if begin is None:

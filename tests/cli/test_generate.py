@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import av
+import mido
 import numpy as np
 import pytest
 import soundfile
 
+from apvg import Performer
 from apvg.audio.reading import read_audio
+from apvg.audio.soundfonts import find_soundfonts
 from apvg.cli.main import main
 from apvg.keypoint_files import read_keypoints
 from apvg.skeleton import HANDS
 from apvg.video.reading import probe_video, read_frames
+
+needs_synthesiser = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None or not find_soundfonts(),
+    reason="FluidSynth or a soundfont is missing (apt install fluidsynth fluid-soundfont-gm)",
+)
 
 
 def tone(seconds: float, rate: int, channels: int = 1) -> np.ndarray:
@@ -104,3 +113,71 @@ def test_views(tmp_path: Path, tiny_performer: Path) -> None:
         info = probe_video(out)
         sizes[view] = (info.width, info.height)
     assert sizes == {"video": (128, 32), "skeleton": (128, 32), "side-by-side": (128, 64)}
+
+
+def write_midi(path: Path, *onsets: float) -> Path:
+    """A MIDI file with a note of half a second at every onset (seconds, half a second apart or more)."""
+    track, now = mido.MidiTrack(), 0.0
+    for onset in onsets:
+        ticks = round((onset - now) * 1000)
+        track.append(mido.Message("note_on", note=72, velocity=90, time=ticks))
+        track.append(mido.Message("note_off", note=72, time=500))
+        now = onset + 0.5
+    file = mido.MidiFile(ticks_per_beat=500)  # half a second
+    file.tracks.append(track)
+    file.save(path)
+    return path
+
+
+@needs_synthesiser
+def test_a_midi_file_is_played(
+    tmp_path: Path, tiny_performer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch, out = tmp_path / "scratch", tmp_path / "a.mp4"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    midi = str(write_midi(tmp_path / "a.MID", 0.5, 1.5))
+    args = ["generate", midi, "-o", str(out), "--performer", str(tiny_performer)]
+    assert main(args) == 0
+    assert len(list(read_frames(out, 25))) == round((2.0 + 2.0) * 25)  # the last note and its tail
+    sound_S = read_audio(out, 16000)
+    assert np.abs(sound_S[: round(0.48 * 16000)]).max() < 0.01 < np.abs(sound_S).max()
+    part = ["--start", "1.25", "--duration", "0.6", "--force"]
+    assert main([*args, *part, "--soundfont", str(find_soundfonts()[-1])]) == 0
+    assert len(list(read_frames(out, 25))) == 15
+    assert not list(scratch.iterdir())
+    performance = Performer.from_pretrained(tiny_performer).perform(midi, duration=1.0)
+    assert len(performance.frames_THWC) == 25
+
+
+@pytest.mark.parametrize(
+    ("name", "soundfont", "message"),
+    [
+        ("none.mid", None, "no MIDI file at"),
+        ("empty.mid", None, "holds no notes"),
+        ("damaged.midi", None, "not a readable MIDI file"),
+        pytest.param("good.mid", "none.sf2", "no soundfont at", marks=needs_synthesiser),
+        pytest.param("good.mid", "damaged.midi", "is not a soundfont", marks=needs_synthesiser),
+    ],
+)
+def test_a_midi_file_that_cannot_be_played_is_one_line(
+    tmp_path: Path,
+    tiny_performer: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    soundfont: str | None,
+    message: str,
+) -> None:
+    write_midi(tmp_path / "empty.mid")
+    write_midi(tmp_path / "good.mid", 0.0)
+    (tmp_path / "damaged.midi").write_bytes(b"MThd and nothing more")
+    out = tmp_path / "a.mp4"
+    args = ["generate", str(tmp_path / name), "-o", str(out), "--performer", str(tiny_performer)]
+    if soundfont is not None:
+        args += ["--soundfont", str(tmp_path / soundfont)]
+    assert main(args) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("apvg: error: ")
+    assert error.count("\n") == 1
+    assert not out.exists()

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from apvg.errors import ApvgError
-from apvg.takes.footage import Recording, find_recordings
+from apvg.takes.footage import find_recordings
+from apvg.takes.recording import Recording
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from apvg.midi import Notes
 from apvg.skeleton import HANDS
+from apvg.takes.about import About
 from apvg.takes.quality import assess, write_report
 from apvg.takes.take import Take, sample_count
 
@@ -129,7 +130,7 @@ def test_the_report_is_complete_in_itself(tmp_path):
         confidence_TK=raw_TK.astype(np.float32),
         samples_S=np.zeros(sample_count(FRAMES, FPS, 8000), np.float32),
         sample_rate=8000,
-        metadata={"licence": "<none>", "credit": "nobody"},
+        about=About(licence="<none>"),
     )
     write_report(report, take, tmp_path)
     assert json.loads((tmp_path / "quality.json").read_text()) == report

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from apvg.errors import ApvgError
 from apvg.midi import Notes
 from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.takes.about import About
 from apvg.takes.take import FRAMES_PER_CHUNK, Take, load_takes, sample_count
 
 
@@ -110,3 +111,22 @@ def test_what_is_no_take_is_refused(tmp_path):
     zarr.open_group(tmp_path / "made").attrs["apvg_take"] = 99
     with pytest.raises(ApvgError, match="newer"):
         Take.load(tmp_path / "made")
+
+
+def test_what_a_take_says_about_itself(tmp_path):
+    about = About("Prelude", "cello", "test", "CC0-1.0", "the attic", "a cellist")
+    replace(make_take(), about=about).save(tmp_path / "made")
+    assert Take.load(tmp_path / "made").about == about
+    with pytest.raises(ValueError, match="not 'practice'"):
+        About(split="practice")
+
+
+def test_a_take_of_the_time_before_it_said_so(tmp_path):
+    make_take().save(tmp_path / "made")
+    store = zarr.open_group(tmp_path / "made")
+    attributes = store.attrs.asdict()
+    del attributes["about"]
+    store.attrs.put(attributes)
+    about = Take.load(tmp_path / "made").about
+    assert about == About(piece="made", licence="CC0-1.0")
+    assert (about.split, about.credit) == ("train", "not stated")

@@ -159,7 +159,7 @@ def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     with pytest.raises(ApvgError, match=r"r\.toml\.joint has no setting 'stepps'"):
         load_recipe(tmp_path / "r.toml")
     with pytest.raises(ApvgError, match="piano-eval"):
-        load_recipe("pianist")
+        load_recipe("flautist")
 
 
 def test_body_and_hands_without_notes_or_keyboard_can_be_trained(tmp_path: Path):

@@ -1,0 +1,183 @@
+"""Figures on music whose picture is not to be compared with: generated pieces, and takes of another scene.
+
+Do the hands go where the notes are, from the sound and from the notes themselves? Do they move as much as they should? And
+can the music be read back from the generated picture?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from apvg.errors import ApvgError
+from apvg.evaluation.evaluate import hit_figures, lag_figures
+from apvg.evaluation.motion import (
+    LagCurve,
+    fingertip_x,
+    key_hit,
+    lag_curve,
+    motion_energy,
+    seen,
+)
+from apvg.evaluation.readback import Tracker, read_back
+
+if TYPE_CHECKING:
+    from apvg.midi import Notes
+    from apvg.performer import Performer
+    from apvg.takes.take import Take
+
+#: So much of every piece is painted and read back, seconds.
+READ_BACK_SECONDS = 20.0
+WAYS = ("from_sound", "from_notes")
+
+
+@dataclass(frozen=True)
+class MusicResult:
+    """Figures of a take's music (plain data, for JSON), and what its pictures are drawn from.
+
+    Attributes:
+        figures: As the report holds them.
+        lags: The A/V lag's curve, by the way that the hands were told: see WAYS.
+        frames_THWC: Generated from the sound, the stretch that was read back; None where nothing was painted.
+        keypoints_TKD: Behind those frames, pixels.
+    """
+
+    figures: dict[str, Any]
+    lags: dict[str, LagCurve]
+    frames_THWC: np.ndarray | None
+    keypoints_TKD: np.ndarray
+
+
+def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) -> MusicResult:
+    """All figures of a take's music, its whole length.
+
+    Raises:
+        ApvgError: The take's notes are not known, or the performer plays no keyboard.
+    """
+    notes, keyboard = take.notes, performer.keyboard
+    if notes is None or keyboard is None:
+        raise ApvgError(
+            f"take {take.name} can only be judged by its notes on a keyboard, and there are none; "
+            "prepare it again with --midi, or evaluate on takes of the performer's own scene"
+        )
+    music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+    figures: dict[str, Any] = {
+        "setting": {
+            "take": take.name,
+            "style": take.metadata.get("style", "real"),
+            "soundfont": take.metadata.get("soundfont"),
+            "split": take.about.split,
+            "seconds": take.duration,
+            "fps": performer.fps,
+            "notes": len(notes),
+            "floors": "key_hit: notes shifted in time, and transposed",
+        }
+    }
+    lags: dict[str, LagCurve] = {}
+    poses: dict[str, np.ndarray] = {}
+    for way, told in zip(WAYS, (None, notes), strict=True):
+        poses[way] = seen(*performer.predict_keypoints(music_S, told))
+        tips_TF = fingertip_x(poses[way], performer.skeleton, keyboard)
+        lags[way] = lag_curve(tips_TF, notes, performer.fps)
+        figures[way] = {
+            "key_hit": hit_figures(key_hit(tips_TF, notes, performer.fps)),
+            **lag_figures(lags[way]),
+            "motion_energy": _energy(performer, take, poses[way]),
+        }
+    frames_THWC = None
+    if tracker is not None:
+        frames_THWC = _paint(performer, music_S)
+        figures["read_back"] = _read_back(performer, frames_THWC, notes, tracker)
+    return MusicResult(figures, lags, frames_THWC, poses["from_sound"])
+
+
+def _energy(performer: Performer, take: Take, poses_TKD: np.ndarray) -> dict[str, float] | None:
+    """Motion-energy ratio beside the take's own hands, in white keys; none where it has no keyboard."""
+    if take.keyboard is None or performer.keyboard is None or take.fps != performer.fps:
+        return None
+    frames = min(len(poses_TKD), len(take))
+    true_TKD = seen(take.keypoints_TKD, take.confidence_TK)[:frames]
+    return motion_energy(
+        performer.keyboard.to_keyboard(poses_TKD[:frames]),
+        take.keyboard.to_keyboard(true_TKD),
+        take.skeleton,
+        take.fps,
+    )
+
+
+def _paint(performer: Performer, music_S: np.ndarray) -> np.ndarray:
+    """The first seconds as `apvg generate` would show them."""
+    samples_S = music_S[: round(READ_BACK_SECONDS * performer.sample_rate)]
+    return np.concatenate([part.frames_THWC for part in performer.stream([samples_S])])
+
+
+def _read_back(
+    performer: Performer, frames_THWC: np.ndarray, notes: Notes, tracker: Tracker
+) -> dict[str, Any]:
+    time_T = np.arange(len(frames_THWC)) / performer.fps
+    shown = notes.between(0.0, time_T[-1])
+    playing_T = np.ones(len(time_T), bool)
+    if len(shown):
+        playing_T = (time_T >= shown.onset_N[0]) & (time_T <= shown.offset_N.max())
+    back = read_back(
+        frames_THWC,
+        performer.fps,
+        tracker,
+        playing_T,
+        keyboard=performer.keyboard,
+        notes=notes,
+        start=0.0,
+    )
+    figures: dict[str, Any] = {"hands_found": back.found, "notes": len(shown)}
+    if back.hit is not None:
+        figures["key_hit"] = hit_figures(back.hit)
+    return figures | lag_figures(back.lag)
+
+
+def by_style(results: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Means over the pieces of each style and, where there are several, over all; notes count alike."""
+    styles: dict[str, list[dict[str, Any]]] = {}
+    for figures in results:
+        styles.setdefault(figures["setting"]["style"], []).append(figures)
+    if len(styles) > 1:
+        styles["all"] = results
+    return {style: _mean(pieces) for style, pieces in styles.items()}
+
+
+def _mean(pieces: list[dict[str, Any]]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "pieces": len(pieces),
+        "notes": sum(piece["setting"]["notes"] for piece in pieces),
+    }
+    for way in WAYS:
+        row[way] = _mean_hit([piece[way] for piece in pieces])
+        energies = [piece[way]["motion_energy"] for piece in pieces if piece[way]["motion_energy"]]
+        for part in energies[0] if energies else ():
+            row[way][f"motion_energy_{part}"] = float(np.mean([e[part] for e in energies]))
+    backs = [piece["read_back"] for piece in pieces if "read_back" in piece]
+    if backs:
+        row["read_back"] = {"hands_found": float(np.mean([b["hands_found"] for b in backs]))}
+        row["read_back"] |= _mean_hit(backs)
+    return row
+
+
+def _mean_hit(figures: list[dict[str, Any]]) -> dict[str, float]:
+    """Rate and floors over all notes, the skill that follows from them, and the mean lag."""
+    hits = [f["key_hit"] for f in figures if f["key_hit"]["notes"]]
+    notes_N = np.array([hit["notes"] for hit in hits])
+    rate, shifted, transposed = (
+        float(np.average([hit[name] for hit in hits], weights=notes_N))
+        for name in ("rate", "shifted_floor", "transposed_floor")
+    )
+    floor = max(shifted, transposed)
+    lags = [f["lag"] for f in figures if "lag" in f]
+    return {
+        "rate": rate,
+        "shifted_floor": shifted,
+        "transposed_floor": transposed,
+        "skill": (rate - floor) / (1 - floor) if floor < 1 else 0.0,
+        "lag": float(np.mean(lags)) if lags else float("nan"),
+    }
