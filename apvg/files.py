@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from apvg.errors import ApvgError
+
+#: What the system says when nothing more can be written: the disk, the user's share of it, or the longest file is full.
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
@@ -26,6 +30,7 @@ def atomic_path(target: str | Path, *, force: bool = True) -> Iterator[Path]:
     Raises:
         ApvgError: The folder is missing or cannot be written to; `target` exists and `force` is false, or it is of
             the other kind (a folder where a file is wanted, or the reverse).
+        OSError: The disk is full.
     """
     target = Path(target)
     folder = target.parent
@@ -39,6 +44,8 @@ def atomic_path(target: str | Path, *, force: bool = True) -> Iterator[Path]:
         # A folder of its own both proves that the place is writable and can never clash with another run.
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
         raise ApvgError(
             f"cannot write {target}: {error.strerror}; choose a folder you can write to"
         ) from None

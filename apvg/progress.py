@@ -7,6 +7,13 @@ from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
+_silenced = False
+
+
+def silence() -> None:
+    """No more bars from this process: for one of several that work side by side."""
+    global _silenced
+    _silenced = True
 
 
 def track(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
@@ -17,7 +24,7 @@ def track(iterable: Iterable[T], description: str, total: int | None = None) -> 
         description: A word or two in front of the bar.
         total: Number of items, where it is known and `iterable` has no length.
     """
-    if not sys.stderr.isatty():
+    if _silenced or not sys.stderr.isatty():
         yield from iterable
         return
     from rich.console import Console

@@ -89,7 +89,7 @@ def _show_warning(message: Warning | str, kind: type[Warning], *place: Any, **mo
 def _explain(error: BaseException) -> str:
     """One line for what went wrong."""
     if isinstance(error, KeyboardInterrupt):
-        return "stopped; no partial file was left behind"
+        return str(error) or "stopped; no partial file was left behind"
     if isinstance(error, ImportError):
         return f"this needs {error.name}; install it with: pip install 'apvg[{_extra_for(error)}]'"
     message = str(error) if isinstance(error, ApvgError) else f"{type(error).__name__}: {error}"

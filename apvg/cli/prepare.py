@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 import tomllib
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from apvg.cli.arguments import Corners, Rectangle, Size
 from apvg.errors import ApvgError, ApvgWarning
+from apvg.progress import track
 
 if TYPE_CHECKING:
     from apvg.takes.prepare import PrepareOptions
@@ -37,12 +39,14 @@ class Prepare:
     """The sound's file, or a folder of files named as the videos are; the videos' own sound by default."""
     midi: Path | None = None
     """The same for the notes that are played."""
-    offset: float = 0.0
-    """Video time minus sound (and MIDI) time, seconds."""
+    offset: float | None = None
+    """Video time minus sound (and MIDI) time, seconds. By default it is found: from the video's own sound, or from the fingers on
+    the keys (--midi and --corners); data sets are on one clock already."""
     chunk_mark: Literal["start", "end"] | None = None
     """Of Sub-URMP: whether the time in the name of a chunk of sound is its start or its end; its end by default."""
-    crop: Rectangle | None = None
-    """What the take shows, in source pixels; everything by default, and of URMP the player's column."""
+    crop: Literal["auto", "full"] | Rectangle | None = None
+    """What the take shows: everything, a rectangle in source pixels, or by default the part where the hands are (with a body,
+    everything), and of URMP the player's column."""
     crops: Path | None = None
     """A TOML file with crops for single takes: NAME = [X, Y, W, H]."""
     size: Size | None = None
@@ -77,30 +81,51 @@ class Prepare:
     """Whom to name."""
     force: bool = False
     """Replace takes that are there already."""
+    jobs: int = 1
+    """Videos of a folder that are worked on at once; each takes about a core and 1 GB of memory."""
 
     def run(self) -> None:
         """Prepare every recording; see :mod:`apvg.takes.prepare`."""
-        from apvg.takes.prepare import prepare
-
+        if self.jobs < 1:
+            raise ApvgError(f"--jobs {self.jobs} cannot be; give 1 or more")
         crops = {} if self.crops is None else _read_crops(self.crops)
         recordings = self._recordings()
         for name in sorted(crops.keys() - {recording.name for recording in recordings}):
             warnings.warn(f"{self.crops}: no take here is called {name}", ApvgWarning, stacklevel=2)
-        for recording in recordings:
-            try:
-                options = self._options(recording, crops.get(recording.name))
-                take = prepare(recording, self.out_dir, options, force=self.force)
-            except KeyboardInterrupt:
-                print(
-                    f"what was done of {recording.name} is kept; the same command goes on with it",
-                    file=sys.stderr,
-                )
-                raise
-            quality = take.metadata["quality"]
-            print(
-                f"{self.out_dir / take.name}: {quality['verdict']}: {'; '.join(quality['reasons'])}"
+        tasks = [
+            _Task(
+                recording,
+                self.out_dir,
+                self._options(recording, crops.get(recording.name)),
+                self.force,
             )
+            for recording in recordings
+        ]
+        failed = []
+        for recording, result in _results(tasks, self.jobs):
+            if isinstance(result, ApvgError):
+                if len(recordings) == 1:
+                    raise result
+                failed.append(recording.name)
+                print(f"apvg: error: {result}", file=sys.stderr)
+                continue
+            quality = result["quality"]
+            print(
+                f"{self.out_dir / recording.name}: {quality['verdict']}: {'; '.join(quality['reasons'])}"
+            )
+            for what, find in result["found"].items():
+                if find["word"] != "given":
+                    value = find["value"]
+                    value = ",".join(map(str, value)) if isinstance(value, list) else value
+                    print(
+                        f"  {what.replace('_', ' of the ')} {value} ({find['word']}): {find['how']}"
+                    )
             sys.stdout.flush()
+        if failed:
+            raise ApvgError(
+                f"{len(failed)} of {len(recordings)} videos could not be prepared ({', '.join(failed)}); "
+                "the reasons are above"
+            )
 
     def _recordings(self) -> list[Recording]:
         """What is in the source, with what was said about it here."""
@@ -148,19 +173,73 @@ class Prepare:
         """How a recording is prepared; `crop` is its own in --crops."""
         from apvg.takes.prepare import PrepareOptions
 
-        crop = crop or self.crop or recording.crop
+        shown = crop or self.crop or recording.crop or "auto"
+        column = None
+        if recording.crop is not None:
+            # Who has a part of the picture has others beside it, so that no margin is looked at.
+            column = recording.crop if isinstance(shown, str) else shown
         return PrepareOptions(
             fps=recording.fps if self.fps is None else self.fps,
             start=self.start,
             duration=self.duration,
-            crop=crop,
+            crop=shown,
             size=self.size,
             layout=self.layout,
-            # Who has a part of the picture has others beside it, so that no margin is looked at.
-            person=self.person or (crop if recording.crop else None),
-            offset=self.offset,
+            person=self.person or column,
+            offset=recording.offset if self.offset is None else self.offset,
             corners=self.corners,
         )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One recording, and how its take is made; what a process of its own is given."""
+
+    recording: Recording
+    folder: Path
+    options: PrepareOptions
+    force: bool
+
+    def run(self) -> dict[str, Any] | ApvgError:
+        """The take's metadata, or what went wrong."""
+        from apvg.takes.prepare import prepare
+
+        name = self.recording.name
+        try:
+            return prepare(self.recording, self.folder, self.options, force=self.force).metadata
+        except ApvgError as error:
+            return error
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"stopped; what was done of {name} is kept in {self.folder / f'.{name}.partial'}, "
+                "and the same command goes on with it"
+            ) from None
+
+
+def _results(
+    tasks: list[_Task], jobs: int
+) -> Iterator[tuple[Recording, dict[str, Any] | ApvgError]]:
+    """Each recording with its take's metadata or with what went wrong, as they are done."""
+    jobs = min(jobs, len(tasks))
+    if jobs == 1:
+        for task in tasks:
+            yield task.recording, task.run()
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    from apvg.progress import silence
+
+    # Fresh processes, for MediaPipe's threads do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=silence) as pool:
+        running = {pool.submit(task.run): task.recording for task in tasks}
+        try:
+            for future in track(as_completed(running), "videos", len(running)):
+                yield running[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _read_crops(path: Path) -> dict[str, tuple[int, int, int, int]]:

@@ -15,7 +15,7 @@ from apvg.evaluation.motion import fingertip_x, key_hit, seen
 from apvg.skeleton import draw_skeleton
 from apvg.takes.pose.tracks import hand_size, runs
 from apvg.takes.take import Take
-from apvg.video.images import contact_sheet, save_png
+from apvg.video.images import contact_sheet, jpeg, save_png
 
 REPORT_FORMAT = 1
 #: A hand that moves further than its own size between two frames has jumped.
@@ -23,6 +23,9 @@ JUMP_SIZES = 1.0
 #: Frames in the contact sheet: evenly spread ones, and flagged ones at most.
 _SHEET_FRAMES = 16
 _FLAGGED_FRAMES = 16
+#: … and those where the tracker was least sure, this far apart at least, seconds.
+_UNSURE_FRAMES = 4
+_UNSURE_APART = 2.0
 _SHEET_COLUMNS = 2
 _SHEET_WIDTH = 640
 
@@ -53,6 +56,14 @@ _WORDS = {
     "jitter": "points tremble by {:.1%} of a hand's size",
 }
 _ORDER = ("good", "usable", "poor")
+#: The verdict as a sentence that says what to do.
+_HEADLINES = {
+    "good": "This take is ready to train on.",
+    "usable": "This take can be trained on, but it has weak spots: have a look at what is listed here first.",
+    "poor": "This take should not be trained on as it is: put right what is listed here and prepare it again.",
+}
+#: How many values a strip along the time has.
+_STRIP_VALUES = 600
 
 
 def assess(
@@ -63,6 +74,7 @@ def assess(
     *,
     crop: tuple[int, int, int, int],
     region: tuple[int, int, int, int],
+    found: dict[str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Judge a take's keypoints.
 
@@ -76,6 +88,7 @@ def assess(
         again_TH: Where a hand was found only by looking again in that frame alone.
         crop: x, y, width, height, source pixels.
         region: Where the tracker looked, source pixels.
+        found: What was found by itself or given: crop, corners, offset; see :class:`apvg.takes.found.Found`.
 
     Returns:
         Plain data, the whole report; see ``quality.json``.
@@ -142,6 +155,7 @@ def assess(
         "layout": take.skeleton.name,
         "crop": list(crop),
         "tracked_region": list(region),
+        "found": found or {},
         "playing_seconds": [first / fps, stop / fps],
         "both_hands_found": _share(seen_TH[playing_T].all(axis=1)),
         "both_hands_found_in_all_frames": _share(seen_TH.all(axis=1)),
@@ -151,7 +165,7 @@ def assess(
         "label_swaps": len(swaps),
         "overlapping_frames": sum(b - a for a, b in overlaps),
         "hands": per_hand,
-        "silent": not bool(np.any(take.samples_S)),
+        "silent": not _levels(take, 1).any(),
     }
     if "body" in take.skeleton.parts:
         body = list(take.skeleton.parts["body"])
@@ -174,12 +188,18 @@ def assess(
 
 
 def write_report(report: dict[str, Any], take: Take, folder: Path) -> None:
-    """Write quality.json, quality.html (complete in itself) and contact_sheet.png into a folder."""
+    """Write quality.json, quality.html (complete in itself) and contact_sheet.png into a folder.
+
+    Frames and sound are read from the take a few at a time.
+    """
     import jinja2
 
     (folder / "quality.json").write_text(json.dumps(report, indent=2) + "\n")
-    sheet = folder / "contact_sheet.png"
-    captions = _draw_sheet(report, take, sheet)
+    pictures = _pictures(report, take)
+    columns = max(1, round(_SHEET_COLUMNS * _SHEET_WIDTH / pictures[0][1].shape[1]))
+    images = [image_HWC for _, image_HWC in pictures]
+    rows = [images[i : i + columns] for i in range(0, len(images), columns)]
+    save_png(folder / "contact_sheet.png", contact_sheet(rows))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(
         files("apvg.takes").joinpath("quality.html.jinja").read_text()
@@ -187,11 +207,95 @@ def write_report(report: dict[str, Any], take: Take, folder: Path) -> None:
     (folder / "quality.html").write_text(
         template.render(
             report=report,
+            headline=_HEADLINES[report["verdict"]],
             about=take.about,
-            sheet=base64.b64encode(sheet.read_bytes()).decode(),
-            captions=captions,
+            figures=_figures(report),
+            strips=_strips(report, take),
+            clock=_clock,
+            pictures=[
+                (caption, base64.b64encode(jpeg(image_HWC)).decode())
+                for caption, image_HWC in pictures
+            ],
         )
     )
+
+
+def _figures(report: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """What is measured, its value, what would be good, and the grade it earns."""
+    rows = []
+    for name, good, usable, what, show, sign in (
+        ("both_hands_found", 0.99, 0.90, "Both hands found while playing", "{:.1%}", "≥"),
+        ("mean_confidence", 0.80, 0.60, "The tracker's confidence", "{:.2f}", "≥"),
+        ("jumps_per_minute", 2.0, 12.0, "Jumps a minute", "{:.1f}", "≤"),
+        ("jitter", 0.02, 0.05, "Trembling, share of a hand's size", "{:.1%}", "≤"),
+        ("label_swaps", 0, 0, "Left and right change places", "{:.0f} times", "≤"),
+        ("overlapping_frames", 0, 10**9, "Frames with both hands in one place", "{:.0f}", "≤"),
+    ):
+        value = report[name]
+        worse = value < good if sign == "≥" else value > good
+        bad = value < usable if sign == "≥" else value > usable
+        grade = "poor" if bad else "usable" if worse else "good"
+        rows.append((what, show.format(value), f"{sign} {show.format(good)}", grade))
+    if "key_hit" in report:
+        hit = report["key_hit"]
+        grade = "poor" if hit["skill"] < 0.3 else "usable" if hit["skill"] < 0.7 else "good"
+        shown = f"{hit['rate']:.1%} of {hit['notes']} (by chance {hit['floor']:.1%})"
+        rows.append(("Struck keys under a fingertip", shown, "", grade))
+        rows.append(("… skill above chance", f"{hit['skill']:.2f}", "≥ 0.70", grade))
+    return rows
+
+
+def _strips(report: dict[str, Any], take: Take) -> list[tuple[str, str, str]]:
+    """Name, kind and outline (SVG, 600 x 30) of every curve along the time."""
+    count = min(_STRIP_VALUES, len(take))
+    strips = []
+    for name, ids in take.skeleton.hands.items():
+        parts = np.array_split(take.confidence_TK[:, list(ids)].mean(axis=1), count)
+        values = np.array([part.mean() for part in parts])
+        strips.append((f"{name.replace('_', ' ')}: confidence", name, _outline(values)))
+    places = [entry["second"] for entry in report["flagged"]]
+    flagged = np.histogram(places, bins=count, range=(0, take.duration))[0] > 0
+    flagged = np.convolve(flagged, np.ones(5), mode="same") > 0  # wide enough for the eye
+    strips.append(("frames to look at", "flags", _outline(flagged.astype(float))))
+    strips.append(("sound", "sound", _outline(_levels(take, count))))
+    if take.notes is not None:
+        struck = np.histogram(take.notes.onset_N, bins=count, range=(0, take.duration))[0]
+        strips.append(("notes struck", "notes", _outline(np.sqrt(struck / max(1, struck.max())))))
+    return strips
+
+
+def _outline(values: np.ndarray) -> str:
+    """An area under steps, as an SVG path."""
+    width, height = 600, 30
+    steps = [
+        f"L{i * width / len(values):.1f},{height * (1 - value):.1f}H{(i + 1) * width / len(values):.1f}"
+        for i, value in enumerate(values)
+    ]
+    return f"M0,{height}" + "".join(steps) + f"V{height}Z"
+
+
+def _levels(take: Take, count: int) -> np.ndarray:
+    """The sound's level in so many equal parts, from -60 dB (0) to full (1); 0 where it is silent."""
+    samples = take.samples_S.shape[0]
+    edges = np.linspace(0, samples, count + 1).round().astype(int)
+    square = np.zeros(count)
+    step = 10 * take.sample_rate
+    for first in range(0, samples, step):
+        part_S = np.square(np.asarray(take.samples_S[first : first + step], np.float64))
+        # Sums up to each edge within this part.
+        sums = np.concatenate([[0.0], np.cumsum(part_S)])
+        at = np.clip(edges - first, 0, len(part_S))
+        square += np.diff(sums[at])
+    power = square / np.maximum(np.diff(edges), 1)
+    decibel = 10 * np.log10(np.maximum(power, 1e-12))
+    return np.where(square > 0, np.clip(1 + decibel / 60, 0.02, 1), 0.0)
+
+
+def _clock(seconds: float) -> str:
+    """1:02.3, or 1:00:02.3 after an hour."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours}:{minutes:02d}:{rest:04.1f}" if hours else f"{minutes}:{rest:04.1f}"
 
 
 def _playing(take: Take, seen_TH: np.ndarray) -> tuple[int, int]:
@@ -273,37 +377,58 @@ def _verdict(report: dict[str, Any]) -> tuple[str, list[str]]:
             f"fingers are over the keys that sound with a skill of only {skill:.2f}; "
             "check --offset, --corners and that the notes are of this recording",
         )
+    for what, option in (("crop", "--crop"), ("offset", "--offset"), ("notes_offset", "--offset")):
+        find = report["found"].get(what)
+        if find is not None and find["word"] in ("a guess", "not found"):
+            name = {"notes_offset": "notes' offset"}.get(what, what)
+            mark(1, f"the {name} is {find['word']}: {find['how']}; give {option}")
     if not reasons:
         reasons = [_WORDS[name].format(report[name]) for name in _WORDS]
     return _ORDER[worst], reasons
 
 
-def _draw_sheet(report: dict[str, Any], take: Take, path: Path) -> list[str]:
-    """Evenly spread frames, then flagged ones, with the skeleton drawn in; what each shows, in reading order."""
+def _pictures(report: dict[str, Any], take: Take) -> list[tuple[str, np.ndarray]]:
+    """Evenly spread frames, then the least sure and flagged ones, with the skeleton drawn in; each with what it shows."""
     spread = np.linspace(0, len(take) - 1, min(_SHEET_FRAMES, len(take))).round().astype(int)
     wanted = [(int(t), "") for t in spread]
+    wanted += [(t, "the tracker is least sure") for t in _least_sure(report, take)]
     flagged = report["flagged"]
     chosen = (
         np.linspace(0, len(flagged) - 1, min(_FLAGGED_FRAMES, len(flagged))).round().astype(int)
     )
     wanted += [(flagged[i]["frame"], flagged[i]["why"]) for i in chosen]
     scale = max(1, round(_SHEET_WIDTH / take.size[0]))
-    columns = max(1, round(_SHEET_COLUMNS * _SHEET_WIDTH / (take.size[0] * scale)))
     pictures = []
-    for t, _ in wanted:
+    for t, why in wanted:
         frame_HWC = np.asarray(take.frames_THWC[t]).repeat(scale, axis=0).repeat(scale, axis=1)
-        pictures.append(
-            draw_skeleton(
-                frame_HWC,
-                take.keypoints_TKD[t] * scale,
-                take.confidence_TK[t],
-                take.skeleton,
-                thickness=0.7 * scale,
-            )
+        picture_HWC = draw_skeleton(
+            frame_HWC,
+            take.keypoints_TKD[t] * scale,
+            take.confidence_TK[t],
+            take.skeleton,
+            thickness=0.7 * scale,
         )
-    rows = [pictures[i : i + columns] for i in range(0, len(pictures), columns)]
-    save_png(path, contact_sheet(rows))
-    return [f"{t / take.fps:.2f} s{': ' + why if why else ''}" for t, why in wanted]
+        pictures.append((f"{_clock(t / take.fps)}{': ' + why if why else ''}", picture_HWC))
+    return pictures
+
+
+def _least_sure(report: dict[str, Any], take: Take) -> list[int]:
+    """Frames of the playing where hands are seen with the least confidence, some way apart."""
+    ids = [k for hand in take.skeleton.hands.values() for k in hand]
+    confidence_T = take.confidence_TK[:, ids].mean(axis=1).astype(np.float64)
+    seen_T = (take.confidence_TK[:, ids] > 0).any(axis=1)
+    first, stop = (round(second * take.fps) for second in report["playing_seconds"])
+    confidence_T[:first] = confidence_T[stop:] = np.inf
+    confidence_T[~seen_T] = np.inf
+    chosen = []
+    apart = round(_UNSURE_APART * take.fps)
+    for _ in range(_UNSURE_FRAMES):
+        t = int(np.argmin(confidence_T))
+        if not np.isfinite(confidence_T[t]):
+            break
+        chosen.append(t)
+        confidence_T[max(0, t - apart) : t + apart + 1] = np.inf
+    return chosen
 
 
 def _share(mask: np.ndarray) -> float:

@@ -21,6 +21,7 @@ class Recording:
         about: What the take will say about itself.
         fps: Frames per second of the take, unless others are asked for.
         crop: x, y, width, height in source pixels: the performer's own part of a picture that shows others, too.
+        offset: Video time minus the sound's and the notes' time, seconds; None where the source does not say it.
         openpose: Folder of the keypoints that OpenPose found in the picture.
     """
 
@@ -31,4 +32,5 @@ class Recording:
     about: About = field(default_factory=About)
     fps: int = 25
     crop: tuple[int, int, int, int] | None = None
+    offset: float | None = None
     openpose: Path | None = None

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from apvg.audio.reading import probe_audio, read_audio, resample
+from apvg.audio.reading import measure_audio, probe_audio, read_audio, resample, stream_audio
 from apvg.errors import ApvgError
 from apvg.video.images import read_image
 from apvg.video.reading import VideoInfo, frame_times, probe_video, read_frames
@@ -78,6 +78,7 @@ def probe_picture(picture: Picture) -> VideoInfo:
         start=0.0,
         average_rate=picture.fps,
         has_audio=False,
+        searchable=True,
     )
 
 
@@ -143,6 +144,28 @@ def read_sound(
         )
     samples_S = np.concatenate(list(resample(joined_S[None], (), own_rate, sample_rate)), axis=1)[0]
     return samples_S if duration is None else samples_S[: round(duration * sample_rate)]
+
+
+def stream_sound(
+    sound: Sound, sample_rate: int, *, start: float = 0.0, duration: float | None = None
+) -> Iterator[np.ndarray]:
+    """What :func:`read_sound` gives, in pieces; chunks, which are short, in one. See :func:`apvg.audio.reading.stream_audio`."""
+    if isinstance(sound, Path):
+        yield from stream_audio(sound, sample_rate, start=start, duration=duration)
+    else:
+        yield read_sound(sound, sample_rate, start=start, duration=duration)
+
+
+def measure_sound(sound: Sound, until: float | None = None) -> float:
+    """Where the sound really ends on its clock, seconds; see :func:`apvg.audio.reading.measure_audio`.
+
+    Raises:
+        ApvgError: As there; or the chunks cannot be joined.
+    """
+    if isinstance(sound, Path):
+        return measure_audio(sound, until)
+    rate = probe_audio(sound.paths[0]).sample_rate
+    return len(_join(sound, rate)) / rate - float(sound.lead)
 
 
 def _join(sound: SoundChunks, rate: int) -> np.ndarray:

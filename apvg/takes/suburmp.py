@@ -124,6 +124,7 @@ def _segments(
                 credit=CREDIT,
             ),
             fps=1000 // STEP_MS,
+            offset=0.0,
         )
         for stretch in kept
     ]

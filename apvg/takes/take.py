@@ -5,6 +5,7 @@ Frame t, its keypoints and its confidence are at second t / fps; so are the soun
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,8 @@ class Take:
         keypoints_TKD: [T, K, 2] float32, x then y in pixels of the frames; (0, 0) is the corner of the top left pixel.
             Finite everywhere; meaningless where the confidence is 0.
         confidence_TK: [T, K] float32 in 0..1; 0 where the point was not seen, nor close in time to where it was.
-        samples_S: The sound, mono float32; zeros where the recording has none. S = round(T / fps * sample_rate).
+        samples_S: The sound, mono float32; zeros where the recording has none. S = round(T / fps * sample_rate). An
+            ndarray; while a take is being prepared, a zarr array.
         sample_rate: Hz.
         notes: The notes played, in seconds of the take's clock, where they are known.
         corners_42: Keyboard corners in pixels of the frames (top left, top right, bottom right, bottom left as the
@@ -55,7 +57,7 @@ class Take:
     frames_THWC: Any
     keypoints_TKD: np.ndarray
     confidence_TK: np.ndarray
-    samples_S: np.ndarray
+    samples_S: Any
     sample_rate: int
     notes: Notes | None = None
     corners_42: np.ndarray | None = None
@@ -116,15 +118,19 @@ class Take:
             self.save_tracks(partial)
 
     def save_tracks(self, path: str | Path) -> None:
-        """Write all but the frames into a store that holds them already."""
+        """Write all but the frames into a store that holds them already.
+
+        Sound that is a zarr array is left as it is where the store holds sound already.
+        """
         store = zarr.open_group(Path(path), mode="a")
-        sound_chunk = _SECONDS_PER_SOUND_CHUNK * self.sample_rate
-        for name, array, chunk in (
-            ("keypoints", np.asarray(self.keypoints_TKD, np.float32), 40 * FRAMES_PER_CHUNK),
-            ("confidence", np.asarray(self.confidence_TK, np.float32), 40 * FRAMES_PER_CHUNK),
-            ("samples", np.asarray(self.samples_S, np.float32), sound_chunk),
+        for name, array in (
+            ("keypoints", np.asarray(self.keypoints_TKD, np.float32)),
+            ("confidence", np.asarray(self.confidence_TK, np.float32)),
         ):
-            store.create_array(name, data=array, chunks=(chunk, *array.shape[1:]), overwrite=True)
+            chunks = (40 * FRAMES_PER_CHUNK, *array.shape[1:])
+            store.create_array(name, data=array, chunks=chunks, overwrite=True)
+        if "samples" not in store or not isinstance(self.samples_S, zarr.Array):
+            write_samples(path, [np.asarray(self.samples_S[:], np.float32)], self.sample_rate)
         if self.notes is not None:
             for name, array in self.notes.to_arrays().items():
                 store.create_array(
@@ -147,12 +153,13 @@ class Take:
         )
 
     @classmethod
-    def load(cls, path: str | Path, *, lazy: bool = True) -> Take:
+    def load(cls, path: str | Path, *, lazy: bool = True, lazy_sound: bool = False) -> Take:
         """Read a take.
 
         Args:
             path: The take's folder.
             lazy: Leave the frames on disk until they are indexed.
+            lazy_sound: Leave the sound there, too, as a zarr array: an hour of it is 700 MB.
 
         Raises:
             ApvgError: There is no take, or it was written by a newer version.
@@ -171,7 +178,8 @@ class Take:
             )
         try:
             frames = store.get("frames")
-            tracks = {name: _read(store, name) for name in ("keypoints", "confidence", "samples")}
+            tracks = {name: _read(store, name) for name in ("keypoints", "confidence")}
+            sound = store["samples"]
             notes = None
             if "notes" in store:
                 names = ("onset_N", "offset_N", "sounding_N", "pitch_N", "velocity_N")
@@ -183,7 +191,7 @@ class Take:
                 frames_THWC=frames if lazy or frames is None else np.asarray(frames[:]),  # pyright: ignore
                 keypoints_TKD=tracks["keypoints"],
                 confidence_TK=tracks["confidence"],
-                samples_S=tracks["samples"],
+                samples_S=sound if lazy_sound else np.asarray(sound[:]),  # pyright: ignore
                 sample_rate=attributes["sample_rate"],
                 notes=notes,
                 corners_42=None
@@ -228,6 +236,30 @@ def create_frames(path: str | Path, size_HW: tuple[int, ...]) -> zarr.Array:
         dtype="uint8",
         overwrite=True,
     )
+
+
+def write_samples(path: str | Path, pieces: Iterable[np.ndarray], sample_rate: int) -> zarr.Array:
+    """A store's sound, mono float32 in pieces of any length; only some seconds of it are held in memory."""
+    chunk = _SECONDS_PER_SOUND_CHUNK * sample_rate
+    array = zarr.open_group(Path(path), mode="a").create_array(
+        "samples", shape=(0,), chunks=(chunk,), dtype="float32", overwrite=True
+    )
+    waiting_S = np.zeros(0, np.float32)
+
+    def append(samples_S: np.ndarray) -> None:
+        first = array.shape[0]
+        array.resize((first + len(samples_S),))
+        array[first:] = samples_S
+
+    for piece_S in pieces:
+        waiting_S = np.concatenate([waiting_S, piece_S])
+        whole = len(waiting_S) - len(waiting_S) % chunk
+        if whole:
+            append(waiting_S[:whole])
+            waiting_S = waiting_S[whole:]
+    if len(waiting_S):
+        append(waiting_S)
+    return array
 
 
 def append_frames(array: zarr.Array, frames_THWC: np.ndarray, first: int) -> None:

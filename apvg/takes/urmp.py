@@ -124,6 +124,7 @@ def _players(folder: Path, match: re.Match[str], instrument: str | None) -> list
                     credit=CREDIT,
                 ),
                 crop=(left, 0, right - left, info.height),
+                offset=0.0,
             )
         )
     return recordings

@@ -25,6 +25,17 @@ def save_png(path: Path, image_HWC: np.ndarray) -> None:
         partial.write_bytes(b"".join(bytes(packet) for packet in packets))
 
 
+def jpeg(image_HWC: np.ndarray) -> bytes:
+    """An RGB uint8 picture [H, W, 3] as a JPEG file, for pages."""
+    encoder = av.VideoCodecContext.create("mjpeg", "w")
+    encoder.height, encoder.width = image_HWC.shape[:2]
+    encoder.pix_fmt, encoder.time_base = "yuvj444p", Fraction(1, 25)
+    encoder.options = {"qmin": "3", "qmax": "3"}
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image_HWC), format="rgb24")
+    frame = frame.reformat(format="yuvj444p")
+    return b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+
+
 def read_image(path: Path) -> np.ndarray:
     """Read a picture as RGB uint8 [H, W, 3]."""
     try:

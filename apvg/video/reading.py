@@ -22,6 +22,10 @@ from apvg.media import open_media, time_zero
 MISSING_SECONDS = 0.5
 #: Seeking lands at a key frame so much before the wanted time at the latest, seconds.
 _SEEK_MARGIN = 2
+#: Where no jump is possible, samples are taken from so much of the video, seconds.
+_UNSEARCHABLE_SECONDS = 120.0
+#: Between samples further apart than this, a jump to the next key frame is quicker than decoding on, seconds.
+_WORTH_A_JUMP = 8.0
 #: Containers whose time stamps are as good after a seek as before.
 _SEEKABLE_FORMATS = {"mov", "matroska"}
 
@@ -40,6 +44,8 @@ class VideoInfo:
     average_rate: Fraction
     """Frames per second."""
     has_audio: bool
+    searchable: bool
+    """Whether reading may begin in the middle; if not, all before is decoded, too."""
 
 
 def probe_video(path: str | Path) -> VideoInfo:
@@ -65,6 +71,7 @@ def probe_video(path: str | Path) -> VideoInfo:
             start=float(start),
             average_rate=picture.rate,
             has_audio=picture.container.streams.best("audio") is not None,
+            searchable=picture.searchable,
         )
 
 
@@ -142,6 +149,45 @@ def read_frames(
             yield image_HWC
 
 
+def sample_frames(
+    path: str | Path, count: int, *, start: float = 0.0, duration: float | None = None
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Pictures spread evenly over a stretch of the video, without decoding all of a long one.
+
+    A container that cannot be searched is read from its start, so its samples lie in the stretch's first two minutes.
+
+    Args:
+        path: A video.
+        count: How many are wanted; fewer come from a video with fewer frames.
+        start: Where the stretch begins, seconds.
+        duration: How long it is, seconds; to the end by default.
+
+    Yields:
+        Second on the file's clock, RGB uint8 [H, W, 3]; times ascend.
+
+    Raises:
+        ApvgError: The file cannot be read or has no picture.
+    """
+    with _open_picture(path) as picture:
+        end = picture.stated_end
+        rest = float(end) - start if end is not None else _UNSEARCHABLE_SECONDS
+        seconds = rest if duration is None else min(duration, rest)
+        if not picture.searchable:
+            seconds = min(seconds, _UNSEARCHABLE_SECONDS)
+        step = max(seconds, 0.0) / count
+        latest = Fraction(-1)
+        frames = picture.frames(Fraction(start).limit_denominator(10**6))
+        for i in range(count):
+            wanted = Fraction(start + (i + 0.5) * step).limit_denominator(10**6)
+            if picture.searchable and step > _WORTH_A_JUMP:
+                frames = picture.frames(wanted)
+            for frame, time in frames:
+                if time >= wanted and time > latest:
+                    latest = time
+                    yield float(time), _image(frame, None, path)
+                    break
+
+
 def frame_times(path: str | Path) -> np.ndarray:
     """From which second on the file's clock :func:`read_frames` gives each source frame: float64 [N], ascending.
 
@@ -183,11 +229,15 @@ class _Picture:
             return None
         return ((self.stream.start_time or 0) + self.stream.duration) * self.tick - self.zero
 
+    @property
+    def searchable(self) -> bool:
+        """Whether time stamps can be trusted after a jump."""
+        return bool(set(self.container.format.name.split(",")) & _SEEKABLE_FORMATS)
+
     def frames(self, begin: Fraction) -> Iterator[tuple[av.VideoFrame, Fraction]]:
         """Frames in the order shown, with their time on the clock; those well before `begin` may be left out."""
-        formats = set(self.container.format.name.split(","))
-        if begin > _SEEK_MARGIN and formats & _SEEKABLE_FORMATS:
-            # Key frames are found by decoding time; the margin keeps the picture on screen at `begin` behind it.
+        # Key frames are found by decoding time; the margin keeps the picture on screen at `begin` behind it.
+        if begin > _SEEK_MARGIN and self.searchable:
             target = begin - _SEEK_MARGIN + self.zero
             self.container.seek(int(target / self.tick), stream=self.stream, backward=True)
         latest = None

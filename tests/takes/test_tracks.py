@@ -127,3 +127,104 @@ def test_long_gaps_have_no_confidence_and_do_not_leak():
     assert np.isfinite(smooth_TKD).all()
     before_TKD, _ = steady(keypoints_TKD[:50], confidence_TK[:50], BODY_AND_HANDS, FPS)
     assert np.allclose(smooth_TKD[:50, 9:30], before_TKD[:, 9:30], atol=1e-6)
+
+
+def crossing_hands(frames: int = 300) -> np.ndarray:
+    """[T, 2, 21, 2]: the right hand goes over the left one to its other side for some seconds, and comes back."""
+    rng = np.random.default_rng(7)
+    shape_PD = rng.uniform(0, 70, (21, 2))
+    t = np.arange(frames)
+    middle_TH2 = np.zeros((frames, 2, 2))
+    middle_TH2[:, 0] = (300, 200)
+    middle_TH2[:, 1, 0] = 300 + 220 * np.cos(2 * np.pi * t / frames)
+    middle_TH2[:, 1, 1] = 170 - 30 * np.sin(2 * np.pi * t / frames)
+    shapes_HPD = np.stack([shape_PD, shape_PD * (-1, 1) + (70, 0)])
+    return (middle_TH2[:, :, None] + shapes_HPD).astype(np.float32)
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10**6), wrong=st.floats(0, 0.35))
+def test_crossing_hands_keep_their_names(seed, wrong):
+    """One over the other (and hidden, in part, meanwhile), with a good share of the labels wrong."""
+    rng = np.random.default_rng(seed)
+    hands_THPD = crossing_hands()
+    seen_TH = rng.random((len(hands_THPD), 2)) < 0.95
+    over_T = np.abs(hands_THPD[:, 0, :, 0].mean(axis=1) - hands_THPD[:, 1, :, 0].mean(axis=1)) < 25
+    assert over_T.sum() > 4
+    seen_TH[over_T, 0] = False  # the lower hand is hidden
+    sightings = sight(hands_THPD, seen_TH, rng)
+    noise_T = rng.random(len(sightings)) < wrong
+    sightings.right_TM[noise_T] = 1 - sightings.right_TM[noise_T]
+    found_THPD, score_TH = assign_hands(sightings)
+    assert np.array_equal(score_TH > 0, seen_TH)
+    assert np.array_equal(found_THPD[seen_TH], hands_THPD[seen_TH])
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    hand=st.integers(0, 1),
+    left_at=st.integers(60, 120),
+    far=st.floats(-250, 250),
+)
+def test_a_hand_that_leaves_and_comes_back_elsewhere(seed, hand, left_at, far):
+    """Two seconds away: the other hand is not taken for it, nothing is made up, and its name is still known."""
+    rng = np.random.default_rng(seed)
+    hands_THPD = two_hands(300, rng)
+    away = slice(left_at, left_at + 2 * FPS)
+    hands_THPD[away.stop :, hand, :, 0] += far
+    seen_TH = np.ones((300, 2), bool)
+    seen_TH[away, hand] = False
+    sightings = sight(hands_THPD, seen_TH, rng)
+    noise_T = rng.random(300) < 0.15
+    sightings.right_TM[noise_T] = 1 - sightings.right_TM[noise_T]
+    found_THPD, score_TH = assign_hands(sightings)
+    assert np.array_equal(score_TH > 0, seen_TH)
+    assert np.array_equal(found_THPD[seen_TH], hands_THPD[seen_TH])
+    keypoints_TKD = np.nan_to_num(found_THPD).reshape(300, 42, 2)
+    steady_TKD, confidence_TK = steady(keypoints_TKD, np.repeat(score_TH, 21, 1), HANDS, FPS)
+    ids = list(HANDS.hands["right_hand" if hand else "left_hand"])
+    assert not confidence_TK[away][:, ids].any()
+    # Where it rests meanwhile is where it was last or will be next, never on a way between.
+    middle_T2 = steady_TKD[away][:, ids].mean(axis=1)
+    ends_22 = steady_TKD[[away.start - 1, away.stop]][:, ids].mean(axis=1)
+    assert np.linalg.norm(middle_T2[:, None] - ends_22, axis=-1).min(axis=1).max() < 5
+
+
+def test_both_hands_leave_and_come_back_exchanged_in_place():
+    rng = np.random.default_rng(3)
+    hands_THPD = two_hands(400, rng)
+    hands_THPD[250:] = hands_THPD[
+        250:, ::-1
+    ]  # the left one comes back where the right one would be
+    seen_TH = np.ones((400, 2), bool)
+    seen_TH[150:250] = False
+    sightings = sight(hands_THPD, seen_TH, rng)
+    noise_T = rng.random(400) < 0.2
+    sightings.right_TM[noise_T] = 1 - sightings.right_TM[noise_T]
+    found_THPD, score_TH = assign_hands(sightings)
+    assert np.array_equal(score_TH > 0, seen_TH)
+    assert np.array_equal(found_THPD[seen_TH], hands_THPD[seen_TH])
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10**6), at=st.integers(30, 150), long=st.integers(1, 12))
+def test_something_else_is_taken_for_a_hand(seed, at, long):
+    """A pattern far from both hands is seen instead of one that is hidden: the hand is gone rather than there."""
+    rng = np.random.default_rng(seed)
+    hands_THPD = two_hands(200, rng)
+    hand = int(rng.integers(2))
+    spoilt = slice(at, at + long)
+    sightings = sight(hands_THPD, np.ones((200, 2), bool), rng)
+    for t in range(at, at + long):
+        m = int(np.argmax(sightings.right_TM[t])) if hand else int(np.argmin(sightings.right_TM[t]))
+        sightings.hands_TMPD[t, m] = hands_THPD[at, hand] + (250, 900)
+        sightings.score_TM[t, m] = 0.6
+    found_THPD, score_TH = assign_hands(sightings)
+    other = 1 - hand
+    assert score_TH[:, other].all()
+    assert np.array_equal(found_THPD[:, other], hands_THPD[:, other])
+    assert not score_TH[spoilt, hand].any()
+    rest_T = np.ones(200, bool)
+    rest_T[spoilt] = False
+    assert np.array_equal(found_THPD[rest_T, hand], hands_THPD[rest_T, hand])

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apvg.errors import ApvgError
-from apvg.video.reading import probe_video, read_frames
+from apvg.video.reading import probe_video, read_frames, sample_frames
 
 TICK = Fraction(1, 12800)
 
@@ -153,3 +153,19 @@ def test_refused(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(data[: len(data) // 2])
     with pytest.raises(ApvgError, match="cut off"):
         next(read_frames(tmp_path / "a.mp4", 25))
+
+
+def test_samples_are_spread_evenly_and_never_the_same(tmp_path: Path) -> None:
+    encode(tmp_path / "a.mp4", constant(24, 25))
+    for count, start, duration in ((6, 0.0, None), (4, 0.4, 0.4), (40, 0.0, None)):
+        seconds = 24 / 25 - start if duration is None else duration
+        samples = list(sample_frames(tmp_path / "a.mp4", count, start=start, duration=duration))
+        times = [time for time, _ in samples]
+        assert times == sorted(set(times))
+        assert start <= times[0]
+        assert times[-1] <= start + seconds + 0.04
+        if count < 24:
+            wanted = start + (np.arange(count) + 0.5) * seconds / count
+            assert np.abs(np.array(times) - wanted).max() <= 0.04
+        for time, image_HWC in samples:
+            assert round(float(image_HWC[48, 60].mean()) / 10) == round(time * 25)

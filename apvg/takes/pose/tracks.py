@@ -27,6 +27,14 @@ _JUMP_COST = 100.0
 #: … but so much of its size is plain motion, and free.
 _PLAIN_SPEED = 0.25
 _CERTAIN = 0.7
+#: How unlikely it is that something seen is no hand at all; less than a leap there and back, more than a quick move.
+_REJECTED_COST = 40.0
+#: … and that a hand appears where the other was in one of the frames just before, while the other disappears: as many frames of
+#: wrong labels as about a second has are no reason to believe it.
+_STOLEN_COST = 30.0
+_JUST_NOW = 10
+#: Ways that cost so much more than the best are given up.
+_HOPELESS = 1000.0
 #: Ways to tell the hands apart that are kept in mind at once.
 _HYPOTHESES = 8
 #: Two hands closer than this share of a hand's size are one hand seen twice.
@@ -34,6 +42,8 @@ _SAME_HAND = 0.25
 
 #: A frame, and the number of a hand in it; None before the first.
 _Sighting: TypeAlias = tuple[int, int] | None
+#: The last sighting of the left and of the right hand.
+_State: TypeAlias = tuple[_Sighting, _Sighting]
 
 
 @dataclass(frozen=True)
@@ -94,68 +104,103 @@ def same_hand(a_PD: np.ndarray, b_PD: np.ndarray) -> bool:
 def assign_hands(sightings: Sightings) -> tuple[np.ndarray, np.ndarray]:
     """Decide for the whole recording at once which sighting is the left and which the right hand.
 
-    The cheapest sequence of assignments wins, where a hand pays for every jump and for labels against it (Viterbi search
-    whose states are the last sightings of both hands). So a tracker's wrong labels never exchange hands that can be
+    The cheapest sequence of assignments wins, where a hand pays for every jump and for labels against it, and what is seen may
+    be no hand at all (Viterbi search whose states are the last sightings of both hands). So a tracker's wrong labels never exchange hands that can be
     followed, and decide again after a long absence.
 
     Returns:
         hands_THPD: [T, 2, 21, 2], the player's left hand first; NaN where it was not seen.
         score_TH: [T, 2], 0 where it was not seen.
     """
-    # Each hand's last sighting (frame, number in it), the left hand's first; the cost of the cheapest way there.
-    costs: dict[tuple[_Sighting, _Sighting], float] = {(None, None): 0.0}
-    parents: list[dict[tuple[_Sighting, _Sighting], tuple[_Sighting, _Sighting]]] = []
-    for t in range(len(sightings)):
-        seen = _distinct(sightings.hands_TMPD[t], sightings.score_TM[t])
-        options = {
-            0: [],
-            1: [(m, None) for m in seen] + [(None, m) for m in seen],
-            2: [tuple(seen), tuple(reversed(seen))],
-        }[len(seen)]
-        if not options:
-            parents.append({state: state for state in costs})
-            continue
-        grown: dict[tuple[_Sighting, _Sighting], float] = {}
-        parents.append({})
-        for state, cost in costs.items():
-            for left, right in options:
-                following = (
-                    state[0] if left is None else (t, left),
-                    state[1] if right is None else (t, right),
-                )
-                price = cost + sum(
-                    _price(sightings, hand, state[hand], t, m)
-                    for hand, m in enumerate((left, right))
-                    if m is not None
-                )
-                if price < grown.get(following, np.inf):
-                    grown[following] = price
-                    parents[t][following] = state
-        kept = sorted(grown.items(), key=lambda item: item[1])[:_HYPOTHESES]
-        costs = dict(kept)
-
     hands_THPD = np.full((len(sightings), 2, len(HAND_POINTS), 2), np.nan, np.float32)
     score_TH = np.zeros((len(sightings), 2), np.float32)
-    state = min(costs, key=lambda state: costs[state])
-    for t in range(len(sightings) - 1, -1, -1):
-        for hand, sighting in enumerate(state):
-            if sighting is not None and sighting[0] == t:
-                hands_THPD[t, hand] = sightings.hands_TMPD[sighting]
-                score_TH[t, hand] = sightings.score_TM[sighting]
-        state = parents[t][state]
+
+    def settle(state: _State, parents: list[dict[_State, _State]], first: int) -> None:
+        """Write down the way that ends in `state`, whose parents begin with frame `first`."""
+        for t in range(first + len(parents) - 1, first - 1, -1):
+            for hand, sighting in enumerate(state):
+                if sighting is not None and sighting[0] == t:
+                    hands_THPD[t, hand] = sightings.hands_TMPD[sighting]
+                    score_TH[t, hand] = sightings.score_TM[sighting]
+            state = parents[t - first][state]
+
+    # Each hand's last sighting (frame, number in it), the left hand's first; the cost of the cheapest way there.
+    costs: dict[_State, float] = {(None, None): 0.0}
+    parents: list[dict[_State, _State]] = []
+    first = 0
+    for t in range(len(sightings)):
+        seen = _distinct(sightings.hands_TMPD[t], sightings.score_TM[t])
+        if not seen:
+            parents.append({state: state for state in costs})
+        else:
+            costs, came_from = _step(sightings, costs, t, seen)
+            parents.append(came_from)
+        if len(costs) == 1:
+            # Whatever comes, the way here is this one; in hours of footage there are many such places.
+            (state,) = costs
+            settle(state, parents, first)
+            parents, first = [], t + 1
+    settle(min(costs, key=lambda state: costs[state]), parents, first)
     return hands_THPD, score_TH
 
 
-def _price(sightings: Sightings, hand: int, before: _Sighting, t: int, m: int) -> float:
-    """What it costs that sighting m of frame t is the left (0) or right (1) hand, seen before in `before`."""
+def _step(
+    sightings: Sightings, costs: dict[_State, float], t: int, seen: list[int]
+) -> tuple[dict[_State, float], dict[_State, _State]]:
+    """The cheapest ways on through frame t, and where each comes from."""
+    options = [
+        (left, right)
+        for left in (None, *seen)
+        for right in (None, *seen)
+        if left is None or left != right
+    ]
+    grown: dict[_State, float] = {}
+    came_from: dict[_State, _State] = {}
+    for state, cost in costs.items():
+        price_HM = [{m: _price(sightings, hand, state, t, m) for m in seen} for hand in range(2)]
+        for option in options:
+            taken = [m for m in option if m is not None]
+            price = cost + _REJECTED_COST * (len(seen) - len(taken))
+            price += sum(price_HM[hand][m] for hand, m in enumerate(option) if m is not None)
+            if len(taken) == 1:
+                hand = option.index(taken[0])
+                price += _stolen(sightings, state[hand], state[1 - hand], t, taken[0])
+            following = (
+                state[0] if option[0] is None else (t, option[0]),
+                state[1] if option[1] is None else (t, option[1]),
+            )
+            if price < grown.get(following, np.inf):
+                grown[following] = price
+                came_from[following] = state
+    kept = sorted(grown.items(), key=lambda item: item[1])[:_HYPOTHESES]
+    # So much dearer than the best that even labels wrong for long could not make up for it.
+    kept = [(state, cost) for state, cost in kept if cost < kept[0][1] + _HOPELESS]
+    return dict(kept), came_from
+
+
+def _price(sightings: Sightings, hand: int, state: _State, t: int, m: int) -> float:
+    """What it costs that sighting m of frame t is the left (0) or right (1) hand."""
     right = float(np.clip(sightings.right_TM[t, m], 1 - _CERTAIN, _CERTAIN))
     price = -math.log(right if hand else 1 - right)
+    before = state[hand]
     if before is not None:
-        points_PD, before_PD = sightings.hands_TMPD[t, m], sightings.hands_TMPD[before]
-        moved = float(np.linalg.norm(points_PD - before_PD, axis=-1).mean())
-        speed = moved / hand_size(points_PD) / (t - before[0])
+        speed = _moved(sightings, before, t, m) / (t - before[0])
         price += _JUMP_COST * max(0.0, speed - _PLAIN_SPEED)
     return price
+
+
+def _stolen(sightings: Sightings, own: _Sighting, other: _Sighting, t: int, m: int) -> float:
+    """What it costs that one hand, not seen for a while, is where the other one was just now, and the other is gone."""
+    if other is None or t - other[0] > _JUST_NOW or (own is not None and own[0] >= other[0]):
+        return 0.0
+    near = _moved(sightings, other, t, m) / (t - other[0]) < 2 * _PLAIN_SPEED
+    return _STOLEN_COST if near else 0.0
+
+
+def _moved(sightings: Sightings, before: tuple[int, int], t: int, m: int) -> float:
+    """How far apart two sightings are, in a hand's sizes."""
+    points_PD, before_PD = sightings.hands_TMPD[t, m], sightings.hands_TMPD[before]
+    return float(np.linalg.norm(points_PD - before_PD, axis=-1).mean()) / hand_size(points_PD)
 
 
 def _distinct(hands_MPD: np.ndarray, score_M: np.ndarray) -> list[int]:
