@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_commands_in_the_documents_are_understood() -> None:
-    for document in ("README.md", "CONTRIBUTING.md", "docs/data.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "docs/data.md", "docs/make-your-own.md"):
         text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", " ")
         for block in re.findall(r"```(?:sh|bash)\n(.*?)```", text, re.DOTALL):
             for line in re.findall(r"^apvg .*$", block, re.MULTILINE):

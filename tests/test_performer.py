@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apvg.errors import ApvgError
-from apvg.performer import BLOCK, Performer, within_reach
+from apvg.midi import Notes
+from apvg.performer import BLOCK, Performer
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +112,24 @@ def test_unknown_performers_and_devices_are_refused(tiny_performer: Path):
         Performer.from_pretrained(tiny_performer, device="warp")
 
 
-def test_hands_are_kept_in_one_piece(performer: Performer):
-    """A point that strays is brought back to its reach; a hand within reach is left alone wherever it is."""
-    points = len(performer.skeleton)
-    usual_K2 = np.random.default_rng(0).normal(0, 2, (points, 2))
-    reach = tuple((float(x), float(y), 1.0, 0.5) for x, y in usual_K2)
-    config = replace(performer.config, reach=reach)
-    poses_TKD = torch.tensor(usual_K2[None] + [[[20.0, 3.0]]], dtype=torch.float32)
-    torch.testing.assert_close(within_reach(poses_TKD, config), poses_TKD)
-    strayed_TKD = poses_TKD.clone()
-    strayed_TKD[0, 8] += torch.tensor([9.0, -9.0])
-    expected_TKD = poses_TKD.clone()
-    expected_TKD[0, 8] += torch.tensor([1.0, -0.5])
-    torch.testing.assert_close(within_reach(strayed_TKD, config), expected_TKD)
+def notes(seconds: float) -> Notes:
+    onset_N = np.arange(0.2, seconds - 0.5, 0.3)
+    pitch_N = 40 + 5 * (np.arange(len(onset_N)) % 8)
+    return Notes(onset_N, onset_N + 0.2, onset_N + 0.2, pitch_N, np.full(len(onset_N), 80))
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(sizes=st.lists(st.integers(1, 9000), max_size=6))
+def test_known_notes_are_played_whatever_is_heard(performer: Performer, sizes: list[int]):
+    """The same notes give the same hands, however the sound comes in and whatever it is."""
+    samples_S, known = music(32000), notes(2.0)
+    whole, _ = performer.predict_keypoints(samples_S, known)
+    silence, _ = performer.predict_keypoints(np.zeros_like(samples_S), known)
+    np.testing.assert_array_equal(whole, silence)
+    parts = list(performer.stream(cut(samples_S, list(sizes)), known))
+    streamed = np.concatenate([part.keypoints_TKD for part in parts])
+    np.testing.assert_allclose(streamed, whole, atol=1e-3)
+    other, _ = performer.predict_keypoints(samples_S, known.transposed(12))
+    assert np.abs(other - whole).max() > 0.1

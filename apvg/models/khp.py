@@ -72,8 +72,8 @@ class KeypointPredictor(nn.Module):
 
     def hear(self, features_BRF: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits of keys being struck and held [B, 2, T, 88], `listening.delay` frames before the chunk's own."""
-        _, logits_B2TP, state = self.listen(features_BRF, state)
-        return logits_B2TP, state
+        _, logits_B2TP, after = self.listen(features_BRF, state)
+        return logits_B2TP, after
 
     def play(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BH: Tensor | None = None
