@@ -67,14 +67,14 @@ class CausalConv2d(nn.Module):
         kernel: tuple[int, int],
         *,
         stride: tuple[int, int] = (1, 1),
-        dilation: int = 1,
+        dilation: tuple[int, int] = (1, 1),
     ) -> None:
         super().__init__()
-        self.past = dilation * (kernel[0] - 1) - (stride[0] - 1)
+        self.past = dilation[0] * (kernel[0] - 1) - (stride[0] - 1)
         if self.past < 0:
             raise ValueError(f"time kernel {kernel[0]} is shorter than its stride {stride[0]}")
-        padding = (kernel[1] - stride[1] + 1) // 2
-        self.conv = nn.Conv2d(channels, out_channels, kernel, stride, (0, padding), (dilation, 1))
+        padding = (dilation[1] * (kernel[1] - 1) + 2 - stride[1]) // 2
+        self.conv = nn.Conv2d(channels, out_channels, kernel, stride, (0, padding), dilation)
 
     def forward(self, x_BCTP: Tensor, past_BCTP: Tensor | None) -> tuple[Tensor, Tensor]:
         """Returns the output (time / stride rows) and the rows of input that the next chunk needs."""

@@ -71,7 +71,7 @@ class CoarseVideoGenerator(nn.Module):
         height, width = size_hw
         self.listen = AudioEncoder(config.listening)
         self.enter = nn.Conv2d(config.listening.channels + 2, config.channels, 1)
-        self.stack = CausalStack(config.channels, config.layers, (3, 7))
+        self.stack = CausalStack(config.channels, config.layers)
         away_wP = torch.arange(width)[:, None] + 0.5 - columns_P[None]
         reach = 1.5 * width / PITCHES
         near_wP = torch.exp(-0.5 * (away_wP / reach) ** 2)

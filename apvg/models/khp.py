@@ -29,9 +29,7 @@ class KHPConfig:
         lookahead_frames: Frames of music heard beyond the frame that is predicted.
     """
 
-    listening: ListeningConfig = field(
-        default_factory=lambda: ListeningConfig(spectral=24, channels=32, layers=4, delay=2)
-    )
+    listening: ListeningConfig = field(default_factory=ListeningConfig)
     channels: int = 16
     layers: int = 5
     hidden: int = 128

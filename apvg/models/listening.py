@@ -103,12 +103,16 @@ class AudioEncoder(nn.Module):
 
 
 class CausalStack(nn.Module):
-    """Residual causal convolutions over (time, pitch) whose reach into the past doubles from layer to layer."""
+    """Residual causal convolutions over (time, pitch).
 
-    def __init__(self, channels: int, layers: int, kernel: tuple[int, int]) -> None:
+    From layer to layer the reach into the past doubles, and that to other pitches grows by a semitone: five layers of
+    3×3 taps see 64 frames and 15 semitones to each side, at 3/7 of what undilated pitches would cost.
+    """
+
+    def __init__(self, channels: int, layers: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            CausalConv2d(channels, channels, kernel, dilation=2**i) for i in range(layers)
+            CausalConv2d(channels, channels, (3, 3), dilation=(2**i, i + 1)) for i in range(layers)
         )
 
     def forward(

@@ -63,7 +63,7 @@ class HandMover(nn.Module):
         self.others_K = [k for k in range(len(skeleton)) if k not in in_hands]
         hands, points = len(self.hands_KJ), len(self.hands_KJ[0]) if self.hands_KJ else 0
         self.enter = nn.Conv2d(2 + 3, channels, 1)
-        self.stack = CausalStack(channels, layers, (3, 7))
+        self.stack = CausalStack(channels, layers)
         self.ask = nn.Linear(hidden, channels)
         self.patience_H = nn.Parameter(torch.full((hands,), -2.0))
         self.decide = nn.Sequential(
