@@ -17,7 +17,7 @@ from apvg.errors import ApvgError, ApvgWarning
 from apvg.progress import track
 
 if TYPE_CHECKING:
-    from apvg.takes.prepare import PrepareOptions
+    from apvg.takes.plan import PrepareOptions
     from apvg.takes.recording import Recording
 
 
@@ -171,7 +171,7 @@ class Prepare:
         self, recording: Recording, crop: tuple[int, int, int, int] | None
     ) -> PrepareOptions:
         """How a recording is prepared; `crop` is its own in --crops."""
-        from apvg.takes.prepare import PrepareOptions
+        from apvg.takes.plan import PrepareOptions
 
         shown = crop or self.crop or recording.crop or "auto"
         column = None

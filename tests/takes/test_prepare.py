@@ -19,7 +19,8 @@ from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.midi import read_midi
 from apvg.skeleton import BODY_AND_HANDS, HANDS
-from apvg.takes.prepare import PrepareOptions, _sound
+from apvg.takes.plan import PrepareOptions
+from apvg.takes.soundtrack import soundtrack
 from apvg.takes.take import Take
 from apvg.video.reading import read_frames
 
@@ -146,9 +147,9 @@ def test_a_python_that_is_too_new_is_named(monkeypatch):
 
 KILLED_RUN = """
 import os, signal, sys
-from apvg.takes import prepare
+from apvg.takes import following
 from apvg.takes.pose import mediapipe
-prepare.FRAMES_PER_BLOCK = 4
+following.FRAMES_PER_BLOCK = 4
 kill_at, see, frames = int(sys.argv[1]), mediapipe.Tracker.see, 0
 def see_and_die(self, image):
     global frames
@@ -247,7 +248,7 @@ def test_sound_and_picture_are_on_one_clock(tmp_path):
     """Sound given apart, with an offset: silence before it, and every sample where it belongs."""
     sound_S = read_audio(SOUND, 48000)
     for offset in (0.0, -1.25, 0.75, 30.0):
-        made_S = np.concatenate(list(_sound(SOUND, 50, PrepareOptions(fps=25), offset)))
+        made_S = np.concatenate(list(soundtrack(SOUND, 50, PrepareOptions(fps=25), offset)))
         assert len(made_S) == 96000
         at = round(offset * 48000)
         expected_S = np.zeros(96000, np.float32)

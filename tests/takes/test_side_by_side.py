@@ -31,8 +31,8 @@ import resource, sys
 limit = int(sys.argv[1])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-from apvg.takes import prepare
-prepare.FRAMES_PER_BLOCK = 4
+from apvg.takes import following
+following.FRAMES_PER_BLOCK = 4
 from apvg.cli.main import main
 sys.exit(main(sys.argv[2:]))
 """

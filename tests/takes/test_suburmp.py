@@ -13,8 +13,9 @@ from miniatures import hand_PD, write_jpeg, write_openpose, write_song, write_wa
 from apvg.audio.reading import read_audio
 from apvg.cli.main import main
 from apvg.errors import ApvgError, ApvgWarning
-from apvg.takes.prepare import PrepareOptions, _sound
+from apvg.takes.plan import PrepareOptions
 from apvg.takes.sequences import SoundChunks, read_picture, read_sound
+from apvg.takes.soundtrack import soundtrack
 from apvg.takes.suburmp import find_songs
 from apvg.takes.take import Take
 
@@ -103,7 +104,7 @@ def test_the_mark_of_a_chunk_is_its_end_or_its_start(tmp_path, mark):
     write_wav(tmp_path / "whole.wav", sound_SC, 44100)
     (recording,) = find_songs(tmp_path, chunk_mark=mark)
     seconds = 2.2
-    pieces = _sound(recording.audio, round(seconds * 10), PrepareOptions(fps=10), 0.0)
+    pieces = soundtrack(recording.audio, round(seconds * 10), PrepareOptions(fps=10), 0.0)
     made_S = np.concatenate(list(pieces))
     expected_S = read_audio(tmp_path / "whole.wav", 48000, start=0.5, duration=seconds)
     middle = slice(100, -100)  # white noise rings at its edges
