@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import warnings
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from apvg.errors import ApvgError
+from apvg.errors import ApvgError, ApvgWarning
 from apvg.evaluation.motion import fingertip_x, seen
 from apvg.files import DISK_FULL, atomic_path
 from apvg.keyboard import Keyboard
@@ -183,7 +184,8 @@ def _work(
             recording, notes, tip_x_TF, options.fps, options.start, video_has_sound=info.has_audio
         )
     )
-    pieces = soundtrack(recording.audio, len(keypoints_TKD), options, offsets.sound.value)
+    sound = None if _is_silent(recording, info) else recording.audio
+    pieces = soundtrack(sound, len(keypoints_TKD), options, offsets.sound.value)
     take = Take(
         name=recording.name,
         fps=options.fps,
@@ -276,8 +278,14 @@ def _check(recording: Recording, info: VideoInfo, options: PrepareOptions) -> No
             Keyboard(np.reshape(options.corners, (4, 2)))
         except ValueError as error:
             raise ApvgError(f"--corners: {error}; give source pixels") from None
-    if recording.audio == video and not info.has_audio:
-        raise ApvgError(f"{video} has no sound; give the sound's file with --audio")
+    if _is_silent(recording, info):
+        warnings.warn(
+            f"{video} has no sound, so the take is silent; give the sound's file with --audio, or train with a recipe "
+            "for silent footage (pianist-silent)",
+            ApvgWarning,
+            stacklevel=2,
+        )
+        return
     seconds = expected_frames(info, options) / options.fps
     until = None if options.offset is None else options.start + seconds - options.offset
     measure_sound(recording.audio, until)
@@ -294,6 +302,10 @@ def _open_staging(staging: Path, origin: dict[str, Any]) -> None:
     shutil.rmtree(staging, ignore_errors=True)
     (staging / "blocks").mkdir(parents=True)
     stamp.write_text(json.dumps(origin))
+
+
+def _is_silent(recording: Recording, info: VideoInfo) -> bool:
+    return recording.audio == recording.video and not info.has_audio
 
 
 def _within(sightings: Sightings, plan: Plan) -> Sightings:

@@ -369,7 +369,11 @@ def _verdict(report: dict[str, Any]) -> tuple[str, list[str]]:
     if report["overlapping_frames"]:
         mark(1, f"both hands are in one place in {report['overlapping_frames']} frames")
     if report["silent"]:
-        mark(2, "the sound is silent throughout; check --audio and --offset")
+        mark(
+            1,
+            "the sound is silent throughout: only a painter can learn from it (recipe pianist-silent); "
+            "check --audio and --offset if there should be sound",
+        )
     if "key_hit" in report and report["key_hit"]["skill"] < 0.7:
         skill = report["key_hit"]["skill"]
         mark(

@@ -12,15 +12,15 @@ from apvg.takes.take import sample_count
 
 
 def soundtrack(
-    sound: Sound, frames: int, options: PrepareOptions, offset: float
+    sound: Sound | None, frames: int, options: PrepareOptions, offset: float
 ) -> Iterator[np.ndarray]:
-    """The sound on the take's clock in pieces, silent where the recording has none."""
+    """The sound on the take's clock in pieces, silent where the recording has none, or none at all."""
     left = sample_count(frames, options.fps, SAMPLE_RATE)
     later = offset - options.start
-    before = min(left, round(max(0.0, later) * SAMPLE_RATE))
+    before = left if sound is None else min(left, round(max(0.0, later) * SAMPLE_RATE))
     yield from _silence(before)
     left -= before
-    if left:
+    if left and sound is not None:
         start, wanted = max(0.0, -later), left / SAMPLE_RATE
         for piece_S in stream_sound(sound, SAMPLE_RATE, start=start, duration=wanted):
             yield piece_S[:left]

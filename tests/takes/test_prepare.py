@@ -103,7 +103,6 @@ def test_footage_without_a_person_is_refused(tmp_path, capsys):
 def test_what_cannot_be_prepared_is_refused_before_any_work(tmp_path, capsys):
     video = film(tmp_path / "mute.mp4", astronaut, np.arange(0, 0.4, 0.1))
     folder = tmp_path / "takes"
-    assert_refused(capsys, prepare(video, folder), folder, "no sound", "--audio")
     status = prepare(video, folder, "--audio", tmp_path / "none.wav")
     assert_refused(capsys, status, folder, "none.wav")
     status = prepare(video, folder, "--audio", SOUND, "--crop", "0,0,9999,10")
@@ -119,6 +118,19 @@ def test_what_cannot_be_prepared_is_refused_before_any_work(tmp_path, capsys):
     assert_refused(capsys, status, folder, "--start 60")
     status = prepare(video, folder, "--audio", SOUND, "--corners", "0,0,10,0,0,10,10,10")
     assert_refused(capsys, status, folder, "--corners")
+
+
+def test_footage_without_sound_makes_a_silent_take(tmp_path, capsys):
+    video = film(tmp_path / "mute.mp4", astronaut, np.arange(0, 1, 0.1))
+    options = ("--layout", "body+hands", "--size", "160x128", "--fps", "10")
+    assert prepare(video, tmp_path / "takes", *options) == 0
+    error = capsys.readouterr().err
+    assert "no sound" in error
+    assert "--audio" in error
+    take = Take.load(tmp_path / "takes" / "mute")
+    assert len(take.samples_S) == len(take) * take.sample_rate // take.fps
+    assert not take.samples_S.any()
+    assert "offset" not in take.metadata["found"]
 
 
 def test_without_mediapipe_the_extra_is_named(tmp_path):
