@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from apvg.performer import Performer
     from apvg.takes.take import Take
 
-#: So much of every piece is painted and read back, seconds.
-READ_BACK_SECONDS = 20.0
+#: So much of every piece is painted and read back, in either way, seconds.
+READ_BACK_SECONDS = 12.0
 WAYS = ("from_sound", "from_notes")
 #: The style of what was not composed by rule.
 REAL = "real"
@@ -81,6 +81,7 @@ def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) ->
     }
     lags: dict[str, LagCurve] = {}
     poses: dict[str, np.ndarray] = {}
+    frames_THWC = None
     for way, told in zip(WAYS, (None, notes), strict=True):
         poses[way] = seen(*performer.predict_keypoints(music_S, told))
         tips_TF = fingertip_x(poses[way], performer.skeleton, keyboard)
@@ -90,10 +91,10 @@ def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) ->
             **lag_figures(lags[way]),
             "motion_energy": _energy(performer, take, poses[way]),
         }
-    frames_THWC = None
-    if tracker is not None:
-        frames_THWC = _paint(performer, music_S)
-        figures["read_back"] = _read_back(performer, frames_THWC, notes, tracker)
+        if tracker is not None:
+            painted_THWC = _paint(performer, music_S, told)
+            figures[way]["read_back"] = _read_back(performer, painted_THWC, notes, tracker)
+            frames_THWC = painted_THWC if frames_THWC is None else frames_THWC
     return MusicResult(figures, lags, frames_THWC, poses["from_sound"])
 
 
@@ -111,10 +112,10 @@ def _energy(performer: Performer, take: Take, poses_TKD: np.ndarray) -> dict[str
     )
 
 
-def _paint(performer: Performer, music_S: np.ndarray) -> np.ndarray:
+def _paint(performer: Performer, music_S: np.ndarray, told: Notes | None) -> np.ndarray:
     """The first seconds as `apvg generate` would show them."""
     samples_S = music_S[: round(READ_BACK_SECONDS * performer.sample_rate)]
-    return np.concatenate([part.frames_THWC for part in performer.stream([samples_S])])
+    return np.concatenate([part.frames_THWC for part in performer.stream([samples_S], told)])
 
 
 def _read_back(
@@ -163,10 +164,10 @@ def _mean(results: list[MusicResult]) -> dict[str, Any]:
         energies = [piece[way]["motion_energy"] for piece in pieces if piece[way]["motion_energy"]]
         for part in energies[0] if energies else ():
             row[way][f"motion_energy_{part}"] = float(np.mean([e[part] for e in energies]))
-    backs = [piece["read_back"] for piece in pieces if "read_back" in piece]
-    if backs:
-        row["read_back"] = {"hands_found": float(np.mean([b["hands_found"] for b in backs]))}
-        row["read_back"] |= _mean_hit(backs)
+        backs = [piece[way]["read_back"] for piece in pieces if "read_back" in piece[way]]
+        if backs:
+            found = float(np.mean([back["hands_found"] for back in backs]))
+            row[way]["read_back"] = {"hands_found": found, **_mean_hit(backs)}
     return row
 
 

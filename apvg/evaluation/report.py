@@ -35,7 +35,7 @@ from apvg.evaluation.figures import (
     music_lag_figure,
     speed_figure,
 )
-from apvg.evaluation.music import MusicResult, by_style, evaluate_music
+from apvg.evaluation.music import WAYS, MusicResult, by_style, evaluate_music
 from apvg.evaluation.readback import Tracker
 from apvg.progress import track
 from apvg.skeleton import draw_skeleton
@@ -110,8 +110,15 @@ MUSIC_TARGETS = (
     Target("key-hit skill, from sound", ("from_sound", "skill"), low=0.6),
     Target("key-hit skill, from notes", ("from_notes", "skill"), low=0.6),
     Target("lag of the picture, from sound", ("from_sound", "lag"), -0.06, 0.06, "s"),
-    Target("read-back: hands found, share of real", ("read_back", "hands_found_share"), low=0.9),
-    Target("read-back: key-hit skill, share of real", ("read_back", "skill_share"), low=0.9),
+    *(
+        Target(
+            f"read-back {label}, share of real, from {told}",
+            (f"from_{told}", "read_back", key),
+            0.9,
+        )
+        for told in ("sound", "notes")
+        for label, key in (("hands found", "hands_found_share"), ("key-hit skill", "skill_share"))
+    ),
 )
 
 
@@ -215,11 +222,13 @@ def _styles(music: list[MusicResult], blocks: list[dict[str, Any]]) -> dict[str,
     styles = by_style(music)
     real = [block["read_back"]["real"] for block in blocks if "read_back" in block]
     for row in styles.values():
-        if real and "read_back" in row:
-            found = np.mean([back["hands_found"] for back in real])
-            skill = np.mean([back["key_hit"]["skill"] for back in real])
-            row["read_back"]["hands_found_share"] = row["read_back"]["hands_found"] / found
-            row["read_back"]["skill_share"] = row["read_back"]["skill"] / skill
+        for back in (row[way]["read_back"] for way in WAYS if real and "read_back" in row[way]):
+            back["hands_found_share"] = back["hands_found"] / np.mean(
+                [block["hands_found"] for block in real]
+            )
+            back["skill_share"] = back["skill"] / np.mean(
+                [block["key_hit"]["skill"] for block in real]
+            )
         row["targets"] = targets_table(row, MUSIC_TARGETS)
     return styles
 

@@ -56,7 +56,7 @@ class Hands:
         shown_T = np.full_like(shown_T, 40) if self.still else shown_T.clip(0)
         return self.take.keypoints_TKD[shown_T], self.take.confidence_TK
 
-    def stream(self, chunks: Any) -> Any:
+    def stream(self, chunks: Any, notes: Any = None) -> Any:
         """Frames in which the tracker below finds what it needs: the frame's number."""
         frames = min(sum(map(len, chunks)) * FPS // SAMPLE_RATE, len(self.take))
         number_THWC = np.zeros((frames, 64, 64, 3), np.uint8)
@@ -91,10 +91,11 @@ def test_the_picture_is_read_back() -> None:
         return take.keypoints_TKD[:shown], take.confidence_TK[:shown]
 
     result = evaluate_music(Hands(take), take, tracker)  # pyright: ignore[reportArgumentType]
-    back = result.figures["read_back"]
-    assert back["hands_found"] == 1.0
-    assert back["key_hit"]["rate"] > 0.99
-    assert 0 < back["notes"] < result.figures["setting"]["notes"]
+    for way in ("from_sound", "from_notes"):
+        back = result.figures[way]["read_back"]
+        assert back["hands_found"] == 1.0
+        assert back["key_hit"]["rate"] > 0.99
+        assert 0 < back["notes"] < result.figures["setting"]["notes"]
 
 
 def test_styles_pool_their_notes() -> None:
