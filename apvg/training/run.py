@@ -141,6 +141,11 @@ class Run:
             )
         if name == "hear":
             takes = [take for take in self.takes if take.notes is not None and len(take.notes)]
+            if not takes:
+                raise ApvgError(
+                    "no take has notes to tell KHP's ears what sounds; prepare them with --midi, or give the stage "
+                    "hear no steps in the recipe"
+                )
             heard = [
                 HeardTake(self._music(take), training_mask(take, recipe), take.filmed)
                 for take in track(takes, "listening to takes", len(takes))

@@ -19,6 +19,7 @@ import numpy as np
 
 from apvg.keyboard import IS_BLACK, LOWEST_PITCH, key_x
 from apvg.midi import Notes
+from apvg.skeleton import FINGERTIPS
 from apvg.virtual.hands import FINGERS, MIRROR_X, Hand, Posture
 
 LEFT, RIGHT = 0, 1
@@ -33,6 +34,8 @@ HOME = (MIRROR_X - 6.5, MIRROR_X + 6.5)
 #: White keys that a hand has on each side of its middle without moving.
 _REACH = 2.75
 _BEAM = 32
+#: Effort of one finger passing another, neither of them the thumb.
+_CROSSING = 1.5
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class Grip:
     fingers: tuple[int, ...]
     struck: tuple[bool, ...]
     posture: Posture
+
+    def x(self, finger: int) -> float:
+        """Where a fingertip is, white keys."""
+        return float(self.posture.points_J2[FINGERTIPS[finger], 0])
 
 
 # ---------------------------------------------------------------------------------------------------------- hands
@@ -247,4 +254,11 @@ def _step(before: Grip, after: Grip, notes: Notes) -> float:
                 cost += 1.2
         elif notes.pitch_N[note] in key_before.values() and seconds < 1.0:
             cost += 0.5
+        if struck and seconds < 1.0:
+            cost += _CROSSING * sum(
+                finger > 0
+                and other > 0
+                and (finger - other) * (after.x(finger) - before.x(other)) < 0
+                for other in before.fingers
+            )
     return cost

@@ -169,7 +169,7 @@ def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
     performer: Any = Oracle(take, still=True)
     performer.fps = 30
     with pytest.raises(ApvgError, match="--fps"):
-        write_report(performer, [take], tmp_path)
+        write_report(performer, [replace(take, notes=None)], tmp_path)
     elsewhere = replace(take, name="elsewhere", corners_42=CORNERS_42 + 5, notes=None)
     with pytest.raises(ApvgError, match="another scene"):
         report(elsewhere, tmp_path)

@@ -179,6 +179,11 @@ def test_body_and_hands_without_notes_or_keyboard_can_be_trained(tmp_path: Path)
     )
     (tmp_path / "r.toml").write_text(tiny.RECIPE)
     run = Run(load_recipe(tmp_path / "r.toml"), [take], tmp_path)
+    with pytest.raises(ApvgError, match="--midi"):  # nothing tells the ears what sounds
+        run.train("hear")
+    text = tiny.RECIPE.replace("[hear]\nsteps = 6", "[hear]\nsteps = 0")
+    (tmp_path / "r.toml").write_text(text)
+    run = Run(load_recipe(tmp_path / "r.toml"), [take], tmp_path)
     run.train("all")
     performance = Performer.from_pretrained(tmp_path).perform(np.zeros(16000, np.float32))
     assert performance.keypoints_TKD.shape == (25, points, 2)
@@ -194,5 +199,5 @@ def test_joint_training_moves_khp_through_the_dlt(takes_dir: Path, trained: Path
     run.train("joint")
     before = load_file(tmp_path / "run/training/khp.ckpt.safetensors")
     after = load_file(tmp_path / "run/training/joint.ckpt.safetensors")
-    key = "offset.weight"
+    key = "move.look.weight"
     assert not torch.equal(after[f"module/khp/{key}"], before[f"module/ema/{key}"])
