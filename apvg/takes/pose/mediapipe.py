@@ -95,7 +95,8 @@ class Tracker:
         sightings = Sightings.empty(1, self.body_points)
         result = self._moving.process(image_HWC)
         if not self.body_points:
-            hands = _hands(result, image_HWC)
+            # The graph that follows hands has been seen to give three, though two were asked for.
+            hands = sorted(_hands(result, image_HWC), key=lambda hand: -hand.score)[:2]
             for m, hand in enumerate(hands):
                 sightings.hands_TMPD[0, m] = hand.points_PD
                 sightings.score_TM[0, m] = hand.score
