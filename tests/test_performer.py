@@ -132,4 +132,4 @@ def test_known_notes_are_played_whatever_is_heard(performer: Performer, sizes: l
     streamed = np.concatenate([part.keypoints_TKD for part in parts])
     np.testing.assert_allclose(streamed, whole, atol=1e-3)
     other, _ = performer.predict_keypoints(samples_S, known.transposed(12))
-    assert np.abs(other - whole).max() > 0.01
+    assert np.abs(other - whole).max() > 0.01  # ten times what the way of cutting may change

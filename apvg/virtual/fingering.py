@@ -34,6 +34,8 @@ HOME = (MIRROR_X - 6.5, MIRROR_X + 6.5)
 #: White keys that a hand has on each side of its middle without moving.
 _REACH = 2.75
 _BEAM = 32
+#: Effort of holding a key on with another finger: more than anything else, for hands let go of the key instead.
+_CHANGED = 50.0
 #: Effort of one finger passing another, neither of them the thumb.
 _CROSSING = 1.5
 
@@ -170,16 +172,22 @@ def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> l
         onset = float(notes.onset_N[new[0]])
         active = [n for n in active if notes.offset_N[n] > onset + _STILL_HELD]
         active = _playable(active, [int(n) for n in new], x_N)
-        grips = [
-            _grip(onset, tuple(active), fingers, set(new.tolist()), x_N, black_N, hand)
-            for fingers in combinations(range(FINGERS), len(active))
-        ]
-        own_G = np.array([_effort(grip, notes, black_N) for grip in grips])
-        if layers:
-            step_GG = np.array(
+        while True:
+            grips = [
+                _grip(onset, tuple(active), fingers, set(new.tolist()), x_N, black_N, hand)
+                for fingers in combinations(range(FINGERS), len(active))
+            ]
+            own_G = np.array([_effort(grip, notes, black_N) for grip in grips])
+            if not layers:
+                break
+            total_GG = costs[-1] + np.array(
                 [[_step(before, grip, notes) for before in layers[-1]] for grip in grips]
             )
-            total_GG = step_GG + costs[-1]
+            held = [n for n in active if n not in new]
+            if not held or total_GG.min() < costs[-1].min() + _CHANGED:
+                break
+            active.remove(min(held))  # no fingers are left for what was struck first
+        if layers:
             came_from.append(total_GG.argmin(axis=1))
             own_G = own_G + total_GG.min(axis=1)
         layers.append(grips)
@@ -248,7 +256,7 @@ def _step(before: Grip, after: Grip, notes: Notes) -> float:
     for note, finger, struck in zip(after.notes, after.fingers, after.struck, strict=True):
         if not struck:
             if fingers_before.get(note, finger) != finger:
-                cost += 50.0  # a finger that holds a key does not change
+                cost += _CHANGED
         elif finger in key_before and seconds < 1.0:
             if key_before[finger] != notes.pitch_N[note]:
                 cost += 1.2

@@ -71,7 +71,7 @@ def test_one_finger_per_key_and_held_keys_keep_theirs(seed: int, style: str) -> 
                 if note in held and notes.offset_N[note] > grip.onset + 0.03:
                     kept, all_held = kept + (held[note] == finger), all_held + 1
             held = dict(zip(grip.notes, grip.fingers, strict=True))
-    assert kept >= 0.75 * all_held  # the thumb cannot hold what others must pass
+    assert kept >= 0.9 * all_held  # the thumb cannot hold what others must pass
 
 
 def test_five_neighbouring_keys_take_five_fingers() -> None:

@@ -28,7 +28,7 @@ _JUMP_COST = 100.0
 _PLAIN_SPEED = 0.25
 _CERTAIN = 0.7
 #: How unlikely it is that something seen is no hand at all; less than a leap there and back, more than a quick move.
-_REJECTED_COST = 40.0
+_REJECTED_COST = 32.0
 #: … and that a hand appears where the other was in one of the frames just before, while the other disappears: as many frames of
 #: wrong labels as about a second has are no reason to believe it.
 _STOLEN_COST = 30.0
