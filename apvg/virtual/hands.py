@@ -28,6 +28,12 @@ _FREEDOM = 0.35
 _ON_KEY = (0.08, 0.3)
 #: Standard deviation of the whole hand's place along the keys, white keys.
 _IN_AND_OUT = 0.7
+#: The knuckle that each fingertip's reach is measured from; the thumb's own lies too deep in the hand, and moves.
+_REACHES_FROM = (5, 5, 9, 13, 17)
+#: Fingers reach so much further than the measured hands were seen to.
+_STRETCH = 1.1
+#: How much of a fingertip's way each point of a hand goes along, where the palm stays.
+BEND_J = np.array([0.0, *np.tile([0.0, 0.3, 0.7, 1.0], FINGERS)])
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,7 @@ class HandStatistics:
         depth: Mean y of the fingertips' middle.
         points_J2: Mean place of all 21 points about the tips' middle.
         from_tips_PT: Linear map from the tips' deviations (ten) to those of all points (21 x, then 21 y).
+        reach_F: How far each fingertip gets from its knuckle (the thumb's from the index finger's), 995 times in 1000.
         white_y_F, black_y_F: Where on a white and on a black key each finger strikes.
     """
 
@@ -48,6 +55,7 @@ class HandStatistics:
     depth: float
     points_J2: list[list[float]]
     from_tips_PT: list[list[float]]
+    reach_F: list[float]
     white_y_F: list[float]
     black_y_F: list[float]
 
@@ -103,12 +111,39 @@ class Hand:
         surprise_S = places_N2.T.ravel() - self._mean_T[observed]
         tips_T = self._mean_T + gain_TS @ surprise_S
         strain = 0.5 * float(surprise_S @ precision_SS @ surprise_S)
-        return Posture(self._shape(tips_T), strain)
+        return Posture(self._palm_in_reach(self._shape(tips_T)), strain)
 
     def at_rest(self, x: float, further_out: float = 0.0) -> np.ndarray:
         """The mean hand [21, 2] with its fingertips' middle at x."""
         place_2 = np.array([x, self.statistics.depth + further_out])
         return np.array(self.statistics.points_J2) + place_2
+
+    def in_reach(self, points_TJ2: np.ndarray) -> np.ndarray:
+        """The same hands [T, 21, 2] with fingers bent that reach further than fingers do."""
+        away_TF2, excess_TF1 = self._excess(points_TJ2)
+        drawn_TJ2 = np.repeat(excess_TF1 * away_TF2, 4, axis=1)
+        bent_TJ2 = points_TJ2.copy()
+        bent_TJ2[:, 1:] -= BEND_J[1:, None] * drawn_TJ2
+        return bent_TJ2
+
+    def _excess(self, points_XJ2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fingertips from their knuckles [..., 5, 2], and which share of that is too much [..., 5, 1]."""
+        away_XF2 = points_XJ2[..., _TIPS, :] - points_XJ2[..., _REACHES_FROM, :]
+        length_XF1 = np.linalg.norm(away_XF2, axis=-1, keepdims=True)
+        reach_F1 = _STRETCH * np.array(self.statistics.reach_F)[:, None]
+        return away_XF2, (1 - reach_F1 / length_XF1).clip(0)
+
+    def _palm_in_reach(self, points_J2: np.ndarray) -> np.ndarray:
+        """The hand with its palm moved to where the fingertips are in reach of it, as far as may be."""
+        for _ in range(8):
+            away_F2, excess_F1 = self._excess(points_J2)
+            if not excess_F1.any():
+                break
+            drawn_F2 = excess_F1 * away_F2
+            furthest_2 = drawn_F2[np.abs(drawn_F2).sum(axis=1).argmax()]
+            opposite = (drawn_F2 @ furthest_2).min() < 0
+            points_J2 = points_J2 + (1 - BEND_J)[:, None] * furthest_2 * (0.5 if opposite else 1)
+        return points_J2
 
     def _solve(self, fingers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """Gain from the playing tips' surprise to all tips, and the surprise's precision."""
@@ -157,6 +192,8 @@ def measure_hands(
     # Ridge: what the tips hardly ever did must not throw the knuckles about.
     ridge_XX = covariance_XX + 0.1**2 * np.eye(len(covariance_XX))
     from_tips_XP = np.linalg.solve(ridge_XX, off_TX.T @ (points_TX - points_X) / len(off_TX))
+    away_TF2 = tips_TF2 - hands_TJ2[:, _REACHES_FROM]
+    reach_F = np.percentile(np.linalg.norm(away_TF2, axis=-1), 99.5, axis=0)
     struck = list(strikes)
 
     def mean_y(finger: int, black: bool) -> float:
@@ -174,6 +211,7 @@ def measure_hands(
         depth=round(float(middle_T12[..., 1].mean()), 4),
         points_J2=plain(points_X.reshape(2, len(HAND_POINTS)).T),
         from_tips_PT=plain(from_tips_XP.T),
+        reach_F=[round(float(reach), 3) for reach in reach_F],
         white_y_F=[round(mean_y(finger, False), 3) for finger in range(FINGERS)],
         black_y_F=[round(mean_y(finger, True), 3) for finger in range(FINGERS)],
     )

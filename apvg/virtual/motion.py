@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d
 from apvg.midi import Notes
 from apvg.skeleton import FINGERTIPS
 from apvg.virtual.fingering import HOME, LEFT, RIGHT, Grip, assign_hands, finger_notes
-from apvg.virtual.hands import FINGERS, MIRROR_X, Hand, mirrored
+from apvg.virtual.hands import BEND_J, FINGERS, MIRROR_X, Hand, mirrored
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,6 @@ class MotionStyle:
 
 #: The finger that each of the 21 points belongs to; the wrist to none.
 _FINGER_J = np.array([-1, *np.repeat(np.arange(FINGERS), 4)])
-#: How much of a fingertip's lift each point of a hand shows.
-_LIFT_J = np.array([0.0, *np.tile([0.0, 0.3, 0.7, 1.0], FINGERS)])
 
 
 def play(
@@ -70,7 +68,7 @@ def play(
         grips = finger_notes(notes, np.flatnonzero(hand_N == side), side, hand)
         home = 2 * MIRROR_X - HOME[LEFT] if side == LEFT else HOME[RIGHT]
         poses_TJ2 = _move(grips, notes, frames, fps, hand, home, style)
-        poses_TJ2 = poses_TJ2 + _wandering(frames, fps, random, style)
+        poses_TJ2 = hand.in_reach(poses_TJ2 + _wandering(frames, fps, random, style))
         poses.append(mirrored(poses_TJ2) if side == LEFT else poses_TJ2)
     return np.concatenate(poses, axis=1).astype(np.float32)
 
@@ -96,11 +94,9 @@ def _move(
         way = float(np.abs(grip.posture.points_J2 - pose_J2).max())
         needs = float(np.clip(style.fastest + style.per_key * way, style.fastest, style.slowest))
         leaves = np.clip(arrival - needs, min(free_from, arrival - 0.04), arrival - 0.04)
-        leaves_J = np.full(len(_FINGER_J), leaves)
-        for finger in range(FINGERS):
-            later = np.clip(released_F[finger], leaves, arrival - 0.04)
-            leaves_J[finger == _FINGER_J] = later
-        poses_TJ2 = _go(poses_TJ2, time_T, leaves_J, arrival, grip.posture.points_J2)
+        # A finger that holds a key lets go of it later than the hand leaves.
+        leaves_F = released_F.clip(leaves, arrival - 0.04)
+        poses_TJ2 = _go(poses_TJ2, time_T, leaves, leaves_F, arrival, grip.posture.points_J2)
         _lift(poses_TJ2, time_T, grip, style.lift)
         pose_J2 = grip.posture.points_J2
         released_F = np.full(FINGERS, -np.inf)
@@ -112,8 +108,8 @@ def _move(
         if following - let_go > style.rest_after:
             # A rest: the hand relaxes where it is.
             pose_J2 = hand.at_rest(grip.posture.middle, style.rest_out)
-            leaves_J = np.full(len(_FINGER_J), let_go + 0.1)
-            poses_TJ2 = _go(poses_TJ2, time_T, leaves_J, let_go + 0.6, pose_J2)
+            leaves_F = np.full(FINGERS, let_go + 0.1)
+            poses_TJ2 = _go(poses_TJ2, time_T, let_go + 0.1, leaves_F, let_go + 0.6, pose_J2)
             free_from, released_F = let_go + 0.6, np.full(FINGERS, -np.inf)
     return poses_TJ2
 
@@ -121,16 +117,28 @@ def _move(
 def _go(
     poses_TJ2: np.ndarray,
     time_T: np.ndarray,
-    leaves_J: np.ndarray,
+    leaves: float,
+    leaves_F: np.ndarray,
     arrival: float,
     to_J2: np.ndarray,
 ) -> np.ndarray:
-    """The same way up to `leaves_J`, then on a minimum-jerk path to a pose, and there from `arrival` on."""
-    first = int(np.searchsorted(time_T, leaves_J.min()))
-    part_TJ = ((time_T[first:, None] - leaves_J) / (arrival - leaves_J)).clip(0, 1)
-    share_TJ1 = (part_TJ**3 * (10 - 15 * part_TJ + 6 * part_TJ**2))[..., None]
+    """The same way until the hand `leaves`, then on a minimum-jerk path to a pose, and there from `arrival` on.
+
+    The palm goes in one piece; fingers that leave later stay behind with their tips.
+    """
+    first = int(np.searchsorted(time_T, leaves))
+    leaves_J = np.array([leaves, *np.repeat(leaves_F, 4)])
+    share_TJ1 = _minimum_jerk((time_T[first:, None] - leaves_J) / (arrival - leaves_J))[..., None]
+    palm_T11 = _minimum_jerk((time_T[first:] - leaves) / (arrival - leaves))[:, None, None]
+    share_TJ1 = palm_T11 + BEND_J[:, None] * (share_TJ1 - palm_T11)
     poses_TJ2[first:] += share_TJ1 * (to_J2 - poses_TJ2[first:])
     return poses_TJ2
+
+
+def _minimum_jerk(part: np.ndarray) -> np.ndarray:
+    """Share of the way after a share of the time."""
+    part = part.clip(0, 1)
+    return part**3 * (10 - 15 * part + 6 * part**2)
 
 
 def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) -> None:
@@ -140,7 +148,7 @@ def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) ->
     rise_T = np.sin(np.pi * before_T[first:last].clip(0, 1)) ** 2
     for finger, struck in zip(grip.fingers, grip.struck, strict=True):
         if struck:
-            up_J = lift * np.where(finger == _FINGER_J, _LIFT_J, 0.0)
+            up_J = lift * np.where(finger == _FINGER_J, BEND_J, 0.0)
             poses_TJ2[first:last, :, 1] += rise_T[:, None] * up_J
 
 
@@ -156,7 +164,7 @@ def _wandering(
         # A Gaussian filter of width s leaves 1 / (2 s sqrt(pi)) of white noise's variance.
         return noise_TX2 * np.sqrt(2 * seconds * fps * np.sqrt(np.pi))
 
-    fingers_TJ2 = smooth(FINGERS + 1, 0.35)[:, _FINGER_J + 1] * _LIFT_J[:, None]
+    fingers_TJ2 = smooth(FINGERS + 1, 0.35)[:, _FINGER_J + 1] * BEND_J[:, None]
     return style.sway * smooth(1, 0.6) + style.quiver * fingers_TJ2
 
 

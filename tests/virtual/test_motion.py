@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from apvg.evaluation.motion import key_hit, lag_curve
 from apvg.keyboard import key_x
 from apvg.midi import Notes
+from apvg.skeleton import FINGERTIPS
 from apvg.virtual.fingering import LEFT, RIGHT, WIDEST, assign_hands, finger_notes
 from apvg.virtual.hands import MIRROR_X, load_hand, measure_hands, mirrored
 from apvg.virtual.motion import MotionStyle, fingertips, play
@@ -19,6 +20,7 @@ from apvg.virtual.scores import STYLES, compose
 
 FPS = 25
 HAND = load_hand()
+REACH_F = HAND.statistics.reach_F
 STILL = MotionStyle(sway=0.0, quiver=0.0)
 
 
@@ -51,6 +53,13 @@ def test_hands_stay_hands(style: str, seed: int) -> None:
         from_wrist_TJ = np.linalg.norm(hand_TJD - hand_TJD[:, :1], axis=-1)
         assert from_wrist_TJ.max() < 13  # white keys: nothing torn off
         assert np.ptp(hand_TJD[..., 0], axis=1).max() <= WIDEST + 3
+        # No finger is torn from its knuckle, and the palm is one piece, on leaps that leave held keys behind, too.
+        for tip, knuckle, reach in zip(FINGERTIPS, (5, 5, 9, 13, 17), REACH_F, strict=True):
+            away_T = np.linalg.norm(hand_TJD[:, tip] - hand_TJD[:, knuckle], axis=-1)
+            assert away_T.max() <= 1.1 * reach + 1e-4
+        palm_T = np.linalg.norm(hand_TJD[:, 5] - hand_TJD[:, 17], axis=-1)
+        assert palm_T.min() > 1.5
+        assert palm_T.max() < 3.5
         # At most two octaves in a third of a second.
         assert np.abs(np.diff(hand_TJD[..., 0].mean(axis=1))).max() < 14
 
@@ -159,6 +168,9 @@ def test_statistics_of_known_hands_are_found_again() -> None:
     # Independent noise on five tips about their own middle: variance (1 - 1/5) of it.
     np.testing.assert_allclose(np.diag(found.covariance_TT), 0.8 * 0.04, rtol=0.1)
     assert found.white_y_F[0] == pytest.approx(6.0)
+    away_TF2 = hands_TJ2[:, FINGERTIPS] - hands_TJ2[:, [5, 5, 9, 13, 17]]
+    near_F = (np.linalg.norm(away_TF2, axis=-1) <= found.reach_F).mean(axis=0)
+    np.testing.assert_allclose(near_F, 0.995, atol=0.001)
 
 
 def test_the_keyboard_is_its_own_mirror_image() -> None:
