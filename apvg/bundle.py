@@ -117,8 +117,10 @@ def read_config(folder: Path) -> PerformerConfig:
         raise ApvgError(f"{path} is damaged ({error}); install the performer again") from None
 
 
-def load_stage(folder: Path, config: PerformerConfig, name: str, module: nn.Module) -> None:
-    """Load one stage's weights into a module of its shape.
+def load_stage(
+    folder: Path, config: PerformerConfig, name: str, module: nn.Module, part: str = ""
+) -> None:
+    """Load one stage's weights, or those of a part of it, into a module of that shape.
 
     Raises:
         ApvgError: The file is missing, or is not the file that the config was written with.
@@ -128,11 +130,14 @@ def load_stage(folder: Path, config: PerformerConfig, name: str, module: nn.Modu
         raise ApvgError(f"{path} is missing; install the performer again")
     if file_hash(path) != config.weights.get(name):
         raise ApvgError(f"{path} is damaged (its hash is not the config's); install it again")
-    tensors = load_file(path)
+    prefix = f"{part}." if part else ""
+    tensors = {
+        key.removeprefix(prefix): value.float() if value.is_floating_point() else value
+        for key, value in load_file(path).items()
+        if key.startswith(prefix)
+    }
     try:
-        module.load_state_dict(
-            {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-        )
+        module.load_state_dict(tensors)
     except RuntimeError:
         raise ApvgError(
             f"{path} does not fit this apvg's {name}; install the apvg that made it, or train it again"

@@ -25,8 +25,7 @@ from apvg.errors import ApvgError
 from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
 from apvg.models.cvg import CoarseVideoGenerator, CVGState
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.khp import KeypointPredictor
-from apvg.models.listening import State
+from apvg.models.khp import HearingState, KeypointPredictor
 from apvg.models.moving import MovingState
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
@@ -234,7 +233,7 @@ class Performer:
         Where the notes are given, KHP need not listen for them.
         """
         config = self.config
-        listening: State | None = None
+        hearing: HearingState | None = None
         moving: MovingState | None = None
         cvg_state: CVGState | None = None
         early = config.khp.lookahead_frames  # the first outputs lie before the music
@@ -246,8 +245,8 @@ class Performer:
             features_1RF = torch.from_numpy(features_RF)[None].to(self.device)
             frames = len(features_RF) // config.features.rows_per_frame
             if notes is None:
-                logits_12TP, listening = self.khp.hear(features_1RF, listening)
-                told_12TP = logits_12TP.sigmoid()
+                heard, hearing = self.khp.hear(features_1RF, hearing)
+                told_12TP = heard.notes_B2TP
             else:
                 since = first - config.khp.listening.delay
                 roll_2TP = notes.roll(self.fps, frames, start=since)

@@ -35,6 +35,7 @@ channels = 8
 layers = 2
 hidden = 8
 lookahead_frames = 3
+decided = true
 listening = { spectral = 4, channels = 6, layers = 3 }
 [model.cvg]
 channels = 8
@@ -58,8 +59,9 @@ window = 16
 [khp]
 steps = 6
 adversarial_from = 3
-excerpts = 2
+excerpts = 3
 heard = 1
+by_ear = 1
 frames = 30
 warm_up = 5
 window = 16

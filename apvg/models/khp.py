@@ -10,11 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from apvg.models.listening import AudioEncoder, ListeningConfig, State
 from apvg.models.moving import HandMover, Motion, MovingState
 from apvg.skeleton import Skeleton
+
+#: A key is taken as struck when it becomes so likely, and as held while it is so likely.
+STRUCK, HELD = 0.4, 0.5
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class KHPConfig:
         layers: Depth of the causal stack; its memory is 2^(layers + 1) frames.
         hidden: Size of a hand's memory.
         lookahead_frames: Frames of music heard beyond the frame that is predicted.
+        decided: Whether the hands are told which keys are struck and held rather than how likely they are. Where notes are
+            what is listened for, what is heard is then like what is written, and one motion serves both.
     """
 
     listening: ListeningConfig = field(default_factory=ListeningConfig)
@@ -34,16 +40,36 @@ class KHPConfig:
     layers: int = 5
     hidden: int = 128
     lookahead_frames: int = 10
+    decided: bool = False
 
     def __post_init__(self) -> None:
         if self.lookahead_frames < self.listening.delay:
             raise ValueError("KHP cannot look ahead less than its notes are late")
 
 
+class Heard(NamedTuple):
+    """What was heard, `listening.delay` frames before the chunk's own.
+
+    Attributes:
+        notes_B2TP: Keys struck and held as the hands are told of them, 0..1.
+        logits_B2TP: How likely they are.
+    """
+
+    notes_B2TP: Tensor
+    logits_B2TP: Tensor
+
+
+class HearingState(NamedTuple):
+    """What the ears remember between chunks: the encoder's past, and which keys were likely struck in the last frame."""
+
+    encoder: State
+    likely_B1P: Tensor
+
+
 class KHPState(NamedTuple):
     """What KHP remembers between chunks."""
 
-    listening: State
+    hearing: HearingState
     moving: MovingState
 
 
@@ -64,14 +90,37 @@ class KeypointPredictor(nn.Module):
             features_BRF: Feature rows of whole frames, [B, T * rows_per_frame, F].
             state: What the call for the rows before returned; None at the music's start.
         """
-        logits_B2TP, listening = self.hear(features_BRF, state.listening if state else None)
-        motion, moving = self.play(logits_B2TP.sigmoid(), state.moving if state else None)
-        return motion, KHPState(listening, moving)
+        heard, hearing = self.hear(features_BRF, state.hearing if state else None)
+        motion, moving = self.play(heard.notes_B2TP, state.moving if state else None)
+        return motion, KHPState(hearing, moving)
 
-    def hear(self, features_BRF: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Logits of keys being struck and held [B, 2, T, 88], `listening.delay` frames before the chunk's own."""
-        _, logits_B2TP, after = self.listen(features_BRF, state)
-        return logits_B2TP, after
+    def hear(
+        self, features_BRF: Tensor, state: HearingState | None = None
+    ) -> tuple[Heard, HearingState]:
+        """Keys struck and held, told from the sound."""
+        _, logits_B2TP, encoder = self.listen(features_BRF, state.encoder if state else None)
+        chance_B2TP = logits_B2TP.float().sigmoid()
+        likely_BTP = chance_B2TP[:, 0] > STRUCK
+        before_B1P = state.likely_B1P if state else torch.zeros_like(likely_BTP[:, :1])
+        after = HearingState(encoder, likely_BTP[:, -1:])
+        if not self.config.decided:
+            return Heard(chance_B2TP, logits_B2TP), after
+        struck_BTP = likely_BTP & ~torch.cat([before_B1P, likely_BTP[:, :-1]], dim=1)
+        held_BTP = struck_BTP | (chance_B2TP[:, 1] > HELD)
+        told_B2TP = torch.stack([struck_BTP, held_BTP], dim=1).to(chance_B2TP)
+        # Straight through (Bengio et al., 2013): what motion asks of a decision goes to its likelihood.
+        return Heard(told_B2TP + (chance_B2TP - chance_B2TP.detach()), logits_B2TP), after
+
+    @torch.inference_mode()
+    def transcribe(self, features_RF: Tensor) -> Tensor:
+        """Keys struck and held at every frame of whole music [2, T, 88], bool; nothing is late."""
+        rows = self.config.listening.rows_per_frame
+        blocks, state = [], None
+        silence_RF = features_RF.new_zeros(self.config.listening.delay * rows, features_RF.shape[1])
+        for block_RF in torch.cat([features_RF, silence_RF]).float().split(200 * rows):
+            heard, state = self.hear(block_RF[None], state)
+            blocks.append(heard.notes_B2TP[0] > 0.5)
+        return torch.cat(blocks, dim=1)[:, self.config.listening.delay :].clone()
 
     def play(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BH: Tensor | None = None

@@ -20,6 +20,10 @@ PITCHES = N_BINS // BINS_PER_SEMITONE
 #: Semitones above (or below) a pitch at which it, or what it could be mistaken for, sounds: octave below, then partials 1 to 6, 8.
 PARTIALS = (-12, 0, 12, 19, 24, 28, 31, 36)
 
+#: Semitones between the taps of the encoder's layers, in turn: neighbours, octaves, fifths. An octave and a fifth make the
+#: third partial, two octaves and four semitones the fifth, and so on: a layer hears what the one before took for a note.
+_INTERVALS = (1, 12, 7)
+
 #: State of a causal stack between chunks: one tensor (or None at the start) per layer.
 State = list[Tensor | None]
 
@@ -32,34 +36,36 @@ class ListeningConfig:
         rows_per_frame: Feature rows per frame of video.
         spectral: Channels on the log-frequency axis.
         channels: Channels per pitch and frame.
-        layers: How many convolutions in time and pitch.
+        layers: How many convolutions in time and pitch, three taps each; the reach into the past doubles every third.
         delay: Frames of music that recognising the notes of a frame waits for: note logits are so much late.
     """
 
     rows_per_frame: int = 4
-    spectral: int = 16
-    channels: int = 24
-    layers: int = 3
+    spectral: int = 24
+    channels: int = 32
+    layers: int = 6
     delay: int = 2
 
 
 class AudioEncoder(nn.Module):
     """Feature rows → per-pitch features and note logits (struck, held), equivariant to a shift in pitch.
 
-    Every pitch is given its partials' bins as channels (harmonic stacking, as in Bittner et al., 2022), so that small
-    kernels suffice to tell a note from its octave.
+    Every pitch is given its partials' bins as channels (harmonic stacking, as in Bittner et al., 2022). The layers then reach
+    along octaves and fifths (as the harmonic dilations of Wei et al., 2022), so that a partial of a note below is told from a
+    note of its own.
     """
 
     def __init__(self, config: ListeningConfig) -> None:
         super().__init__()
         rows, spectral, channels = config.rows_per_frame, config.spectral, config.channels
         self.rows_per_frame = rows
-        self.spectral = CausalConv2d(2 * len(PARTIALS) + 1, spectral, (4, 3))
-        self.to_frames = CausalConv2d(
-            spectral, channels, (rows, BINS_PER_SEMITONE), stride=(rows, BINS_PER_SEMITONE)
-        )
+        step = 2 if rows % 2 == 0 else 1  # every other row holds all that a frame's notes ask for
+        self.spectral = CausalConv2d(2 * len(PARTIALS) + 1, spectral, (4, 3), stride=(step, 1))
+        whole = (rows // step, BINS_PER_SEMITONE)
+        self.to_frames = CausalConv2d(spectral, channels, whole, stride=whole)
         self.layers = nn.ModuleList(
-            CausalConv2d(channels, channels, (3, 5)) for _ in range(config.layers)
+            CausalConv2d(channels, channels, (3, 3), dilation=(2 ** (i // 3), _INTERVALS[i % 3]))
+            for i in range(config.layers)
         )
         self.notes = nn.Conv2d(channels, 2, 1)
         nn.init.constant_(self.notes.bias, -3.0)  # pyright: ignore[reportArgumentType]

@@ -27,7 +27,7 @@ from apvg.skeleton import Skeleton
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.hearing import draw_shares, notes_loss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
-from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, interpolate
+from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, interpolate, retimed
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class KHPTrainingConfig:
         steps: Steps in all.
         adversarial_from: First step with the motion discriminator.
         excerpts: Excerpts per step.
-        heard: How many of them are listened to; 0 leaves KHP's ears alone.
+        heard: How many of them are listened to, and train KHP's ears; 0 leaves those alone.
+        by_ear: How many of the others are played from what the ears, as they are before the training, make of the sound.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the memory and carry no loss.
         rate: Peak learning rate of Adam.
@@ -63,6 +64,7 @@ class KHPTrainingConfig:
     adversarial_from: int = 2600
     excerpts: int = 12
     heard: int = 4
+    by_ear: int = 0
     frames: int = 200
     warm_up: int = 24
     rate: float = 1e-3
@@ -87,8 +89,10 @@ class KHPTrainingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.heard <= self.excerpts:
-            raise ValueError(f"heard must be 0 to {self.excerpts}, the excerpts of a step")
+        if min(self.heard, self.by_ear) < 0 or self.heard + self.by_ear > self.excerpts:
+            raise ValueError(
+                f"heard and by_ear must be 0 to {self.excerpts} together, the excerpts of a step"
+            )
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class MotionTake:
         confidence_TK: 0 where a keypoint was not seen.
         training_T: 1 in frames that may be trained on.
         filmed: Whether it is real footage, not a generated take.
+        told_2TP: Keys struck and held as trained ears tell them, bool; None where nobody has listened.
     """
 
     music: Music
@@ -108,6 +113,7 @@ class MotionTake:
     confidence_TK: Tensor
     training_T: Tensor
     filmed: bool
+    told_2TP: Tensor | None = None
 
 
 class Excerpts(NamedTuple):
@@ -116,6 +122,7 @@ class Excerpts(NamedTuple):
     Attributes:
         features_BRF: Feature rows, [heard, length * rows_per_frame, F].
         notes_B2TP: Keys struck and held from `delay` frames before the excerpt on, [B, 2, length, 88].
+        told_B2TP: The same as the hands are told of them, where the excerpt is not listened to.
         known_BT: 1 where the notes are known, [B, length].
         poses_BTKD: True poses.
         weight_BTK: 1 for points that were seen in frames that may be learnt from.
@@ -126,6 +133,7 @@ class Excerpts(NamedTuple):
 
     features_BRF: Tensor
     notes_B2TP: Tensor
+    told_B2TP: Tensor
     known_BT: Tensor
     poses_BTKD: Tensor
     weight_BTK: Tensor
@@ -195,11 +203,11 @@ class KHPTrainer:
         for group in self.optimizer.param_groups:
             group["lr"] = config.rate * cosine_rate(step, config.steps)
         batch = self._excerpts(random)
-        told_B2TP, logits_H2TP = self._with_mistakes(batch.notes_B2TP), None
+        told_B2TP, logits_H2TP = batch.told_B2TP, None
         if config.heard:
-            logits_H2TP, _ = self.khp.hear(batch.features_BRF)
-            heard_H2TP = logits_H2TP.float().sigmoid()
-            told_B2TP = torch.cat([heard_H2TP, told_B2TP[config.heard :]])
+            heard, _ = self.khp.hear(batch.features_BRF)
+            logits_H2TP = heard.logits_B2TP
+            told_B2TP = torch.cat([heard.notes_B2TP, told_B2TP[config.heard :]])
         motion, _ = self.khp.play(told_B2TP, start_BH=batch.start_BH)
         losses = self._losses(batch, logits_H2TP, motion)
         if step >= config.adversarial_from:
@@ -232,20 +240,25 @@ class KHPTrainer:
         khp.move.settle(torch.cat([poses_TKD[::5] for poses_TKD in seen]), home_H)
 
     def _excerpts(self, random: np.random.Generator) -> Excerpts:
-        heard = self.config.heard
-        drawn = [self._excerpt(random, heard=i < heard) for i in range(self.config.excerpts)]
+        config = self.config
+        drawn = [
+            self._excerpt(
+                random, heard=i < config.heard, by_ear=0 <= i - config.heard < config.by_ear
+            )
+            for i in range(config.excerpts)
+        ]
         features, *others = zip(*drawn, strict=True)
-        listened = torch.stack(features[:heard]) if heard else torch.zeros(0)
+        listened = torch.stack(features[: config.heard]) if config.heard else torch.zeros(0)
         parts = [listened, *(torch.stack(part) for part in others)]
         return Excerpts(*map(self.fabric.to_device, parts))
 
-    def _with_mistakes(self, notes_B2TP: Tensor) -> Tensor:
+    def _with_mistakes(self, notes_2TP: Tensor) -> Tensor:
         """Notes as a listener might have told them."""
-        struck_BTP, held_BTP = notes_B2TP.unbind(1)
-        kept_BTP = (torch.rand_like(struck_BTP) >= self.config.missed).float()
-        imagined_BTP = (torch.rand_like(struck_BTP) < self.config.imagined).float()
-        struck_BTP = torch.maximum(struck_BTP * kept_BTP, imagined_BTP)
-        return torch.stack([struck_BTP, torch.maximum(held_BTP, imagined_BTP)], dim=1)
+        struck_TP, held_TP = notes_2TP
+        kept_TP = (torch.rand_like(struck_TP) >= self.config.missed).float()
+        imagined_TP = (torch.rand_like(struck_TP) < self.config.imagined).float()
+        struck_TP = torch.maximum(struck_TP * kept_TP, imagined_TP)
+        return torch.stack([struck_TP, torch.maximum(held_TP, imagined_TP)])
 
     def _losses(
         self, batch: Excerpts, logits_H2TP: Tensor | None, motion: Motion
@@ -330,7 +343,9 @@ class KHPTrainer:
         both_NTC = torch.cat([shape_NTKD.flatten(2) / 4, velocity_NTKD.flatten(2) * 2], dim=-1)
         return both_NTC.transpose(1, 2)
 
-    def _excerpt(self, random: np.random.Generator, *, heard: bool) -> tuple[Tensor, ...]:
+    def _excerpt(
+        self, random: np.random.Generator, *, heard: bool, by_ear: bool
+    ) -> tuple[Tensor, ...]:
         """The parts of Excerpts for one excerpt; without features where it is not listened to."""
         config = self.config
         take = self.takes[int(random.choice(len(self.takes), p=self.take_share))]
@@ -344,7 +359,12 @@ class KHPTrainer:
         features_RF = torch.zeros(1)
         if heard:
             features_RF = take.music.excerpt(start, length, speed, octave, gain_db)
-        notes_2TP = take.music.roll(start - self.delay * speed, length, speed, octave)
+        late = start - self.delay * speed
+        notes_2TP = take.music.roll(late, length, speed, octave)
+        if by_ear and take.told_2TP is not None:
+            told_2TP = retimed(take.told_2TP, late, length, speed, octave)
+        else:
+            told_2TP = self._with_mistakes(notes_2TP)
         times = torch.arange(config.frames) * speed + start
         poses_TKD = interpolate(take.poses_TKD, times)
         poses_TKD[..., 0] += octave * OCTAVE_IN_WHITE_KEYS
@@ -362,7 +382,7 @@ class KHPTrainer:
         known_T = torch.full((length,), float(take.music.notes is not None))
         weight_TK = seen_TK * heard_T[:, None]
         return (
-            features_RF, notes_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T, start_H,
+            features_RF, notes_2TP, told_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T, start_H,
         )  # fmt: skip
 
     def picture_HWC(self) -> np.ndarray | None:

@@ -97,6 +97,25 @@ def louder(features_RF: Tensor, gain_db: float) -> Tensor:
     return torch.cat([spectra_RN, torch.cat([first_R1, onset_R1])], dim=1)
 
 
+def retimed(
+    told_2TP: Tensor, start: float, frames: int, speed: float = 1.0, octave: int = 0
+) -> Tensor:
+    """`frames` frames of a roll of struck and held keys [2, T, 88] from frame `start` on, as :meth:`Music.roll` gives them.
+
+    Every strike stays one, whatever the speed; outside the roll nothing sounds.
+    """
+    struck_TP, held_TP = told_2TP
+    struck_N, key_N = torch.nonzero(struck_TP, as_tuple=True)
+    moved_N = ((struck_N - start) / speed).round().long()
+    shown_N = (moved_N >= 0) & (moved_N < frames)
+    times_T = (torch.arange(frames) * speed + start).round().long()
+    outside_T = (times_T < 0) | (times_T >= len(held_TP))
+    roll_2TP = torch.zeros(2, frames, KEY_COUNT)
+    roll_2TP[1] = held_TP[times_T.clamp(0, len(held_TP) - 1)] & ~outside_T[:, None]
+    roll_2TP[:, moved_N[shown_N], key_N[shown_N]] = 1.0
+    return _shift(roll_2TP, octave * OCTAVE)
+
+
 def interpolate(values_TX: Tensor, times: Tensor) -> Tensor:
     """Rows of `values_TX` [T, ...] at fractional indices, linearly; the ends are held."""
     times = times.clamp(0, len(values_TX) - 1)

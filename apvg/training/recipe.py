@@ -43,7 +43,8 @@ class Recipe:
         takes: The filmed takes whose motion KHP trains on; empty for all. It trains on all generated ones.
         held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
         start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
-        start_stages: The stages that begin with those weights; the others begin with random ones.
+        start_stages: The stages that begin with those weights; the others begin with random ones. "hear" and "move" are the
+            halves of "khp".
         guard: Seconds on each side of a held-out block that are not trained on either.
         model: Shapes of the stages.
         hear, move, khp, cvg, fpvg, joint: How each stage is trained; one without steps stays as it begins.

@@ -18,12 +18,14 @@ import av
 import numpy as np
 import torch
 from lightning.fabric import Fabric
+from torch import Tensor
 
 from apvg.audio.features import FeatureConfig, extract_features
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.models.khp import KeypointPredictor
+from apvg.models.listening import PITCHES
 from apvg.models.space import PoseSpace
 from apvg.performer import Performer, build_stages, find_performer
 from apvg.progress import track
@@ -33,7 +35,7 @@ from apvg.training.cvg import CVGTrainer
 from apvg.training.fpvg import FPVGTrainer, Predictions
 from apvg.training.hearing import HeardTake, HearingTrainer
 from apvg.training.joint import JointTrainer
-from apvg.training.khp import KHPTrainer, MotionTake
+from apvg.training.khp import KHPTrainer, KHPTrainingConfig, MotionTake
 from apvg.training.loop import Trainer, fit
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music
 from apvg.training.recipe import Recipe
@@ -41,6 +43,8 @@ from apvg.training.scene import Scene, build_scene
 
 Stage = Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"]
 TRAININGS = ("hear", "move", *STAGES, "joint")
+#: Trainings of half of KHP, and the half's name in it.
+HALVES = {"hear": "listen", "move": "move"}
 
 
 class Run:
@@ -154,15 +158,15 @@ class Run:
             return HearingTrainer(self.fabric, *networks, heard, recipe.hear)
         if name in ("move", "khp"):
             settings = recipe.move if name == "move" else recipe.khp
+            networks = self._network("khp"), self._network("khp")
+            if name == "khp":
+                self._load_halves(networks[0])
             moved = [
-                self._motion_take(take, heard=settings.heard > 0)
+                self._motion_take(take, settings, networks[0])
                 for take in track(self.takes, "looking at takes", len(self.takes))
             ]
             on_keys = all(take.corners_42 is not None for take in self.takes)
             settings = replace(settings, shift_octaves=settings.shift_octaves and on_keys)
-            networks = self._network("khp"), self._network("khp")
-            if name == "khp":
-                self._load_halves(networks[0])
             return KHPTrainer(self.fabric, *networks, moved, settings, name, on_keys=on_keys)
         network, average = self._network(name), self._network(name)
         if name == "cvg":
@@ -202,8 +206,15 @@ class Run:
         torch.manual_seed(getattr(self.recipe, name).seed)
         performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
         network = performer.stages[name]
-        if self.start_from is not None and name in self.recipe.start_stages:
-            load_stage(self.start_from, read_config(self.start_from), name, network)
+        if self.start_from is None:
+            return network
+        config = read_config(self.start_from)
+        if name in self.recipe.start_stages:
+            load_stage(self.start_from, config, name, network)
+        elif name == "khp":
+            for half, part in HALVES.items():
+                if half in self.recipe.start_stages:
+                    load_stage(self.start_from, config, name, network.get_submodule(part), part)
         return network
 
     def _averages(self, names: Sequence[str]) -> Performer:
@@ -275,18 +286,37 @@ class Run:
             self._musics[take.name] = Music(len(take), features_RF, take.notes, features)
         return self._musics[take.name]
 
-    def _motion_take(self, take: Take, *, heard: bool) -> MotionTake:
+    def _motion_take(
+        self, take: Take, settings: KHPTrainingConfig, khp: KeypointPredictor
+    ) -> MotionTake:
         width = take.size[0] if take.filmed else 0  # a keyboard's corners say all
         space = PoseSpace(width, take.corners_42)
         return MotionTake(
             self._music(take)
-            if heard
+            if settings.heard
             else Music(len(take), None, take.notes, self.config.features),
             space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
             torch.from_numpy(take.confidence_TK).float(),
             torch.from_numpy(training_mask(take, self.recipe)),
             take.filmed,
+            self._told(take, khp) if settings.by_ear else None,
         )
+
+    def _told(self, take: Take, khp: KeypointPredictor) -> Tensor:
+        """Keys struck and held [2, T, 88], bool, as KHP's ears tell them of a take; kept on disk, for it takes minutes."""
+        weights = hashlib.sha256()
+        for value in khp.listen.state_dict().values():
+            weights.update(value.numpy().tobytes())
+        path = self.training / "told" / f"{take.name}-{weights.hexdigest()[:12]}.npy"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            features_RF = self._music(take).features_RF
+            assert features_RF is not None
+            told_2TP = khp.transcribe(features_RF).numpy()
+            with atomic_path(path) as partial:
+                np.save(partial, np.packbits(told_2TP, axis=-1))
+        told_2TP = np.unpackbits(np.load(path), axis=-1, count=PITCHES)
+        return torch.from_numpy(told_2TP.astype(bool))
 
     def _octave_pixels(self) -> int:
         """How far an octave is in the scene's picture, at the middle of the keyboard; 0 without one."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from apvg.audio.features import FeatureConfig
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
-from apvg.models.khp import KeypointPredictor, KHPConfig
+from apvg.models.khp import HELD, STRUCK, KeypointPredictor, KHPConfig
 from apvg.models.listening import AudioEncoder, ListeningConfig
 from apvg.skeleton import BODY_AND_HANDS, HANDS
 from apvg.training.music import shift_features
@@ -24,10 +24,13 @@ def features(seed: int = 0) -> torch.Tensor:
     )
 
 
-def khp(skeleton=HANDS) -> KeypointPredictor:
+def khp(skeleton=HANDS, *, decided: bool = False) -> KeypointPredictor:
     torch.manual_seed(0)
-    config = KHPConfig(listening=LISTENING, channels=8, layers=2, hidden=8)
-    return KeypointPredictor(config, skeleton).eval()
+    config = KHPConfig(listening=LISTENING, channels=8, layers=2, hidden=8, decided=decided)
+    predictor = KeypointPredictor(config, skeleton).eval()
+    # Untrained ears hear nothing otherwise.
+    torch.nn.init.zeros_(predictor.listen.notes.bias)  # pyright: ignore[reportArgumentType]
+    return predictor
 
 
 def cvg() -> CoarseVideoGenerator:
@@ -37,10 +40,13 @@ def cvg() -> CoarseVideoGenerator:
 
 
 @settings(max_examples=15, deadline=None)
-@given(cuts=st.lists(st.integers(1, FRAMES - 1), max_size=4, unique=True).map(sorted))
-def test_any_chunking_gives_what_the_whole_gives(cuts: list[int]):
+@given(
+    cuts=st.lists(st.integers(1, FRAMES - 1), max_size=4, unique=True).map(sorted),
+    decided=st.booleans(),
+)
+def test_any_chunking_gives_what_the_whole_gives(cuts: list[int], decided: bool):
     rows, plate = features(), torch.rand(1, 3, 4, 12)
-    predictor, generator = khp(), cvg()
+    predictor, generator = khp(decided=decided), cvg()
     with torch.inference_mode():
         whole, coarse = predictor(rows)[0], generator(rows, plate)[0]
         poses, frames = [], []
@@ -71,7 +77,7 @@ def test_output_depends_on_no_later_row():
 
 def test_what_is_heard_moves_with_the_music_by_octaves():
     torch.manual_seed(0)
-    encoder = AudioEncoder(ListeningConfig())
+    encoder = AudioEncoder(ListeningConfig(layers=2))  # more would reach both ends of the keyboard
     rows = features()
     rows[..., :100] = 0.0  # the moved music must lie within the keyboard, partials included
     rows[..., 150:364] = 0.0
@@ -115,9 +121,35 @@ def test_a_hand_sees_what_is_under_it_from_its_own_middle():
 def test_known_notes_take_the_place_of_listening():
     predictor, rows = khp(), features()
     with torch.inference_mode():
-        logits_B2TP, _ = predictor.hear(rows)
-        played = predictor.play(logits_B2TP.sigmoid())[0]
+        heard, _ = predictor.hear(rows)
+        played = predictor.play(heard.notes_B2TP)[0]
         torch.testing.assert_close(played.poses_BTKD, predictor(rows)[0].poses_BTKD)
+
+
+def test_a_decided_key_is_struck_once_and_held_while_it_sounds():
+    predictor = khp(decided=True)
+    with torch.inference_mode():
+        likely_B2TP = predictor.hear(features())[0].logits_B2TP.sigmoid()
+        told_2TP = predictor.hear(features())[0].notes_B2TP[0]
+        whole_2TP = predictor.transcribe(features()[0])
+    struck_TP, held_TP = likely_B2TP[0, 0] > STRUCK, likely_B2TP[0, 1] > HELD
+    assert set(told_2TP.unique().tolist()) == {0.0, 1.0}
+    for frame in range(FRAMES):
+        before_P = struck_TP[frame - 1] if frame else torch.zeros(88, dtype=torch.bool)
+        rising_P = struck_TP[frame] & ~before_P
+        assert torch.equal(told_2TP[0, frame] > 0, rising_P)
+        assert torch.equal(told_2TP[1, frame] > 0, rising_P | held_TP[frame])
+    late = LISTENING.delay
+    assert whole_2TP.shape == (2, FRAMES, 88)
+    assert torch.equal(whole_2TP[:, :-late], told_2TP[:, late:] > 0)
+
+
+def test_what_motion_asks_of_a_decision_reaches_the_ears():
+    predictor = khp(decided=True)
+    predictor(features())[0].poses_BTKD.square().sum().backward()
+    gradient = predictor.listen.notes.weight.grad
+    assert gradient is not None
+    assert gradient.abs().max() > 0
 
 
 def test_frames_must_be_given_whole():

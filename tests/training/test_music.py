@@ -1,0 +1,53 @@
+"""Rolls of struck and held keys at other speeds and octaves, against those that the notes themselves give."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apvg.midi import Notes
+from apvg.training.music import retimed
+
+FPS = 25
+LENGTH = 120
+
+whole_notes = st.lists(
+    st.tuples(st.integers(0, LENGTH - 20), st.integers(3, 12), st.integers(40, 70)),
+    min_size=1,
+    max_size=12,
+    unique_by=lambda note: note[2],
+)
+
+
+def roll_and_notes(drawn: list[tuple[int, int, int]]) -> tuple[torch.Tensor, Notes]:
+    onset_N = np.array([first for first, _, _ in drawn]) / FPS
+    offset_N = onset_N + np.array([frames for _, frames, _ in drawn]) / FPS
+    order_N = np.argsort(onset_N, kind="stable")
+    pitch_N = np.array([pitch for _, _, pitch in drawn])
+    velocity_N = np.full(len(drawn), 80)
+    notes = Notes(onset_N, offset_N, offset_N, pitch_N, velocity_N).select(order_N)
+    return torch.from_numpy(notes.roll(FPS, LENGTH)) > 0, notes
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn=whole_notes, start=st.integers(-20, 60), octave=st.sampled_from([-1, 0, 1]))
+def test_at_its_own_speed_a_roll_is_what_the_notes_give(drawn, start: int, octave: int) -> None:
+    told_2TP, notes = roll_and_notes(drawn)
+    frames = LENGTH - max(start, 0)
+    expected_2TP = notes.transposed(12 * octave).roll(FPS, frames, start=start)
+    got_2TP = retimed(told_2TP, start, frames, octave=octave)
+    np.testing.assert_array_equal(got_2TP.numpy(), expected_2TP)
+
+
+@settings(max_examples=40, deadline=None)
+@given(drawn=whole_notes, start=st.floats(-20, 60), speed=st.floats(0.7, 1.4))
+def test_every_strike_stays_one_whatever_the_speed(drawn, start: float, speed: float) -> None:
+    told_2TP, notes = roll_and_notes(drawn)
+    expected_2TP = notes.roll(FPS, 80, start=start, speed=speed)
+    got_2TP = retimed(told_2TP, start, 80, speed).numpy()
+    np.testing.assert_array_equal(got_2TP[0].sum(axis=0), expected_2TP[0].sum(axis=0))
+    # Ends of held keys may be rounded the other way.
+    assert np.abs(got_2TP[1].sum(axis=0) - expected_2TP[1].sum(axis=0)).max() <= 1
+    assert (got_2TP[1] >= got_2TP[0]).all()
