@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from apvg.performer import Performer
     from apvg.takes.take import Take
 
-#: So much of every piece is painted and read back, in either way, seconds.
-READ_BACK_SECONDS = 8.0
+#: So much of every piece is painted and read back, in either way, from just before its first note on, seconds.
+READ_BACK_SECONDS = 12.0
+_BEFORE_MUSIC = 0.5
 WAYS = ("from_sound", "from_notes")
 #: The style of what was not composed by rule.
 REAL = "real"
@@ -92,8 +93,10 @@ def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) ->
             "motion_energy": _energy(performer, take, poses[way]),
         }
         if tracker is not None:
-            painted_THWC = _paint(performer, music_S, told)
-            figures[way]["read_back"] = _read_back(performer, painted_THWC, notes, tracker)
+            begin = _just_before(notes, performer.fps)
+            painted_THWC = _paint(performer, music_S, told, begin)
+            shown = notes.shifted(-begin)
+            figures[way]["read_back"] = _read_back(performer, painted_THWC, shown, tracker)
             frames_THWC = painted_THWC if frames_THWC is None else frames_THWC
     return MusicResult(figures, lags, frames_THWC, poses["from_sound"])
 
@@ -112,10 +115,20 @@ def _energy(performer: Performer, take: Take, poses_TKD: np.ndarray) -> dict[str
     )
 
 
-def _paint(performer: Performer, music_S: np.ndarray, told: Notes | None) -> np.ndarray:
-    """The first seconds as `apvg generate` would show them."""
-    samples_S = music_S[: round(READ_BACK_SECONDS * performer.sample_rate)]
-    return np.concatenate([part.frames_THWC for part in performer.stream([samples_S], told)])
+def _just_before(notes: Notes, fps: int) -> float:
+    """The whole frame from which on a piece is painted, seconds."""
+    first = float(notes.onset_N[0]) if len(notes) else 0.0
+    return max(0, int((first - _BEFORE_MUSIC) * fps)) / fps
+
+
+def _paint(
+    performer: Performer, music_S: np.ndarray, told: Notes | None, begin: float
+) -> np.ndarray:
+    """A stretch of the music as `apvg generate --start` would show it."""
+    first, length = (round(t * performer.sample_rate) for t in (begin, READ_BACK_SECONDS))
+    told = told.shifted(-begin) if told is not None else None
+    stream = performer.stream([music_S[first : first + length]], told)
+    return np.concatenate([part.frames_THWC for part in stream])
 
 
 def _read_back(

@@ -85,10 +85,12 @@ def test_late_and_still_hands_are_told() -> None:
 
 def test_the_picture_is_read_back() -> None:
     take = piece("ragtime", 1)
+    assert take.notes is not None
+    begin = int((take.notes.onset_N[0] - 0.5) * FPS)  # half a second before the music
 
     def tracker(frames: Any, fps: float) -> tuple[np.ndarray, np.ndarray]:
-        shown = len(list(frames))
-        return take.keypoints_TKD[:shown], take.confidence_TK[:shown]
+        shown = slice(begin, begin + len(list(frames)))
+        return take.keypoints_TKD[shown], take.confidence_TK[shown]
 
     result = evaluate_music(Hands(take), take, tracker)  # pyright: ignore[reportArgumentType]
     for way in ("from_sound", "from_notes"):
