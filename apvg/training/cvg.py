@@ -16,7 +16,7 @@ from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.models.stu import STRIDE
 from apvg.training.adversarial import AdversarialLoss
-from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
+from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import Music
 from apvg.training.scene import Scene
 from apvg.video.images import contact_sheet
@@ -140,8 +140,7 @@ class CVGTrainer:
         total = torch.stack([v for k, v in losses.items() if not k.startswith("judge")]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(total)
-        self.fabric.clip_gradients(self.cvg, self.optimizer, max_norm=1.0, error_if_nonfinite=False)
-        self.optimizer.step()
+        descend(self.fabric, self.cvg, self.optimizer)
         self.ema.update(step)
         return {name: float(loss) for name, loss in losses.items()}
 

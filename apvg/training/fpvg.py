@@ -24,7 +24,7 @@ from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.free_hands import free_hands
-from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
+from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.scene import Scene
 from apvg.video.images import contact_sheet
 
@@ -178,8 +178,7 @@ class FPVGTrainer:
         total = torch.stack([v for k, v in losses.items() if not k.startswith("judge")]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(total)
-        self.fabric.clip_gradients(self.stu, self.optimizer, max_norm=1.0, error_if_nonfinite=False)
-        self.optimizer.step()
+        descend(self.fabric, self.stu, self.optimizer)
         self.ema.update(step)
         return {name: float(loss) for name, loss in losses.items()}
 

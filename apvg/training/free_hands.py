@@ -1,7 +1,7 @@
 """Hands cut out of footage and put where it never showed them: what makes FPVG paint them anywhere (own choice).
 
 Each hand with its forearm is a layer of its own: moved along the keyboard and further onto it, turned and sized a little,
-and sometimes quickly on its way. A forearm that then ends within the picture is drawn out to its edge.
+drawn out along the keys as in wide grips, and sometimes quickly on its way. A forearm that then ends within the picture is drawn out to its edge.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from apvg.training.scene import Scene
 _GAP = 4.0
 _TURN = np.deg2rad(9.0)
 _SIZES = (0.9, 1.12)
+#: How much wider than it was a hand is shown.
+_WIDTHS = (0.9, 1.3)
 #: How far towards the keys' far end, and back, in hand sizes.
 _ALONG_KEYS = (-0.45, 0.2)
 #: Share of clips in which a hand is on its way, and how quickly at most, in hand sizes per frame.
@@ -70,10 +72,12 @@ def free_hands(
         own_THW = mattes_THW * (on_left_T1W if hand == 0 else ~on_left_T1W)
         centre_D = keypoints_TKD[:, ids].mean(dim=(0, 1))
         turn, scale = random.uniform(-_TURN, _TURN), random.uniform(*_SIZES)
+        width_and_height_D = scale * torch.tensor([random.uniform(*_WIDTHS), 1.0])
         goal_TD = _path(random, len(keypoints_TKD), places[hand], float(centre_D[1]), size)
-        matrix_DD = scale * torch.tensor(
+        turned_DD = torch.tensor(
             [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], dtype=torch.float32
         )
+        matrix_DD = turned_DD * width_and_height_D
         moved_TKD[:, ids] = (keypoints_TKD[:, ids] - centre_D) @ matrix_DD.T + goal_TD[:, None]
         layer_TCHW = torch.cat([frames_TCHW, own_THW[:, None]], dim=1)
         warped_TCHW = _warp(layer_TCHW, centre_D, goal_TD, torch.linalg.inv(matrix_DD), width)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from apvg.models.khp import KeypointPredictor
-from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
+from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import Music
 
 
@@ -100,10 +100,7 @@ class HearingTrainer:
         loss = notes_loss(logits_B2TP, notes_B2TP, known_BT)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
-        self.fabric.clip_gradients(
-            self.listen, self.optimizer, max_norm=0.1, error_if_nonfinite=False
-        )
-        self.optimizer.step()
+        descend(self.fabric, self.listen, self.optimizer, max_norm=0.1)
         self.ema.update(step)
         with torch.no_grad():
             told_BTP = logits_B2TP[:, 0, self.delay :] > 0

@@ -20,7 +20,7 @@ from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
-from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
+from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import Music
 from apvg.training.scene import Scene
 
@@ -118,8 +118,7 @@ class JointTrainer:
         self.stu_optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(torch.stack(list(losses.values())).sum())
         for network, optimizer in ((self.khp, self.khp_optimizer), (self.stu, self.stu_optimizer)):
-            self.fabric.clip_gradients(network, optimizer, max_norm=1.0, error_if_nonfinite=False)
-            optimizer.step()
+            descend(self.fabric, network, optimizer)
         for average in self.averages:
             average.update(step)
         return {name: float(loss.detach()) for name, loss in losses.items()}

@@ -26,7 +26,7 @@ from apvg.models.moving import Motion
 from apvg.skeleton import Skeleton
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.hearing import draw_shares, notes_loss
-from apvg.training.loop import ExponentialMovingAverage, cosine_rate, seed_step
+from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, interpolate, retimed
 
 
@@ -218,8 +218,7 @@ class KHPTrainer:
         total = torch.stack([v for k, v in losses.items() if not k.startswith("judge")]).sum()
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(total)
-        self.fabric.clip_gradients(self.khp, self.optimizer, max_norm=1.0, error_if_nonfinite=False)
-        self.optimizer.step()
+        descend(self.fabric, self.khp, self.optimizer)
         self.ema.update(step)
         return {name: float(loss) for name, loss in losses.items()}
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from lightning.fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
@@ -59,6 +60,13 @@ def seed_step(seed: int, step: int, rank: int = 0) -> np.random.Generator:
     generator = np.random.default_rng((seed, step, rank))
     torch.manual_seed(int(generator.integers(2**31)))
     return generator
+
+
+def descend(fabric: Fabric, module: nn.Module, optimizer: Optimizer, max_norm: float = 1.0) -> None:
+    """One step down clipped gradients; none where they are not finite, which would spoil every weight for good."""
+    norm = fabric.clip_gradients(module, optimizer, max_norm=max_norm, error_if_nonfinite=False)
+    if norm is None or bool(norm.isfinite()):
+        optimizer.step()
 
 
 def cosine_rate(step: int, steps: int, *, warmup: int = 200, floor: float = 0.05) -> float:
