@@ -21,7 +21,7 @@ from apvg.models.stu import STUConfig
 from apvg.skeleton import Skeleton
 from apvg.video.images import read_image, save_png
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 STAGES = ("khp", "cvg", "fpvg")
 CONFIG, PLATE, SAMPLE, CARD = "config.json", "plate.png", "sample.png", "card.md"
 

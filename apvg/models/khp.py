@@ -18,7 +18,7 @@ from apvg.models.moving import HandMover, Motion, MovingState
 from apvg.skeleton import Skeleton
 
 #: A key is taken as struck when it becomes so likely, and as held while it is so likely.
-STRUCK, HELD = 0.4, 0.5
+STRUCK, HELD = 0.5, 0.5
 
 
 @dataclass(frozen=True)
