@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class Evaluate:
     """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
+    jobs: int = os.cpu_count() or 1
+    """Pieces of music that are judged side by side, on the CPU."""
     force: bool = False
     """Replace the report folder if it is there already."""
 
@@ -41,6 +44,8 @@ class Evaluate:
         from apvg.performer import Performer
         from apvg.takes.take import load_takes
 
+        if self.jobs < 1:
+            raise ApvgError(f"--jobs must be at least 1, not {self.jobs}")
         blocks = []
         for name, start, stop in self.block:
             if not 0 <= start < stop:
@@ -55,7 +60,10 @@ class Evaluate:
         takes = load_takes(self.takes)
         with atomic_path(self.output, force=self.force) as folder:
             folder.mkdir()
-            report = write_report(performer, takes, folder, blocks=blocks, tracker=tracker)
+            jobs = self.jobs if performer.device.type == "cpu" else 1
+            report = write_report(
+                performer, takes, folder, blocks=blocks, tracker=tracker, jobs=jobs
+            )
         for reason in report["left_out"].values():
             print(f"left out: {reason}")
         for figures in report["blocks"]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import base64
 import json
 import math
+import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from importlib.resources import files
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 import numpy as np
+import torch
 from scipy.signal import resample_poly
 
 from apvg import __version__
@@ -146,6 +151,7 @@ def write_report(
     *,
     blocks: Sequence[Block] = (),
     tracker: Tracker | None = None,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """Evaluate a performer on takes and write the report.
 
@@ -157,6 +163,7 @@ def write_report(
         blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
         tracker: For read-back; left out when None.
+        jobs: How many processes judge music side by side; more than one for a performer on the CPU alone.
 
     Returns:
         What report.json holds.
@@ -205,8 +212,8 @@ def write_report(
             report["blocks"].append(figures)
             sections.append({"figures": figures, "pictures": pictures})
     music = []
-    for take in track(heard_only, "evaluating music", len(heard_only)):
-        result = evaluate_music(performer, take, tracker)
+    results = _music_results(performer, heard_only, tracker, min(jobs, len(heard_only)))
+    for result in track(results, "evaluating music", len(heard_only)):
         _draw_music(result, performer, folder)
         music.append(replace(result, frames_THWC=None))  # minutes of frames would fill the memory
     report["music"] = [result.figures for result in music]
@@ -215,6 +222,22 @@ def write_report(
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "report.html").write_text(_page(report, sections, folder))
     return report
+
+
+def _music_results(
+    performer: Performer, takes: Sequence[Take], tracker: Tracker | None, jobs: int
+) -> Iterator[MusicResult]:
+    """Every take's figures, in order."""
+    judge = partial(evaluate_music, performer, tracker=tracker)
+    if jobs <= 1:
+        yield from map(judge, takes)
+        return
+    # Frame by frame there is little to share out: processes of their own are used better than threads.
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
+    ) as pool:
+        yield from pool.map(judge, takes)
 
 
 def _styles(music: list[MusicResult], blocks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -123,3 +123,20 @@ def test_without_notes_there_is_nothing_to_judge(tmp_path: Path) -> None:
     take = replace(piece("lullaby", 1), notes=None)
     with pytest.raises(ApvgError, match="--midi"):
         evaluate_music(Hands(take), take, None)  # pyright: ignore[reportArgumentType]
+
+
+def test_pieces_side_by_side_are_judged_alike(tiny_performer: Path, tmp_path: Path) -> None:
+    from apvg.evaluation.report import write_report
+    from apvg.performer import Performer
+
+    performer = Performer.from_pretrained(tiny_performer)
+    takes = [piece("toccata", 4), piece("lullaby", 4)]
+    reports = []
+    for jobs in (1, 2):
+        folder = tmp_path / str(jobs)
+        folder.mkdir()
+        reports.append(write_report(performer, takes, folder, jobs=jobs))
+    assert [figures["setting"]["take"] for figures in reports[0]["music"]] == ["toccata-4", "lullaby-4"]  # fmt: skip
+    for one, two in zip(*(report["music"] for report in reports), strict=True):
+        for way in ("from_sound", "from_notes"):
+            assert two[way]["key_hit"] == pytest.approx(one[way]["key_hit"])
