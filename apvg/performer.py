@@ -153,6 +153,7 @@ class Performer:
         *,
         start: float = 0.0,
         duration: float | None = None,
+        notes: Notes | None = None,
     ) -> Performance:
         """Play short music whole; for any length use :meth:`stream`.
 
@@ -161,9 +162,10 @@ class Performer:
                 at :attr:`sample_rate`.
             start: Where in a file to begin, seconds.
             duration: How much of a file to play, seconds; all by default.
+            notes: The notes of samples, where they are known: see :meth:`stream`.
         """
         if isinstance(music, np.ndarray):
-            return _join(list(self.stream([music])), self)
+            return _join(list(self.stream([music], notes)), self)
         with open_music(music) as opened:
             samples_S = read_audio(opened.audio, self.sample_rate, start=start, duration=duration)
             notes = opened.notes.shifted(-start) if opened.notes is not None else None

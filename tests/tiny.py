@@ -36,13 +36,13 @@ layers = 2
 hidden = 8
 lookahead_frames = 3
 decided = true
-listening = { spectral = 4, channels = 6, layers = 3 }
+listening = { spectral = 4, channels = 6, layers = 4 }
 [model.cvg]
 channels = 8
 layers = 2
 picture = 4
 lookahead_frames = 3
-listening = { spectral = 4, channels = 6 }
+listening = { spectral = 4, channels = 6, layers = 4 }
 
 [hear]
 steps = 6

@@ -27,7 +27,7 @@ from apvg.evaluation.readback import Tracker, read_back
 
 if TYPE_CHECKING:
     from apvg.midi import Notes
-    from apvg.performer import Performer
+    from apvg.performer import Performance, Performer
     from apvg.takes.take import Take
 
 #: So much of every piece is painted and read back, in either way, from just before its first note on, seconds.
@@ -45,14 +45,14 @@ class MusicResult:
     Attributes:
         figures: As the report holds them.
         lags: The A/V lag's curve, by the way that the hands were told: see WAYS.
-        frames_THWC: Generated from the sound, the stretch that was read back; None where nothing was painted.
-        keypoints_TKD: Behind those frames, pixels.
+        painted: The stretch that was read back, from the sound; None where nothing was painted.
+        begin: Where in the piece that begins, seconds.
     """
 
     figures: dict[str, Any]
     lags: dict[str, LagCurve]
-    frames_THWC: np.ndarray | None
-    keypoints_TKD: np.ndarray
+    painted: Performance | None
+    begin: float
 
 
 def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) -> MusicResult:
@@ -82,7 +82,7 @@ def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) ->
     }
     lags: dict[str, LagCurve] = {}
     poses: dict[str, np.ndarray] = {}
-    frames_THWC = None
+    painted, begin = None, _just_before(notes, performer.fps)
     for way, told in zip(WAYS, (None, notes), strict=True):
         poses[way] = seen(*performer.predict_keypoints(music_S, told))
         tips_TF = fingertip_x(poses[way], performer.skeleton, keyboard)
@@ -93,12 +93,12 @@ def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) ->
             "motion_energy": _energy(performer, take, poses[way]),
         }
         if tracker is not None:
-            begin = _just_before(notes, performer.fps)
-            painted_THWC = _paint(performer, music_S, told, begin)
-            shown = notes.shifted(-begin)
-            figures[way]["read_back"] = _read_back(performer, painted_THWC, shown, tracker)
-            frames_THWC = painted_THWC if frames_THWC is None else frames_THWC
-    return MusicResult(figures, lags, frames_THWC, poses["from_sound"])
+            performance = _paint(performer, music_S, told, begin)
+            figures[way]["read_back"] = _read_back(
+                performer, performance.frames_THWC, notes.shifted(-begin), tracker
+            )
+            painted = painted or performance
+    return MusicResult(figures, lags, painted, begin)
 
 
 def _energy(performer: Performer, take: Take, poses_TKD: np.ndarray) -> dict[str, float] | None:
@@ -123,12 +123,11 @@ def _just_before(notes: Notes, fps: int) -> float:
 
 def _paint(
     performer: Performer, music_S: np.ndarray, told: Notes | None, begin: float
-) -> np.ndarray:
+) -> Performance:
     """A stretch of the music as `apvg generate --start` would show it."""
     first, length = (round(t * performer.sample_rate) for t in (begin, READ_BACK_SECONDS))
     told = told.shifted(-begin) if told is not None else None
-    stream = performer.stream([music_S[first : first + length]], told)
-    return np.concatenate([part.frames_THWC for part in stream])
+    return performer.perform(music_S[first : first + length], notes=told)
 
 
 def _read_back(

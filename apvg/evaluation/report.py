@@ -215,7 +215,7 @@ def write_report(
     results = _music_results(performer, heard_only, tracker, min(jobs, len(heard_only)))
     for result in track(results, "evaluating music", len(heard_only)):
         _draw_music(result, performer, folder)
-        music.append(replace(result, frames_THWC=None))  # minutes of frames would fill the memory
+        music.append(replace(result, painted=None))  # minutes of frames would fill the memory
     report["music"] = [result.figures for result in music]
     report["styles"] = _styles(music, report["blocks"])
     report = _plain(report)
@@ -260,21 +260,21 @@ def _draw_music(result: MusicResult, performer: Performer, folder: Path) -> None
     """A sheet of a piece's frames with the keypoints behind them, and its lag's curve."""
     name = result.figures["setting"]["take"]
     music_lag_figure(folder / f"{name}-lag.png", result.lags)
-    if result.frames_THWC is None:
+    if result.painted is None:
         return
-    frames = len(result.frames_THWC)
-    chosen_T = np.linspace(0, frames - 1, _SHEET_ROWS + 2).round().astype(int)[1:-1]
+    frames_THWC, keypoints_TKD = result.painted.frames_THWC, result.painted.keypoints_TKD
+    chosen_T = np.linspace(0, len(frames_THWC) - 1, _SHEET_ROWS + 2).round().astype(int)[1:-1]
     drawn_THWC = {
         int(t): draw_skeleton(
             performer.plate_HWC,
-            result.keypoints_TKD[t],
+            keypoints_TKD[t],
             np.ones(len(performer.skeleton)),
             performer.skeleton,
         )
         for t in chosen_T
     }
-    clips = {"from sound": result.frames_THWC, "keypoints": drawn_THWC}
-    times = {int(t): f"{t / performer.fps:.2f} s" for t in chosen_T}
+    clips = {"from sound": frames_THWC, "keypoints": drawn_THWC}
+    times = {int(t): f"{result.begin + t / performer.fps:.2f} s" for t in chosen_T}
     frame_sheet(folder / f"{name}-frames.png", clips, times)
 
 

@@ -19,6 +19,8 @@ from apvg.skeleton import Skeleton
 
 #: A key is taken as struck when it becomes so likely, and as held while it is so likely.
 STRUCK, HELD = 0.5, 0.5
+#: Whole music is listened to so many frames at a time, which bounds the memory.
+_BLOCK = 200
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,13 @@ class KeypointPredictor(nn.Module):
     @torch.inference_mode()
     def transcribe(self, features_RF: Tensor) -> Tensor:
         """Keys struck and held at every frame of whole music [2, T, 88], bool; nothing is late."""
-        rows = self.config.listening.rows_per_frame
+        rows, delay = self.config.listening.rows_per_frame, self.config.listening.delay
+        silence_RF = features_RF.new_zeros(delay * rows, features_RF.shape[1])
         blocks, state = [], None
-        silence_RF = features_RF.new_zeros(self.config.listening.delay * rows, features_RF.shape[1])
-        for block_RF in torch.cat([features_RF, silence_RF]).float().split(200 * rows):
-            heard, state = self.hear(block_RF[None], state)
+        for block_RF in torch.cat([features_RF, silence_RF]).split(_BLOCK * rows):
+            heard, state = self.hear(block_RF[None].float(), state)
             blocks.append(heard.notes_B2TP[0] > 0.5)
-        return torch.cat(blocks, dim=1)[:, self.config.listening.delay :].clone()
+        return torch.cat(blocks, dim=1)[:, delay:]
 
     def play(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BH: Tensor | None = None

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
 
+from apvg.training.loop import descend
+
 
 class AdversarialLoss:
     """Hinge loss (Lim & Ye, 2017) with feature matching (Salimans et al., 2016) against one discriminator.
@@ -32,7 +34,7 @@ class AdversarialLoss:
         loss = F.relu(1 - real_score).mean() + F.relu(1 + fake_score).mean()
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)
-        self.optimizer.step()
+        descend(self.fabric, self.discriminator, self.optimizer, max_norm=float("inf"))
         return loss.detach()
 
     def __call__(self, fake: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:

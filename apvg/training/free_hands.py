@@ -1,7 +1,8 @@
 """Hands cut out of footage and put where it never showed them: what makes FPVG paint them anywhere (own choice).
 
 Each hand with its forearm is a layer of its own: moved along the keyboard and further onto it, turned and sized a little,
-drawn out along the keys as in wide grips, and sometimes quickly on its way. A forearm that then ends within the picture is drawn out to its edge.
+drawn out along the keys as in wide grips, and sometimes quickly on its way. A forearm that then ends within the picture is
+drawn out to its edge.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class KHPTrainingConfig:
         adversarial_from: First step with the motion discriminator.
         excerpts: Excerpts per step.
         heard: How many of them are listened to, and train KHP's ears; 0 leaves those alone.
-        by_ear: How many of the others are played from what the ears, as they are before the training, make of the sound.
+        by_ear: How many of the others are played from what the ears make of the sound, which `hear` has trained.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the memory and carry no loss.
         rate: Peak learning rate of Adam.

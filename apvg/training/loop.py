@@ -14,6 +14,7 @@ from lightning.fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
+from apvg.errors import ApvgError
 from apvg.progress import track
 from apvg.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -65,7 +66,8 @@ def seed_step(seed: int, step: int, rank: int = 0) -> np.random.Generator:
 def descend(fabric: Fabric, module: nn.Module, optimizer: Optimizer, max_norm: float = 1.0) -> None:
     """One step down clipped gradients; none where they are not finite, which would spoil every weight for good."""
     norm = fabric.clip_gradients(module, optimizer, max_norm=max_norm, error_if_nonfinite=False)
-    if norm is None or bool(norm.isfinite()):
+    assert norm is not None
+    if bool(norm.isfinite()):
         optimizer.step()
 
 
@@ -115,6 +117,11 @@ def fit(
             sums.setdefault(key, []).append(value)
         if (step + 1) % log_every == 0 or step + 1 == last:
             row = {key: float(np.mean(values)) for key, values in sums.items()}
+            if not any(np.isfinite(value) for value in sums[next(iter(sums))]):
+                raise ApvgError(
+                    f"training {trainer.name} has lost its way at step {step + 1}: its losses are no numbers any more; "
+                    f"delete {checkpoint} and begin again with a lower rate in the recipe"
+                )
             row["steps_per_second"] = (step + 1 - first) / (time.monotonic() - began_at)
             _append_curve(curve, step + 1, row)
             sums.clear()

@@ -104,15 +104,24 @@ def retimed(
 
     Every strike stays one, whatever the speed; outside the roll nothing sounds.
     """
-    struck_TP, held_TP = told_2TP
-    struck_N, key_N = torch.nonzero(struck_TP, as_tuple=True)
-    moved_N = ((struck_N - start) / speed).round().long()
-    shown_N = (moved_N >= 0) & (moved_N < frames)
-    times_T = (torch.arange(frames) * speed + start).round().long()
-    outside_T = (times_T < 0) | (times_T >= len(held_TP))
+    struck_TP, held_TP = told_2TP.int()
     roll_2TP = torch.zeros(2, frames, KEY_COUNT)
-    roll_2TP[1] = held_TP[times_T.clamp(0, len(held_TP) - 1)] & ~outside_T[:, None]
-    roll_2TP[:, moved_N[shown_N], key_N[shown_N]] = 1.0
+
+    def moved(frame_N: Tensor) -> Tensor:
+        return ((frame_N.double() - start) / speed).round().long()  # as exact as notes are
+
+    # Keys go down and up at the frames that strikes are moved to by the same rule, or they might be held too soon.
+    turns_TP = F.pad(held_TP, (0, 0, 1, 1)).diff(dim=0)
+    turn_N, key_N = torch.nonzero(turns_TP, as_tuple=True)
+    changes_TP = torch.zeros(frames + 1, KEY_COUNT, dtype=torch.int)
+    changes_TP.index_put_(
+        (moved(turn_N).clamp(0, frames), key_N), turns_TP[turn_N, key_N], accumulate=True
+    )
+    roll_2TP[1] = changes_TP.cumsum(dim=0)[:-1] > 0
+    struck_N, key_N = torch.nonzero(struck_TP, as_tuple=True)
+    at_N = moved(struck_N)
+    shown_N = (at_N >= 0) & (at_N < frames)
+    roll_2TP[:, at_N[shown_N], key_N[shown_N]] = 1.0
     return _shift(roll_2TP, octave * OCTAVE)
 
 

@@ -19,6 +19,9 @@ from apvg.training.hearing import HearingTrainingConfig
 from apvg.training.joint import JointTrainingConfig
 from apvg.training.khp import KHPTrainingConfig
 
+#: Trainings of half of KHP, and the half's name in it.
+HALVES = {"hear": "listen", "move": "move"}
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -67,6 +70,15 @@ class Recipe:
     cvg: CVGTrainingConfig = field(default_factory=CVGTrainingConfig)
     fpvg: FPVGTrainingConfig = field(default_factory=FPVGTrainingConfig)
     joint: JointTrainingConfig = field(default_factory=JointTrainingConfig)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.start_stages) - {*STAGES, *HALVES})
+        if unknown:
+            raise ValueError(
+                f"start_stages: no stage {unknown[0]}; there are {', '.join((*STAGES, *HALVES))}"
+            )
+        if self.move.by_ear or (self.khp.by_ear and not self.model.khp.decided):
+            raise ValueError("by_ear is for the stage khp, of a model whose khp has decided = true")
 
 
 def load_recipe(name: str | Path) -> Recipe:

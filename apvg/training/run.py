@@ -24,7 +24,7 @@ from apvg.audio.features import FeatureConfig, extract_features
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
-from apvg.models.khp import KeypointPredictor
+from apvg.models.khp import HELD, STRUCK, KeypointPredictor
 from apvg.models.listening import PITCHES
 from apvg.models.space import PoseSpace
 from apvg.performer import Performer, build_stages, find_performer
@@ -38,13 +38,11 @@ from apvg.training.joint import JointTrainer
 from apvg.training.khp import KHPTrainer, KHPTrainingConfig, MotionTake
 from apvg.training.loop import Trainer, fit
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music
-from apvg.training.recipe import Recipe
+from apvg.training.recipe import HALVES, Recipe
 from apvg.training.scene import Scene, build_scene
 
 Stage = Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"]
 TRAININGS = ("hear", "move", *STAGES, "joint")
-#: Trainings of half of KHP, and the half's name in it.
-HALVES = {"hear": "listen", "move": "move"}
 
 
 class Run:
@@ -193,7 +191,7 @@ class Run:
 
     def _load_halves(self, khp: KeypointPredictor) -> None:
         """Begin with what the stages `hear` and `move` have come to, where they were trained."""
-        for name, part in (("hear", khp.listen), ("move", khp)):
+        for name, part in zip(HALVES, (khp.listen, khp), strict=True):
             checkpoint = self.training / f"{name}.ckpt.safetensors"
             if checkpoint.exists():
                 ears = {key: value.clone() for key, value in khp.listen.state_dict().items()}
@@ -304,17 +302,17 @@ class Run:
 
     def _told(self, take: Take, khp: KeypointPredictor) -> Tensor:
         """Keys struck and held [2, T, 88], bool, as KHP's ears tell them of a take; kept on disk, for it takes minutes."""
-        weights = hashlib.sha256()
+        music = self._music(take)
+        assert music.features_RF is not None
+        digest = hashlib.sha256(repr((khp.config, music.config, STRUCK, HELD)).encode())
+        digest.update(take.samples_S.tobytes())
         for value in khp.listen.state_dict().values():
-            weights.update(value.numpy().tobytes())
-        path = self.training / "told" / f"{take.name}-{weights.hexdigest()[:12]}.npy"
+            digest.update(value.numpy().tobytes())
+        path = self.training / "told" / f"{take.name}-{digest.hexdigest()[:12]}.npy"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            features_RF = self._music(take).features_RF
-            assert features_RF is not None
-            told_2TP = khp.transcribe(features_RF).numpy()
             with atomic_path(path) as partial:
-                np.save(partial, np.packbits(told_2TP, axis=-1))
+                np.save(partial, np.packbits(khp.transcribe(music.features_RF).numpy(), axis=-1))
         told_2TP = np.unpackbits(np.load(path), axis=-1, count=PITCHES)
         return torch.from_numpy(told_2TP.astype(bool))
 

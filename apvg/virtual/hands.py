@@ -46,7 +46,7 @@ class HandStatistics:
         depth: Mean y of the fingertips' middle.
         points_J2: Mean place of all 21 points about the tips' middle.
         from_tips_PT: Linear map from the tips' deviations (ten) to those of all points (21 x, then 21 y).
-        reach_F: How far each fingertip gets from its knuckle (the thumb's from the index finger's), 995 times in 1000.
+        reach_F: How far each fingertip stays from its knuckle (the thumb's from the index finger's) in 995 frames of 1000.
         white_y_F, black_y_F: Where on a white and on a black key each finger strikes.
     """
 
@@ -140,7 +140,7 @@ class Hand:
             if not excess_F1.any():
                 break
             drawn_F2 = excess_F1 * away_F2
-            furthest_2 = drawn_F2[np.abs(drawn_F2).sum(axis=1).argmax()]
+            furthest_2 = drawn_F2[np.linalg.norm(drawn_F2, axis=1).argmax()]
             opposite = (drawn_F2 @ furthest_2).min() < 0
             points_J2 = points_J2 + (1 - BEND_J)[:, None] * furthest_2 * (0.5 if opposite else 1)
         return points_J2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from apvg.midi import Notes
@@ -41,13 +41,12 @@ def test_at_its_own_speed_a_roll_is_what_the_notes_give(drawn, start: int, octav
     np.testing.assert_array_equal(got_2TP.numpy(), expected_2TP)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(drawn=whole_notes, start=st.floats(-20, 60), speed=st.floats(0.7, 1.4))
 def test_every_strike_stays_one_whatever_the_speed(drawn, start: float, speed: float) -> None:
     told_2TP, notes = roll_and_notes(drawn)
+    turns_N = np.array([turn for first, length, _ in drawn for turn in (first, first + length)])
+    # Halfway between two frames, seconds and frames may be rounded differently.
+    assume((np.abs((turns_N - start) / speed % 1 - 0.5) > 1e-6).all())
     expected_2TP = notes.roll(FPS, 80, start=start, speed=speed)
-    got_2TP = retimed(told_2TP, start, 80, speed).numpy()
-    np.testing.assert_array_equal(got_2TP[0].sum(axis=0), expected_2TP[0].sum(axis=0))
-    # Ends of held keys may be rounded the other way.
-    assert np.abs(got_2TP[1].sum(axis=0) - expected_2TP[1].sum(axis=0)).max() <= 1
-    assert (got_2TP[1] >= got_2TP[0]).all()
+    np.testing.assert_array_equal(retimed(told_2TP, start, 80, speed).numpy(), expected_2TP)

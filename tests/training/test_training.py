@@ -19,6 +19,7 @@ from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import StructuredTemporalUNet, STUConfig
 from apvg.performer import Performer
 from apvg.skeleton import BODY_AND_HANDS
+from apvg.takes.take import Take
 from apvg.training.fpvg import FPVGTrainer, FPVGTrainingConfig
 from apvg.training.recipe import load_recipe
 from apvg.training.run import Run, training_mask
@@ -154,6 +155,40 @@ def test_fpvg_overfits_one_clip():
 @pytest.mark.parametrize("name", ["piano", "piano-eval", "person"])
 def test_recipes_of_the_package_are_read(name: str):
     assert load_recipe(name).name == name
+
+
+def test_ears_are_shared_and_half_of_khp_can_be_begun_with(
+    takes_dir: Path, trained: Path, recipe_file: Path, tmp_path: Path
+):
+    """CVG begins with KHP's ears; a training that begins with `move` alone takes over the hands and not the ears."""
+    recipe = load_recipe(recipe_file)
+    takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
+    begun = Run(recipe, takes, trained, device="cpu")._trainer("cvg", 1)
+    ears = load_file(trained / "khp.safetensors")
+    for key, value in begun.modules["cvg"].listen.state_dict().items():  # pyright: ignore
+        torch.testing.assert_close(value, ears[f"listen.{key}"].float(), atol=1e-3, rtol=1e-2)
+
+    halved = replace(recipe, start_stages=("move",))
+    khp = Run(halved, takes, tmp_path, device="cpu", start_from=trained)._network("khp")
+    for key, value in khp.move.state_dict().items():
+        torch.testing.assert_close(value, ears[f"move.{key}"].float())
+    own = "listen.spectral.conv.weight"
+    assert not torch.equal(khp.state_dict()[own], ears[own].float())
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ('start_stages = ["mve"]', "mve"),
+        ("[model.khp]\ndecided = false\n[khp]\nby_ear = 2", "decided"),
+        ("[move]\nby_ear = 2", "by_ear"),
+    ],
+)
+def test_what_a_recipe_cannot_mean_is_refused(changed: str, named: str, tmp_path: Path):
+    path = tmp_path / "odd.toml"
+    path.write_text('name = "x"\ninstrument = "x"\nlicence = "x"\ncredit = "x"\n' + changed)
+    with pytest.raises(ApvgError, match=named):
+        load_recipe(path)
 
 
 def test_a_mistake_in_a_recipe_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
