@@ -50,7 +50,7 @@ the left hand plays left of all that was trained on.
 
 `real` is Für Elise, whole; the others are generated pieces in styles, and through a soundfont, kept out of training
 (`apvg virtual TAKES --split test --minutes 20 --seed 2`). Floors: the same hands against notes shifted in time, and
-against other keys. Read-back: what a hand tracker finds in 12 s of the generated video, from just before the first note on.
+against other keys. Read-back: what a hand tracker finds in 8 s of the generated video, from just before the first note on.
 
 {music}
 

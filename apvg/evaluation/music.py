@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from apvg.takes.take import Take
 
 #: So much of every piece is painted and read back, in either way, from just before its first note on, seconds.
-READ_BACK_SECONDS = 12.0
+READ_BACK_SECONDS = 8.0
 _BEFORE_MUSIC = 0.5
 WAYS = ("from_sound", "from_notes")
 #: The style of what was not composed by rule.
