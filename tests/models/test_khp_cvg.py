@@ -11,7 +11,7 @@ from apvg.audio.features import FeatureConfig
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
 from apvg.models.khp import HELD, STRUCK, KeypointPredictor, KHPConfig
 from apvg.models.listening import AudioEncoder, ListeningConfig
-from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.skeleton import BODY_AND_HANDS, FINGERTIPS, HANDS, KNUCKLES
 from apvg.training.music import shift_features
 
 LISTENING = ListeningConfig(spectral=4, channels=6)
@@ -116,6 +116,35 @@ def test_a_hand_sees_what_is_under_it_from_its_own_middle():
     under_BHWC = mover._under(seen_BGC, middle_BH).unflatten(-1, (-1, 8))
     away_W = torch.arange(-12, 13) / 2
     torch.testing.assert_close(under_BHWC[0, :, :, 0], middle_BH[0][:, None] + away_W)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.floats(0.1, 3.0))
+def test_no_finger_leaves_its_hand_and_fingers_in_reach_stay_where_they_are(seed: int, size: float):
+    mover = khp().move
+    random = torch.Generator().manual_seed(seed)
+    real_TKD = torch.randn(400, 42, 2, generator=random)
+    mover.settle(real_TKD, torch.tensor([20.0, 32.0]))
+    for hand, ids in enumerate(mover.hands_KJ):
+        away_TFD = real_TKD[:, ids][:, list(FINGERTIPS)] - real_TKD[:, ids][:, list(KNUCKLES)]
+        reach_F = mover.reach_HF[hand]
+        within_F = (away_TFD.norm(dim=-1) <= reach_F).float().mean(dim=0)
+        torch.testing.assert_close(within_F, torch.full((5,), 0.995), atol=0.003, rtol=0)
+        asked_1TJD = size * torch.randn(1, 20, 21, 2, generator=random)
+        whole_1TJD = mover._in_one_piece(asked_1TJD, reach_F)
+        away_TFD = (whole_1TJD[:, :, list(FINGERTIPS)] - whole_1TJD[:, :, list(KNUCKLES)])[0]
+        assert (away_TFD.norm(dim=-1) <= reach_F + 1e-4).all()
+        asked_TFD = (asked_1TJD[:, :, list(FINGERTIPS)] - asked_1TJD[:, :, list(KNUCKLES)])[0]
+        calm_T = (asked_TFD.norm(dim=-1) <= reach_F).all(dim=-1)
+        torch.testing.assert_close(whole_1TJD[0, calm_T], asked_1TJD[0, calm_T])
+        # Where one finger alone reaches too far, the palm goes after it, and its tip stays on its key.
+        one_T = (asked_TFD.norm(dim=-1) > reach_F).sum(dim=-1) == 1
+        for frame in torch.nonzero(one_T)[:, 0]:
+            finger = int((asked_TFD[frame].norm(dim=-1) > reach_F).nonzero()[0, 0])
+            tip = FINGERTIPS[finger]
+            torch.testing.assert_close(
+                whole_1TJD[0, frame, tip], asked_1TJD[0, frame, tip], atol=1e-4, rtol=0
+            )
 
 
 def test_known_notes_take_the_place_of_listening():
