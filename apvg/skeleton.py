@@ -23,10 +23,6 @@ HAND_EDGES = tuple(
 ) + ((5, 9), (9, 13), (13, 17))
 #: Indices of the five fingertips within a hand, thumb first.
 FINGERTIPS = (4, 8, 12, 16, 20)
-#: The knuckle that each fingertip's reach is measured from; the thumb's own lies too deep in the hand, and moves.
-KNUCKLES = (5, 5, 9, 13, 17)
-#: How much of a fingertip's way each point of a hand goes along, where the palm stays.
-BEND = (0.0, *5 * (0.0, 0.3, 0.7, 1.0))
 
 
 @dataclass(frozen=True)

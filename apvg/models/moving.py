@@ -16,15 +16,17 @@ from torch.nn import functional as F
 
 from apvg.keyboard import IS_BLACK, KEY_X, WHITE_KEY_COUNT
 from apvg.models.listening import PITCHES, CausalStack, State
-from apvg.skeleton import BEND, FINGERTIPS, KNUCKLES, Skeleton
+from apvg.skeleton import FINGERTIPS, Skeleton
 
 #: Samples of the keyboard per white key, and how far beyond both its ends they go, white keys.
 _PER_KEY = 2
 _MARGIN = 8.0
-#: Share of the trainer's poses in which a finger reaches no further than it ever will.
-_WITHIN_REACH = 0.995
-#: Reach of fingers that nobody has told of theirs; finite, or gradients would not be.
-_ANYWHERE = 1e6
+#: Fingers of a hand and their points, or their bones.
+_FINGERS, _BONES = (5, 4), (5, 3)
+#: Share of real poses in which a bone is no longer than it ever will be.
+_NO_LONGER = 0.995
+#: Length of bones that nobody has told of theirs; finite, or gradients would not be.
+_ANY_LENGTH = 1e6
 #: White keys that a hand sees on each side of its middle.
 _SIGHT = 6
 
@@ -101,22 +103,20 @@ class HandMover(nn.Module):
         self.to_grid_PG: Tensor
         self.usual_KD: Tensor
         self.home_H: Tensor
-        self.reach_HF: Tensor
-        self.bend_J1: Tensor
+        self.bone_HFB: Tensor
         self.register_buffer("keys_3P", keys_3P, persistent=False)
-        self.register_buffer("bend_J1", torch.tensor(BEND)[:, None], persistent=False)
         self.register_buffer("grid_G", grid_G, persistent=False)
         self.register_buffer("to_grid_PG", (1 - away_PG / 0.75).clamp(min=0), persistent=False)
-        # Told by the trainer: the mean pose (hands about their middle), how far fingertips get from their knuckles, and
-        # where the hands wait at the start.
+        # Told by the trainer: the mean pose (hands about their middle), the greatest lengths of the
+        # fingers' bones, and where the hands wait at the start.
         self.register_buffer("usual_KD", torch.zeros(len(skeleton), 2))
-        self.register_buffer("reach_HF", torch.full((hands, len(FINGERTIPS)), _ANYWHERE))
+        self.register_buffer("bone_HFB", torch.full((hands, *_BONES), _ANY_LENGTH))
         self.register_buffer(
             "home_H", torch.linspace(20.0, 32.0, hands) if hands else torch.zeros(0)
         )
 
-    def settle(self, poses_TKD: Tensor, home_H: Tensor) -> None:
-        """Begin from the mean of these poses, and from these middles at the start of music; reach as far as they do.
+    def settle(self, poses_TKD: Tensor, home_H: Tensor, real_TKD: Tensor) -> None:
+        """Begin from the mean of these poses, and from these middles at the start of music, with bones of real ones.
 
         Deviations from a mean pose are quickly learnt; the mean pose itself would take a rate of its own.
         """
@@ -124,8 +124,8 @@ class HandMover(nn.Module):
         for ids in self.hands_KJ:
             usual_KD[ids, 0] -= usual_KD[ids][list(FINGERTIPS), 0].mean()
         for hand, ids in enumerate(self.hands_KJ):
-            _, distance_TF1 = _tips_from_knuckles(poses_TKD[:, ids])
-            self.reach_HF[hand] = distance_TF1[..., 0].quantile(_WITHIN_REACH, dim=0)
+            length_TFB = _fingers(real_TKD[:, ids]).diff(dim=-2).norm(dim=-1)
+            self.bone_HFB[hand] = length_TFB.quantile(_NO_LONGER, dim=0)
         self.usual_KD.copy_(usual_KD)
         self.home_H.copy_(home_H)
 
@@ -216,16 +216,6 @@ class HandMover(nn.Module):
         near_BHWC = near_BWC.unflatten(1, (-1, len(near_W)))
         return near_BHWC[:, :, :-1].lerp(near_BHWC[:, :, 1:], part_BH11).flatten(2)
 
-    def _in_one_piece(self, points_BTJD: Tensor, reach_F: Tensor) -> Tensor:
-        """The hand with its palm drawn after the finger that reaches too far, and what then still does bent."""
-        drawn_BTFD = _beyond(points_BTJD, reach_F)
-        furthest_BT = drawn_BTFD.norm(dim=-1).argmax(dim=-1)
-        pull_BT1D = drawn_BTFD.take_along_dim(furthest_BT[..., None, None], dim=2)
-        points_BTJD = points_BTJD + (1 - self.bend_J1) * pull_BT1D
-        drawn_BTFD = _beyond(points_BTJD, reach_F)
-        drawn_BTJD = F.pad(drawn_BTFD.repeat_interleave(4, dim=2), (0, 0, 1, 0))
-        return points_BTJD - self.bend_J1 * drawn_BTJD
-
     def _pose(self, middle_BTH: Tensor, memory_BTHC: Tensor) -> Motion:
         """All points of all hands, and those of no hand, from what the hands know."""
         batch, frames, _ = middle_BTH.shape
@@ -234,7 +224,7 @@ class HandMover(nn.Module):
             off_BTJD = self.shape[hand](memory_BTHC[:, :, hand]).unflatten(-1, (-1, 2))
             place_BT1D = F.pad(middle_BTH[:, :, hand, None, None], (0, 1))
             points_BTJD = self.usual_KD[ids] + off_BTJD + place_BT1D
-            poses_BTKD[:, :, ids] = self._in_one_piece(points_BTJD, self.reach_HF[hand])
+            poses_BTKD[:, :, ids] = in_one_piece(points_BTJD, self.bone_HFB[hand])
         if self.others is not None:
             both_BTC = torch.cat([memory_BTHC.flatten(2), middle_BTH / 26 - 1], dim=-1)
             off_BTKD = self.others(both_BTC).unflatten(-1, (-1, 2))
@@ -242,13 +232,38 @@ class HandMover(nn.Module):
         return Motion(poses_BTKD, middle_BTH, self.seen(memory_BTHC)[..., 0])
 
 
-def _tips_from_knuckles(points_XJD: Tensor) -> tuple[Tensor, Tensor]:
-    """Every fingertip of a hand from its knuckle, [..., 5, 2], and its distance, [..., 5, 1]."""
-    away_XFD = points_XJD[..., list(FINGERTIPS), :] - points_XJD[..., list(KNUCKLES), :]
-    return away_XFD, away_XFD.norm(dim=-1, keepdim=True)
+def in_one_piece(points_XJD: Tensor, bone_FB: Tensor) -> Tensor:
+    """Hands [..., 21, D] whose bones are none too long: the palm goes after the tip that is furthest off, the others bend.
+
+    Args:
+        points_XJD: The points of one hand, in the order of HAND_POINTS.
+        bone_FB: Greatest lengths of each finger's bones, from the palm out.
+    """
+    before_XFPD = _fingers(points_XJD)
+    # From the tips inwards, every point is drawn after the next (as in FABRIK; Aristidou & Lasenby, 2011).
+    inward = [before_XFPD[..., -1, :]]
+    for joint in reversed(range(_BONES[1])):
+        bone_XFD = inward[0] - before_XFPD[..., joint, :]
+        inward.insert(0, before_XFPD[..., joint, :] + _beyond(bone_XFD, bone_FB[:, joint]))
+    pull_XFD = inward[0] - before_XFPD[..., 0, :]
+    furthest_X11 = pull_XFD.norm(dim=-1).argmax(dim=-1)[..., None, None]
+    pull_X1D = pull_XFD.take_along_dim(furthest_X11, dim=-2)
+    # From the palm outwards: fingers keep what they were drawn to, where the palm has come near enough.
+    outward = [before_XFPD[..., 0, :] + pull_X1D]
+    for joint in range(1, _FINGERS[1]):
+        bone_XFD = inward[joint] - outward[-1]
+        outward.append(inward[joint] - _beyond(bone_XFD, bone_FB[:, joint - 1]))
+    return torch.cat(
+        [points_XJD[..., :1, :] + pull_X1D, torch.stack(outward, -2).flatten(-3, -2)], -2
+    )
 
 
-def _beyond(points_XJD: Tensor, reach_F: Tensor) -> Tensor:
-    """The part of each fingertip's way from its knuckle that is beyond its reach, [..., 5, 2]."""
-    away_XFD, distance_XF1 = _tips_from_knuckles(points_XJD)
-    return away_XFD * (1 - reach_F[:, None] / distance_XF1.clamp(min=1e-6)).clamp(min=0)
+def _fingers(points_XJD: Tensor) -> Tensor:
+    """The points of a hand by their fingers, from the palm out, [..., 5, 4, D]; the wrist is nobody's."""
+    return points_XJD[..., 1:, :].unflatten(-2, _FINGERS)
+
+
+def _beyond(bone_XFD: Tensor, length_F: Tensor) -> Tensor:
+    """The part of bones [..., 5, D] that is beyond their greatest length."""
+    length_XF1 = bone_XFD.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    return bone_XFD * (1 - length_F[:, None] / length_XF1).clamp(min=0)

@@ -236,7 +236,10 @@ class KHPTrainer:
         # Generated hands all wait at the same place; those of footage come in where they come in.
         generated = [middle_H for filmed, middle_H in first if not filmed]
         home_H = torch.stack(generated or [middle_H for _, middle_H in first]).median(dim=0).values
-        khp.move.settle(torch.cat([poses_TKD[::5] for poses_TKD in seen]), home_H)
+        real = [poses_TKD for take, poses_TKD in zip(self.takes, seen, strict=True) if take.filmed]
+        khp.move.settle(
+            torch.cat([poses_TKD[::5] for poses_TKD in seen]), home_H, torch.cat(real or seen)
+        )
 
     def _excerpts(self, random: np.random.Generator) -> Excerpts:
         config = self.config

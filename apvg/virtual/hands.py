@@ -17,7 +17,7 @@ import numpy as np
 
 from apvg.keyboard import IS_BLACK, KEY_X, LOWEST_PITCH, key_x
 from apvg.midi import Notes
-from apvg.skeleton import BEND, FINGERTIPS, HAND_POINTS, KNUCKLES
+from apvg.skeleton import FINGERTIPS, HAND_POINTS
 
 #: Fingers' names in fingering are 0 (thumb) to 4 (little finger).
 FINGERS = 5
@@ -28,9 +28,12 @@ _FREEDOM = 0.35
 _ON_KEY = (0.08, 0.3)
 #: Standard deviation of the whole hand's place along the keys, white keys.
 _IN_AND_OUT = 0.7
+#: The knuckle that each fingertip's reach is measured from; the thumb's own lies too deep in the hand, and moves.
+_REACHES_FROM = (5, 5, 9, 13, 17)
 #: Fingers reach so much further than the measured hands were seen to.
 _STRETCH = 1.1
-_BEND_J = np.array(BEND)
+#: How much of a fingertip's way each point of a hand goes along, where the palm stays.
+BEND_J = np.array([0.0, *np.tile([0.0, 0.3, 0.7, 1.0], FINGERS)])
 
 
 @dataclass(frozen=True)
@@ -120,12 +123,12 @@ class Hand:
         away_TF2, excess_TF1 = self._excess(points_TJ2)
         drawn_TJ2 = np.repeat(excess_TF1 * away_TF2, 4, axis=1)
         bent_TJ2 = points_TJ2.copy()
-        bent_TJ2[:, 1:] -= _BEND_J[1:, None] * drawn_TJ2
+        bent_TJ2[:, 1:] -= BEND_J[1:, None] * drawn_TJ2
         return bent_TJ2
 
     def _excess(self, points_XJ2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fingertips from their knuckles [..., 5, 2], and which share of that is too much [..., 5, 1]."""
-        away_XF2 = points_XJ2[..., _TIPS, :] - points_XJ2[..., KNUCKLES, :]
+        away_XF2 = points_XJ2[..., _TIPS, :] - points_XJ2[..., _REACHES_FROM, :]
         length_XF1 = np.linalg.norm(away_XF2, axis=-1, keepdims=True)
         reach_F1 = _STRETCH * np.array(self.statistics.reach_F)[:, None]
         return away_XF2, (1 - reach_F1 / length_XF1).clip(0)
@@ -139,7 +142,7 @@ class Hand:
             drawn_F2 = excess_F1 * away_F2
             furthest_2 = drawn_F2[np.linalg.norm(drawn_F2, axis=1).argmax()]
             opposite = (drawn_F2 @ furthest_2).min() < 0
-            points_J2 = points_J2 + (1 - _BEND_J)[:, None] * furthest_2 * (0.5 if opposite else 1)
+            points_J2 = points_J2 + (1 - BEND_J)[:, None] * furthest_2 * (0.5 if opposite else 1)
         return points_J2
 
     def _solve(self, fingers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -189,7 +192,7 @@ def measure_hands(
     # Ridge: what the tips hardly ever did must not throw the knuckles about.
     ridge_XX = covariance_XX + 0.1**2 * np.eye(len(covariance_XX))
     from_tips_XP = np.linalg.solve(ridge_XX, off_TX.T @ (points_TX - points_X) / len(off_TX))
-    away_TF2 = tips_TF2 - hands_TJ2[:, KNUCKLES]
+    away_TF2 = tips_TF2 - hands_TJ2[:, _REACHES_FROM]
     reach_F = np.percentile(np.linalg.norm(away_TF2, axis=-1), 99.5, axis=0)
     struck = list(strikes)
 

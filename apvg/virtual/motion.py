@@ -14,9 +14,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from apvg.midi import Notes
-from apvg.skeleton import BEND, FINGERTIPS
+from apvg.skeleton import FINGERTIPS
 from apvg.virtual.fingering import HOME, LEFT, RIGHT, Grip, assign_hands, finger_notes
-from apvg.virtual.hands import FINGERS, MIRROR_X, Hand, mirrored
+from apvg.virtual.hands import BEND_J, FINGERS, MIRROR_X, Hand, mirrored
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ class MotionStyle:
 
 #: The finger that each of the 21 points belongs to; the wrist to none.
 _FINGER_J = np.array([-1, *np.repeat(np.arange(FINGERS), 4)])
-_BEND_J = np.array(BEND)
 
 
 def play(
@@ -131,7 +130,7 @@ def _go(
     leaves_J = np.array([leaves, *np.repeat(leaves_F, 4)])
     share_TJ1 = _minimum_jerk((time_T[first:, None] - leaves_J) / (arrival - leaves_J))[..., None]
     palm_T11 = _minimum_jerk((time_T[first:] - leaves) / (arrival - leaves))[:, None, None]
-    share_TJ1 = palm_T11 + _BEND_J[:, None] * (share_TJ1 - palm_T11)
+    share_TJ1 = palm_T11 + BEND_J[:, None] * (share_TJ1 - palm_T11)
     poses_TJ2[first:] += share_TJ1 * (to_J2 - poses_TJ2[first:])
     return poses_TJ2
 
@@ -149,7 +148,7 @@ def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) ->
     rise_T = np.sin(np.pi * before_T[first:last].clip(0, 1)) ** 2
     for finger, struck in zip(grip.fingers, grip.struck, strict=True):
         if struck:
-            up_J = lift * np.where(finger == _FINGER_J, _BEND_J, 0.0)
+            up_J = lift * np.where(finger == _FINGER_J, BEND_J, 0.0)
             poses_TJ2[first:last, :, 1] += rise_T[:, None] * up_J
 
 
@@ -165,7 +164,7 @@ def _wandering(
         # A Gaussian filter of width s leaves 1 / (2 s sqrt(pi)) of white noise's variance.
         return noise_TX2 * np.sqrt(2 * seconds * fps * np.sqrt(np.pi))
 
-    fingers_TJ2 = smooth(FINGERS + 1, 0.35)[:, _FINGER_J + 1] * _BEND_J[:, None]
+    fingers_TJ2 = smooth(FINGERS + 1, 0.35)[:, _FINGER_J + 1] * BEND_J[:, None]
     return style.sway * smooth(1, 0.6) + style.quiver * fingers_TJ2
 
 
