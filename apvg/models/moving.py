@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from apvg.bones import BONES, in_one_piece, longest_bones
 from apvg.keyboard import IS_BLACK, KEY_X, WHITE_KEY_COUNT
 from apvg.models.listening import PITCHES, CausalStack, State
 from apvg.skeleton import FINGERTIPS, Skeleton
@@ -21,10 +22,6 @@ from apvg.skeleton import FINGERTIPS, Skeleton
 #: Samples of the keyboard per white key, and how far beyond both its ends they go, white keys.
 _PER_KEY = 2
 _MARGIN = 8.0
-#: Fingers of a hand and their points, or their bones.
-_FINGERS, _BONES = (5, 4), (5, 3)
-#: Share of real poses in which a bone is no longer than it ever will be.
-_NO_LONGER = 0.995
 #: Length of bones that nobody has told of theirs; finite, or gradients would not be.
 _ANY_LENGTH = 1e6
 #: White keys that a hand sees on each side of its middle.
@@ -110,7 +107,7 @@ class HandMover(nn.Module):
         # Told by the trainer: the mean pose (hands about their middle), the greatest lengths of the
         # fingers' bones, and where the hands wait at the start.
         self.register_buffer("usual_KD", torch.zeros(len(skeleton), 2))
-        self.register_buffer("bone_HFB", torch.full((hands, *_BONES), _ANY_LENGTH))
+        self.register_buffer("bone_HFB", torch.full((hands, *BONES), _ANY_LENGTH))
         self.register_buffer(
             "home_H", torch.linspace(20.0, 32.0, hands) if hands else torch.zeros(0)
         )
@@ -124,8 +121,7 @@ class HandMover(nn.Module):
         for ids in self.hands_KJ:
             usual_KD[ids, 0] -= usual_KD[ids][list(FINGERTIPS), 0].mean()
         for hand, ids in enumerate(self.hands_KJ):
-            length_TFB = _fingers(real_TKD[:, ids]).diff(dim=-2).norm(dim=-1)
-            self.bone_HFB[hand] = length_TFB.quantile(_NO_LONGER, dim=0)
+            self.bone_HFB[hand] = longest_bones(real_TKD[:, ids])
         self.usual_KD.copy_(usual_KD)
         self.home_H.copy_(home_H)
 
@@ -230,40 +226,3 @@ class HandMover(nn.Module):
             off_BTKD = self.others(both_BTC).unflatten(-1, (-1, 2))
             poses_BTKD[:, :, self.others_K] = self.usual_KD[self.others_K] + off_BTKD
         return Motion(poses_BTKD, middle_BTH, self.seen(memory_BTHC)[..., 0])
-
-
-def in_one_piece(points_XJD: Tensor, bone_FB: Tensor) -> Tensor:
-    """Hands [..., 21, D] whose bones are none too long: the palm goes after the tip that is furthest off, the others bend.
-
-    Args:
-        points_XJD: The points of one hand, in the order of HAND_POINTS.
-        bone_FB: Greatest lengths of each finger's bones, from the palm out.
-    """
-    before_XFPD = _fingers(points_XJD)
-    # From the tips inwards, every point is drawn after the next (as in FABRIK; Aristidou & Lasenby, 2011).
-    inward = [before_XFPD[..., -1, :]]
-    for joint in reversed(range(_BONES[1])):
-        bone_XFD = inward[0] - before_XFPD[..., joint, :]
-        inward.insert(0, before_XFPD[..., joint, :] + _beyond(bone_XFD, bone_FB[:, joint]))
-    pull_XFD = inward[0] - before_XFPD[..., 0, :]
-    furthest_X11 = pull_XFD.norm(dim=-1).argmax(dim=-1)[..., None, None]
-    pull_X1D = pull_XFD.take_along_dim(furthest_X11, dim=-2)
-    # From the palm outwards: fingers keep what they were drawn to, where the palm has come near enough.
-    outward = [before_XFPD[..., 0, :] + pull_X1D]
-    for joint in range(1, _FINGERS[1]):
-        bone_XFD = inward[joint] - outward[-1]
-        outward.append(inward[joint] - _beyond(bone_XFD, bone_FB[:, joint - 1]))
-    return torch.cat(
-        [points_XJD[..., :1, :] + pull_X1D, torch.stack(outward, -2).flatten(-3, -2)], -2
-    )
-
-
-def _fingers(points_XJD: Tensor) -> Tensor:
-    """The points of a hand by their fingers, from the palm out, [..., 5, 4, D]; the wrist is nobody's."""
-    return points_XJD[..., 1:, :].unflatten(-2, _FINGERS)
-
-
-def _beyond(bone_XFD: Tensor, length_F: Tensor) -> Tensor:
-    """The part of bones [..., 5, D] that is beyond their greatest length."""
-    length_XF1 = bone_XFD.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    return bone_XFD * (1 - length_F[:, None] / length_XF1).clamp(min=0)

@@ -14,7 +14,9 @@ from functools import cached_property
 from importlib import resources
 
 import numpy as np
+import torch
 
+from apvg.bones import in_one_piece, longest_bones
 from apvg.keyboard import IS_BLACK, KEY_X, LOWEST_PITCH, key_x
 from apvg.midi import Notes
 from apvg.skeleton import FINGERTIPS, HAND_POINTS
@@ -32,6 +34,8 @@ _IN_AND_OUT = 0.7
 _REACHES_FROM = (5, 5, 9, 13, 17)
 #: Fingers reach so much further than the measured hands were seen to.
 _STRETCH = 1.1
+#: How far fingertips were seen from their mean places, all together, in 995 poses of 1000, white keys.
+_FURTHEST_SEEN = 2.0
 #: How much of a fingertip's way each point of a hand goes along, where the palm stays.
 BEND_J = np.array([0.0, *np.tile([0.0, 0.3, 0.7, 1.0], FINGERS)])
 
@@ -47,6 +51,7 @@ class HandStatistics:
         points_J2: Mean place of all 21 points about the tips' middle.
         from_tips_PT: Linear map from the tips' deviations (ten) to those of all points (21 x, then 21 y).
         reach_F: How far each fingertip stays from its knuckle (the thumb's from the index finger's) in 995 frames of 1000.
+        bone_FB: Greatest lengths of each finger's bones, from the palm out.
         white_y_F, black_y_F: Where on a white and on a black key each finger strikes.
     """
 
@@ -56,6 +61,7 @@ class HandStatistics:
     points_J2: list[list[float]]
     from_tips_PT: list[list[float]]
     reach_F: list[float]
+    bone_FB: list[list[float]]
     white_y_F: list[float]
     black_y_F: list[float]
 
@@ -94,6 +100,7 @@ class Hand:
         self._points_P = np.array(statistics.points_J2).T.ravel()
         self._from_tips_PT = np.array(statistics.from_tips_PT)
         self._tips_T = tips_T
+        self._bone_FB = torch.tensor(statistics.bone_FB, dtype=torch.float64)
 
     @cached_property
     def span(self) -> float:
@@ -118,13 +125,9 @@ class Hand:
         place_2 = np.array([x, self.statistics.depth + further_out])
         return np.array(self.statistics.points_J2) + place_2
 
-    def in_reach(self, points_TJ2: np.ndarray) -> np.ndarray:
-        """The same hands [T, 21, 2] with fingers bent that reach further than fingers do."""
-        away_TF2, excess_TF1 = self._excess(points_TJ2)
-        drawn_TJ2 = np.repeat(excess_TF1 * away_TF2, 4, axis=1)
-        bent_TJ2 = points_TJ2.copy()
-        bent_TJ2[:, 1:] -= BEND_J[1:, None] * drawn_TJ2
-        return bent_TJ2
+    def in_one_piece(self, points_TJ2: np.ndarray) -> np.ndarray:
+        """The same hands [T, 21, 2] with no bone longer than measured ones; fingertips stay."""
+        return in_one_piece(torch.from_numpy(points_TJ2), self._bone_FB).numpy()
 
     def _excess(self, points_XJ2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fingertips from their knuckles [..., 5, 2], and which share of that is too much [..., 5, 1]."""
@@ -160,6 +163,8 @@ class Hand:
         tips_2F = tips_T.reshape(2, FINGERS)
         middle_21 = tips_2F.mean(axis=1, keepdims=True)
         off_T = (tips_2F - middle_21).ravel() - self._tips_T
+        # Straight lines hold where real hands were seen: beyond, the palm keeps its shape, and fingers alone reach out.
+        off_T = off_T * min(1.0, _FURTHEST_SEEN / max(float(np.linalg.norm(off_T)), 1e-9))
         points_2J = (self._points_P + self._from_tips_PT @ off_T).reshape(2, -1) + middle_21
         points_2J[:, _TIPS] = tips_2F
         return points_2J.T
@@ -212,6 +217,7 @@ def measure_hands(
         points_J2=plain(points_X.reshape(2, len(HAND_POINTS)).T),
         from_tips_PT=plain(from_tips_XP.T),
         reach_F=[round(float(reach), 3) for reach in reach_F],
+        bone_FB=plain(longest_bones(torch.from_numpy(hands_TJ2)).numpy()),
         white_y_F=[round(mean_y(finger, False), 3) for finger in range(FINGERS)],
         black_y_F=[round(mean_y(finger, True), 3) for finger in range(FINGERS)],
     )

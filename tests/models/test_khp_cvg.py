@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apvg.audio.features import FeatureConfig
+from apvg.bones import in_one_piece
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
 from apvg.models.khp import HELD, STRUCK, KeypointPredictor, KHPConfig
 from apvg.models.listening import AudioEncoder, ListeningConfig
-from apvg.models.moving import in_one_piece
 from apvg.skeleton import BODY_AND_HANDS, HANDS
 from apvg.training.music import shift_features
 
