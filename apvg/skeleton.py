@@ -88,9 +88,12 @@ class Skeleton:
 
 
 def _with_hands(
-    name: str, body: tuple[str, ...], body_edges: tuple[tuple[str, str], ...]
+    name: str,
+    body: tuple[str, ...],
+    body_edges: tuple[tuple[str, str], ...],
+    instrument: tuple[str, ...] = (),
 ) -> Skeleton:
-    """A layout of body points followed by the left and the right hand."""
+    """A layout of body points followed by the left and the right hand, and by points of an instrument, joined in a line."""
     points = list(body)
     parts: dict[str, tuple[int, ...]] = {"body": tuple(range(len(body)))} if body else {}
     edges = [(body.index(a), body.index(b)) for a, b in body_edges]
@@ -101,28 +104,34 @@ def _with_hands(
         edges += [(first + a, first + b) for a, b in HAND_EDGES]
         if f"{side}_elbow" in body:
             edges.append((body.index(f"{side}_elbow"), first))
+    if instrument:
+        first = len(points)
+        points += instrument
+        parts["instrument"] = tuple(range(first, len(points)))
+        edges += [(i, i + 1) for i in range(first, len(points) - 1)]
     return Skeleton(name, tuple(points), tuple(edges), parts)
 
 
 #: Both hands alone: left 0..20, right 21..41 (as seen by the player).
 HANDS = _with_hands("hands", (), ())
-#: Upper body and both hands. The forearm ends in the hand's own wrist point.
-BODY_AND_HANDS = _with_hands(
-    "body+hands",
-    ("nose", "left_ear", "right_ear")
-    + ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_hip", "right_hip"),
-    (
-        ("nose", "left_ear"),
-        ("nose", "right_ear"),
-        ("left_shoulder", "right_shoulder"),
-        ("left_shoulder", "left_elbow"),
-        ("right_shoulder", "right_elbow"),
-        ("left_shoulder", "left_hip"),
-        ("right_shoulder", "right_hip"),
-        ("left_hip", "right_hip"),
-    ),
+_BODY = ("nose", "left_ear", "right_ear") + (
+    ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_hip", "right_hip")
 )
-SKELETONS = {skeleton.name: skeleton for skeleton in (HANDS, BODY_AND_HANDS)}
+_BODY_EDGES = (
+    ("nose", "left_ear"),
+    ("nose", "right_ear"),
+    ("left_shoulder", "right_shoulder"),
+    ("left_shoulder", "left_elbow"),
+    ("right_shoulder", "right_elbow"),
+    ("left_shoulder", "left_hip"),
+    ("right_shoulder", "right_hip"),
+    ("left_hip", "right_hip"),
+)
+#: Upper body and both hands. The forearm ends in the hand's own wrist point.
+BODY_AND_HANDS = _with_hands("body+hands", _BODY, _BODY_EDGES)
+#: A string player: the same, and both ends of the bow's hair.
+BODY_HANDS_AND_BOW = _with_hands("body+hands+bow", _BODY, _BODY_EDGES, ("bow_frog", "bow_tip"))
+SKELETONS = {skeleton.name: skeleton for skeleton in (HANDS, BODY_AND_HANDS, BODY_HANDS_AND_BOW)}
 
 #: Colour (RGB) of each part in drawings: left cool, right warm, as in the field's figures.
 PART_COLOURS = {

@@ -1,6 +1,6 @@
 """Write the cards of `piano` and `piano-eval` from what `apvg evaluate` measured.
 
-apvg virtual TAKES --split test --minutes 20 --seed 2    # beside the footage of both filmed takes
+apvg virtual TAKES --instrument piano --split test --minutes 20 --seed 2    # beside the footage of both filmed takes
 apvg evaluate piano-eval TAKES -o REPORT
 python scripts/write_cards.py REPORT/report.json
 """
@@ -34,7 +34,7 @@ A pianist seen from above: hands, forearms and keyboard, {width}×{height} pixel
 - Footage: two takes of one pianist, filmed from above by a fixed camera: J. S. Bach, Prelude in C (131.7 s, which is the
   scene) and Beethoven, Für Elise (44 s, for motion alone, and that of `piano` alone: `piano-eval` never saw or heard it).
   Their sound is a FluidSynth render of the MIDI that was recorded with them.
-- Music: 200 minutes of generated pieces in {styles} styles (`apvg virtual TAKES --minutes 200 --seed 1`): composed by rule,
+- Music: 200 minutes of generated pieces in {styles} styles (`apvg virtual TAKES --instrument piano --minutes 200 --seed 1`): composed by rule,
   fingered, played by a motion model with the real takes' hand shapes, and heard through four soundfonts, rooms,
   microphones, noise and codecs. KHP alone learns from them; what is painted comes from the footage alone.
 
@@ -49,7 +49,7 @@ the left hand plays left of all that was trained on.
 ### Music that training never met
 
 `real` is Für Elise, whole; the others are generated pieces in styles, and through a soundfont, kept out of training
-(`apvg virtual TAKES --split test --minutes 20 --seed 2`). Floors: the same hands against notes shifted in time, and
+(`apvg virtual TAKES --instrument piano --split test --minutes 20 --seed 2`). Floors: the same hands against notes shifted in time, and
 against other keys. Read-back: what a hand tracker finds in 8 s of the generated video, from just before the first note on.
 
 {music}

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# The same examples every time, so that a run that passes passes again; other ones with `--hypothesis-profile=default`.
+settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

@@ -12,30 +12,45 @@ import tyro
 
 @dataclass(frozen=True)
 class Virtual:
-    """Make takes of a virtual pianist: music, sound and hands, without pictures. KHP learns any music from them.
+    """Make takes of a virtual musician: music, sound and keypoints that are exactly known.
 
+    The cellist is a wooden figure with pictures. The pianist is hands without pictures, of whom KHP learns any music.
     Takes that are there already are kept; the same command goes on where it was stopped."""
 
     out_dir: tyro.conf.Positional[Path]
     """The folder of takes; prepared footage may lie in it, too."""
-    minutes: float = 60.0
+    instrument: Literal["cello", "piano"] = "cello"
+    """Who plays."""
+    minutes: float = 8.0
     """How much music, minutes."""
     seconds: float = 60.0
     """Length of a piece."""
+    size: int = 256
+    """The cellist's frames: width and height, pixels."""
+    samples: int = 16
+    """The cellist's pictures: light paths per pixel. 0 makes takes without pictures, which cost next to nothing."""
     split: Literal["train", "test"] = "train"
     """What the takes are for. Test pieces are of styles, and heard through soundfonts, that training never meets."""
     scores: Path | None = None
-    """A folder of MIDI files, each of which becomes a take as well."""
+    """A folder of MIDI files, each of which becomes a take as well; of chords the cellist plays the highest note."""
     jobs: int = os.cpu_count() or 1
     """Processes at work."""
     seed: int = 0
     """Of everything random."""
 
     def run(self) -> None:
-        """Compose, play, record and save; see :mod:`apvg.virtual.corpus`."""
+        """Compose, play, record, paint and save; see :mod:`apvg.virtual`."""
         from apvg.progress import track
-        from apvg.virtual.corpus import make_takes, order_pieces
+        from apvg.virtual.corpus import make_take, make_takes, order_pieces
+        from apvg.virtual.strings.corpus import make_string_take, order_string_pieces
 
-        orders = order_pieces(self.minutes, self.seconds, self.seed, self.split, self.scores)
-        made = list(track(make_takes(orders, self.out_dir, self.jobs), "playing", len(orders)))
+        if self.instrument == "piano":
+            orders = order_pieces(self.minutes, self.seconds, self.seed, self.split, self.scores)
+            making = make_takes(make_take, orders, self.out_dir, self.jobs)
+        else:
+            orders = order_string_pieces(
+                self.instrument, self.minutes, self.seconds, self.seed, self.split, self.scores, self.size, self.samples
+            )  # fmt: skip
+            making = make_takes(make_string_take, orders, self.out_dir, self.jobs)
+        made = list(track(making, "playing", len(orders)))
         print(f"{self.out_dir}: {len(made)} takes made, {len(orders) - len(made)} were there")

@@ -7,12 +7,12 @@ tell what happens with music and pianos that training never met.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -42,6 +42,13 @@ CORNERS_42 = _PIXELS_PER_KEY * np.array(
 HELD_OUT_SOUNDFONTS = ("MuseScore",)
 #: General MIDI's pianos (grand, bright, electric grand, honky-tonk, two electric pianos) and how often each is played.
 _PROGRAMS = {0: 0.5, 1: 0.2, 2: 0.1, 3: 0.08, 4: 0.06, 5: 0.06}
+
+
+class Named(Protocol):
+    """An order of a take by its name."""
+
+    @property
+    def name(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def order_pieces(
         style, own = styles[index % len(styles)], 10_000 * seed + index
         soundfont = soundfonts[int(random.integers(len(soundfonts)))]
         orders.append(Order(f"{style}-{own:05d}", style, own, seconds, None, soundfont, split))
-    for index, path in enumerate(_midi_files(scores) if scores else []):
+    for index, path in enumerate(midi_files(scores) if scores else []):
         soundfont = soundfonts[int(random.integers(len(soundfonts)))]
         own = 10_000 * seed + index
         orders.append(Order(f"score-{path.stem}", "score", own, 0.0, path, soundfont, split))
@@ -107,15 +114,24 @@ def soundfonts_for(split: Split) -> list[Path]:
     return chosen
 
 
-def make_takes(orders: Sequence[Order], folder: Path, jobs: int) -> Iterator[Path]:
-    """Make the takes that are not in the folder yet, in several processes; yields each take's path as it is done."""
+def make_takes(
+    make: Callable[[Any, Path], Path], orders: Sequence[Named], folder: Path, jobs: int
+) -> Iterator[Path]:
+    """Make the takes that are not in the folder yet, in several processes; yields each take's path as it is done.
+
+    Args:
+        make: Makes one ordered take in a folder: `make_take`, or its like for another instrument.
+        orders: What it takes.
+        folder: Where the takes go.
+        jobs: Processes at work.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [order for order in orders if not (folder / order.name).exists()]
     if jobs == 1:
-        yield from (make_take(order, folder) for order in missing)
+        yield from (make(order, folder) for order in missing)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(make_take, missing, [folder] * len(missing))
+        yield from pool.map(make, missing, [folder] * len(missing))
 
 
 def make_take(order: Order, folder: Path) -> Path:
@@ -190,7 +206,12 @@ def _recording(
     return record(clean_S, SAMPLE_RATE, random)
 
 
-def _midi_files(folder: Path) -> list[Path]:
+def midi_files(folder: Path) -> list[Path]:
+    """The MIDI files in a folder and the folders in it.
+
+    Raises:
+        ApvgError: There is none.
+    """
     paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
     if not paths:
         raise ApvgError(f"no MIDI files in {folder}; name a folder that holds .mid files")

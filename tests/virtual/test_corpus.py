@@ -30,7 +30,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scores = folder / "scores"
     scores.mkdir()
     write_midi(compose("waltz", 3, 10).notes, scores / "own.mid")
-    command = ["virtual", str(folder / "takes"), "--minutes", "0.34", "--seconds", "10"]
+    command = [
+        "virtual",
+        str(folder / "takes"),
+        "--instrument",
+        "piano",
+        "--minutes",
+        "0.34",
+        "--seconds",
+        "10",
+    ]
     assert main([*command, "--scores", str(scores), "--jobs", "1"]) == 0
     return folder
 
@@ -53,7 +62,16 @@ def test_takes_have_music_and_hands_on_one_clock(folder: Path) -> None:
 
 
 def test_what_is_there_is_kept(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    command = ["virtual", str(folder / "takes"), "--minutes", "0.34", "--seconds", "10"]
+    command = [
+        "virtual",
+        str(folder / "takes"),
+        "--instrument",
+        "piano",
+        "--minutes",
+        "0.34",
+        "--seconds",
+        "10",
+    ]
     assert main([*command, "--jobs", "1"]) == 0
     assert "0 takes made, 2 were there" in capsys.readouterr().out
 

@@ -1,0 +1,108 @@
+"""Which way the bow goes, how far, and when it turns.
+
+Down-bows go from the frog to the tip. Slurred notes share a stroke; strokes follow each other up and down; after a rest the
+bow is set anew. How much of the hair a stroke takes follows its length and loudness (own choice, within what players do).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from apvg.midi import Notes
+from apvg.virtual.strings.instruments import StringInstrument
+
+#: Silences shorter than this are played on the string, seconds; longer ones lift the bow.
+LIFTED_AFTER = 0.18
+#: Metres of hair a second, of the softest and the loudest notes.
+_SPEEDS = (0.12, 0.75)
+#: No stroke is shorter, metres.
+_SHORTEST = 0.03
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One stroke of the bow.
+
+    Attributes:
+        first, last: Its first note, and the one after its last.
+        start, stop: When the bow moves, seconds.
+        begin, end: Places on the hair at the string then, share of the hair from the frog.
+        after_rest: Whether the bow is set anew for it.
+    """
+
+    first: int
+    last: int
+    start: float
+    stop: float
+    begin: float
+    end: float
+    after_rest: bool
+
+    @property
+    def down(self) -> bool:
+        """Whether it goes from the frog to the tip."""
+        return self.end > self.begin
+
+
+def bow_notes(
+    notes: Notes, slurred_N: np.ndarray, instrument: StringInstrument, random: np.random.Generator
+) -> list[Stroke]:
+    """The strokes of a melody; `slurred_N` says which notes go on in the stroke of the note before."""
+    groups = _groups(notes, slurred_N)
+    low, high = instrument.bow_used
+    strokes: list[Stroke] = []
+    for index, (first, last) in enumerate(groups):
+        start = float(notes.onset_N[first])
+        stop = float(notes.offset_N[last - 1])
+        following = float(notes.onset_N[last]) if last < len(notes) else np.inf
+        if following - stop < LIFTED_AFTER:
+            stop = (
+                following  # the bow turns on the string, and the turn is the next note's beginning
+            )
+        loudness = float(np.mean(notes.velocity_N[first:last])) / 127
+        speed = _SPEEDS[0] + (_SPEEDS[1] - _SPEEDS[0]) * loudness**2
+        share = max(speed * (stop - start), _SHORTEST) / instrument.bow_length
+        share = min(share, 0.95 * (high - low))
+        after_rest = not strokes or start - strokes[-1].stop > 1e-6
+        if after_rest:
+            # A phrase begins down, as the rule of the down-bow has it, but for an upbeat.
+            upbeat = last - first == 1 and index + 1 < len(groups) and stop - start < 0.3
+            down = not (upbeat and random.random() < 0.5)
+            room = high - low - share
+            begin = low + room * random.uniform(0.1, 0.5) + (0.0 if down else share)
+        else:
+            down = not strokes[-1].down
+            begin = strokes[-1].end
+            # Strokes towards the middle take more hair, those away from it less, so that hair never runs out.
+            away = (begin - (low + high) / 2) / (high - low) * (1 if down else -1)
+            share *= float(np.clip(1 - 0.5 * away, 0.75, 1.25))
+        # The stroke before came from this side and was no shorter than the shortest, so that much is left at least.
+        end = float(np.clip(begin + (share if down else -share), low, high))
+        strokes.append(Stroke(first, last, start, stop, begin, end, after_rest))
+    return strokes
+
+
+def slur(notes: Notes, longest: int, random: np.random.Generator) -> np.ndarray:
+    """Which notes go on in the stroke of the one before: up to so many to a stroke, as one player would keep to it.
+
+    Strokes end at silences, at repeated notes, and where there is no more hair.
+    """
+    slurred_N = np.zeros(len(notes), bool)
+    begun, count = 0, 1
+    for index in range(1, len(notes)):
+        silence = notes.onset_N[index] - notes.offset_N[index - 1]
+        repeated = notes.pitch_N[index] == notes.pitch_N[index - 1]
+        lasting = notes.offset_N[index] - notes.onset_N[begun]
+        joins = count < longest and silence < 0.06 and not repeated and lasting < 2.5
+        if joins and random.random() < 0.93:
+            slurred_N[index], count = True, count + 1
+        else:
+            begun, count = index, 1
+    return slurred_N
+
+
+def _groups(notes: Notes, slurred_N: np.ndarray) -> list[tuple[int, int]]:
+    firsts = [i for i in range(len(notes)) if i == 0 or not slurred_N[i]]
+    return list(zip(firsts, [*firsts[1:], len(notes)], strict=True))

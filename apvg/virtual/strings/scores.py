@@ -1,0 +1,194 @@
+"""Generated melodies for a bowed instrument: keys, metres, rests and dynamics are the virtual pianist's; slurs are added."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from apvg.midi import Notes
+from apvg.virtual.draft import RIGHT, Draft, move, plan
+from apvg.virtual.playing import play
+from apvg.virtual.strings.bowing import slur
+from apvg.virtual.strings.instruments import StringInstrument
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Melody:
+    """A generated piece for one bow.
+
+    Attributes:
+        name: Style and seed.
+        notes: One after another; none overlaps the next.
+        slurred_N: bool, which notes go on in the stroke of the one before.
+    """
+
+    name: str
+    notes: Notes
+    slurred_N: np.ndarray
+
+
+def compose(style: str, seed: int, seconds: float, instrument: StringInstrument) -> Melody:
+    """Compose a melody and say how it is slurred; the same for the same arguments.
+
+    Args:
+        style: A key of `STYLES`.
+        seed: At least 0.
+        seconds: Length with the silence before and after the music, at least 5.
+        instrument: Whose compass and strings are used.
+
+    Raises:
+        ValueError: An unknown style, a negative seed, or too few seconds.
+    """
+    if style not in STYLES:
+        raise ValueError(f"no style {style!r}; there are {', '.join(STYLES)}")
+    if seed < 0 or seconds < 5:
+        raise ValueError("a piece needs a seed of at least 0 and at least 5 seconds")
+    digest = hashlib.sha256(f"{instrument.name} {style}".encode()).digest()
+    rng = np.random.default_rng([int.from_bytes(digest[:8], "little"), seed])
+    writing = STYLES[style]
+    strokes, _ = play(writing.write(rng, seconds, instrument), seconds)
+    columns = [(s.onset, s.offset, s.pitch, s.velocity) for s in strokes]
+    onset_N, offset_N, pitch_N, velocity_N = np.array(columns, np.float64).reshape(-1, 4).T
+    notes = one_voice(Notes(onset_N, offset_N, offset_N, pitch_N, velocity_N), instrument)
+    longest = int(rng.choice(writing.slurs))
+    return Melody(f"{style}-{seed:04d}", notes, slur(notes, longest, rng))
+
+
+def one_voice(notes: Notes, instrument: StringInstrument) -> Notes:
+    """A melody that the instrument can play: of notes that begin together the highest, in its compass, ended by the next.
+
+    Notes outside the compass are played in the nearest octave that it has. Silences too short to be meant are closed.
+    """
+    order_N = np.lexsort((-notes.pitch_N, notes.onset_N))
+    kept: list[int] = []
+    for index in order_N:
+        if not kept or notes.onset_N[index] - notes.onset_N[kept[-1]] > 0.04:
+            kept.append(int(index))
+    melody = notes.select(np.array(kept, np.int64))
+    offset_N = melody.offset_N.copy()
+    following_N = np.append(melody.onset_N[1:], np.inf)
+    offset_N = np.minimum(offset_N, following_N)
+    gap_N = following_N - offset_N
+    offset_N = np.where(gap_N < 0.04, following_N, offset_N)
+    pitch_N = np.array([instrument.in_compass(int(pitch)) for pitch in melody.pitch_N], np.int64)
+    return Notes(melody.onset_N, offset_N, offset_N, pitch_N, melody.velocity_N)
+
+
+def _plan(rng: Rng, seconds: float, tempo: tuple[float, float], **more: object) -> Draft:
+    # Loudness, rubato and pauses are what the pianist's are; a bow's notes are mostly held to their end.
+    touch = float(rng.choice((1.0, 1.0, 1.0, 0.9, 0.7)))
+    return plan(rng, seconds, tempo=tempo, pedal=0.0, touch=(touch, touch), pauses=0.35, **more)  # pyright: ignore[reportArgumentType]
+
+
+def _home(rng: Rng, instrument: StringInstrument, low: float, high: float) -> int:
+    """A pitch at some share of the compass."""
+    return round(
+        instrument.lowest + (instrument.highest - instrument.lowest) * rng.uniform(low, high)
+    )
+
+
+def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: float):
+    def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
+        draft = _plan(rng, seconds, tempo, rubato=0.08)
+        home = _home(rng, instrument, low, high)
+        for phrase in draft.phrases:
+            if rng.random() < 0.25:
+                home = _home(rng, instrument, low, high)
+            for beat, length, pitch in draft.melody(phrase, home, int(rng.choice(busy))):
+                draft.play(RIGHT, beat, length, pitch, 6)
+        return draft
+
+    return write
+
+
+def _run(broken: bool):
+    """Scales or arpeggios up and down the compass, two to six notes to the turn of direction at least."""
+
+    def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
+        draft = _plan(rng, seconds, (50, 110))
+        unit = draft.pace(*((0.5, 1.0) if rng.random() < 0.4 else (0.25, 0.5)))
+        low, high = instrument.lowest, instrument.highest - int(rng.choice((0, 5, 12)))
+        pitch, heading = _home(rng, instrument, 0.1, 0.5), 1
+        for phrase in draft.phrases:
+            beats = np.arange(phrase.start, phrase.end - 1e-6, unit)
+            for beat in beats[:-1] if rng.random() < 0.5 else beats:
+                chord = phrase.chord_at(beat)
+                ladder = chord.tones if broken else chord.scale
+                moved = move(ladder, pitch, heading)
+                if not low <= moved <= high or rng.random() < 0.04:
+                    heading = -heading
+                    moved = move(ladder, pitch, heading)
+                pitch = int(np.clip(moved, low, high))
+                draft.play(RIGHT, beat, unit, pitch)
+        return draft
+
+    return write
+
+
+def _crossings(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
+    """Bariolage: a figure over neighbouring strings, again and again through the harmonies."""
+    draft = _plan(rng, seconds, (60, 110))
+    unit = draft.pace(0.25, 0.5)
+    figure = [int(x) for x in rng.choice(3, int(rng.choice((4, 6, 8))))]
+    base = _home(rng, instrument, 0.05, 0.45)
+    for bar in draft.bars:
+        for index, beat in enumerate(np.arange(bar.start, bar.start + draft.metre.length, unit)):
+            root = move(bar.chord_at(beat).tones, base, 0)
+            step = figure[index % len(figure)]
+            draft.play(RIGHT, beat, unit, move(bar.chord_at(beat).tones, root, 2 * step))
+    return draft
+
+
+def _shifts(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
+    """A note low on a string and one high on it, back and forth, the way growing."""
+    draft = _plan(rng, seconds, (50, 80))
+    unit = float(rng.choice((1.0, 0.5)))
+    string = instrument.open_pitches[-1 - int(rng.integers(2))]
+    for phrase in draft.phrases:
+        beats = np.arange(phrase.start, phrase.end - 1e-6, unit)
+        for index, beat in enumerate(beats):
+            scale = phrase.chord_at(beat).scale
+            high = 5 + index / len(beats) * (instrument.reach - 6)
+            pitch = string + (rng.integers(1, 5) if index % 2 == 0 else high)
+            draft.play(RIGHT, beat, unit, move(scale, int(pitch), 0), 3)
+    return draft
+
+
+def _long_tones(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
+    """Whole bows that swell and die away."""
+    draft = _plan(rng, seconds, (50, 76))
+    home = _home(rng, instrument, 0.1, 0.7)
+    for bar in draft.bars:
+        chord = bar.chord_at(bar.start)
+        home = int(np.clip(move(chord.tones, home, int(rng.choice((-2, -1, 1, 2)))), instrument.lowest, instrument.highest))  # fmt: skip
+        draft.play(RIGHT, bar.start, draft.metre.length, home, float(rng.normal(0, 10)))
+    return draft
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """How a style is written, and how many notes its strokes may take."""
+
+    write: Callable[[Rng, float, StringInstrument], Draft]
+    slurs: tuple[int, ...]
+
+
+STYLES: dict[str, _Writing] = {
+    "cantabile": _Writing(_sung((50, 84), (0, 1), 0.2, 0.8), (2, 4, 6)),
+    "air": _Writing(_sung((60, 100), (1, 1, 2), 0.1, 0.6), (1, 2, 4)),
+    "dance": _Writing(_sung((90, 150), (1, 2), 0.2, 0.6), (1, 2)),
+    "scales": _Writing(_run(broken=False), (1, 2, 4, 8)),
+    "arpeggios": _Writing(_run(broken=True), (1, 3, 6)),
+    "bariolage": _Writing(_crossings, (1, 2, 4, 8)),
+    "shifts": _Writing(_shifts, (1, 2)),
+    "long_tones": _Writing(_long_tones, (1,)),
+    "arioso": _Writing(_sung((44, 66), (1, 2), 0.3, 0.9), (3, 5, 8)),
+    "gigue": _Writing(_sung((100, 140), (2,), 0.05, 0.55), (1, 3)),
+}
+#: Styles that only test pieces are written in.
+HELD_OUT_STYLES = ("arioso", "gigue")
