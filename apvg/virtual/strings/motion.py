@@ -124,11 +124,10 @@ def _left_hand(left: LeftHand, instrument: StringInstrument) -> np.ndarray:
     )
     tips_TF3 = on_string_T43 + (_HOVER * (1.0 - left.press_X4))[..., None] * out_3
     middle_T3 = on_string_T43.mean(axis=1) + np.array(_LEFT_PALM) @ instrument.axes_33
-    wrist_3 = np.array(_LEFT_WRIST) @ instrument.axes_33
+    wrist_3: np.ndarray = np.array(_LEFT_WRIST) @ instrument.axes_33
     fingers_3 = _unit(-wrist_3)
-    side_3 = _unit(
-        along_3 - (along_3 @ fingers_3) * fingers_3
-    )  # the index finger is nearest the nut
+    # The index finger's side looks to the nut.
+    side_3 = _unit(along_3 - np.dot(along_3, fingers_3) * fingers_3)
     frames = len(middle_T3)
     palm_T53, wrist_T3 = _palm(
         middle_T3, np.repeat(fingers_3[None], frames, 0), np.repeat(side_3[None], frames, 0)

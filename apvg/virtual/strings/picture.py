@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from apvg.errors import ApvgError
-from apvg.virtual.strings.scene import COLOURS, figure, instrument_parts, room
 from apvg.virtual.strings.camera import Camera
 from apvg.virtual.strings.instruments import StringInstrument
 from apvg.virtual.strings.meshes import Mesh
+from apvg.virtual.strings.scene import COLOURS, figure, instrument_parts, room
 
 
 class Painter:
