@@ -96,8 +96,19 @@ class Take:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the frames, pixels; of filmed takes only."""
-        return self.frames_THWC.shape[2], self.frames_THWC.shape[1]
+        """Width and height of the frames, pixels; of a generated take without frames what its keypoints are given in.
+
+        Raises:
+            ValueError: A take without frames that says nothing of their size.
+        """
+        if self.filmed:
+            return self.frames_THWC.shape[2], self.frames_THWC.shape[1]
+        if "size" not in self.metadata:
+            raise ValueError(
+                f"take {self.name!r} has no frames, nor does it say how large they would be"
+            )
+        width, height = self.metadata["size"]
+        return int(width), int(height)
 
     @property
     def keyboard(self) -> Keyboard | None:

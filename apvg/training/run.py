@@ -287,7 +287,7 @@ class Run:
     def _motion_take(
         self, take: Take, settings: KHPTrainingConfig, khp: KeypointPredictor
     ) -> MotionTake:
-        width = take.size[0] if take.filmed else 0  # a keyboard's corners say all
+        width = take.size[0] if take.corners_42 is None else 0  # a keyboard's corners say all
         space = PoseSpace(width, take.corners_42)
         return MotionTake(
             self._music(take)
