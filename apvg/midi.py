@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ _DTYPES = {
     "sounding_N": np.float64,
     "pitch_N": np.int64,
     "velocity_N": np.int64,
+    "slurred_N": np.bool_,
 }
 
 
@@ -40,6 +41,8 @@ class Notes:
             never after the same key is struck again.
         pitch_N: MIDI numbers, 60 = C4.
         velocity_N: 1..127.
+        slurred_N: Notes that are not struck, but go on in the stroke of the bow that sounds the note before. None, as on a
+            piano and in MIDI files, unless given.
     """
 
     onset_N: np.ndarray
@@ -47,8 +50,11 @@ class Notes:
     sounding_N: np.ndarray
     pitch_N: np.ndarray
     velocity_N: np.ndarray
+    slurred_N: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
+        if not len(self.slurred_N) and len(self.onset_N):
+            object.__setattr__(self, "slurred_N", np.zeros(len(self.onset_N), bool))
         for name, dtype in _DTYPES.items():
             object.__setattr__(self, name, np.asarray(getattr(self, name), dtype))
         if len({getattr(self, name).shape for name in _DTYPES}) != 1 or self.onset_N.ndim != 1:
@@ -76,7 +82,7 @@ class Notes:
         """Piano roll of `frames` frames from frame `start` on, played `speed` times as fast.
 
         Returns:
-            float32 [2, T, 88]: 1 in the frames where a key is struck, and where it is held. Notes that a piano of 88 keys
+            float32 [2, T, 88]: 1 in the frames where a key is struck (a bow sets on), and where it is held. Notes that a piano of 88 keys
             lacks are left out.
         """
         roll_2TP = np.zeros((2, frames, KEY_COUNT), np.float32)
@@ -86,7 +92,7 @@ class Notes:
         key_N = self.pitch_N - LOWEST_PITCH
         shown_N = (last_N > 0) & (first_N < frames) & (key_N >= 0) & (key_N < KEY_COUNT)
         for n in np.flatnonzero(shown_N):
-            if first_N[n] >= 0:
+            if first_N[n] >= 0 and not self.slurred_N[n]:
                 roll_2TP[0, first_N[n], key_N[n]] = 1.0
             roll_2TP[1, max(first_N[n], 0) : last_N[n], key_N[n]] = 1.0
         return roll_2TP
@@ -105,8 +111,8 @@ class Notes:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Notes:
-        """Inverse of :meth:`to_arrays`; other entries are ignored."""
-        return cls(**{name: arrays[name] for name in _DTYPES})
+        """Inverse of :meth:`to_arrays`; other entries are ignored, and what older takes lack is as usual."""
+        return cls(**{name: arrays[name] for name in _DTYPES if name in arrays})
 
 
 def read_midi(path: Path | str) -> Notes:
@@ -145,7 +151,7 @@ def read_midi(path: Path | str) -> Notes:
 def write_midi(notes: Notes, path: Path | str) -> None:
     """Write notes as a MIDI file of one track; the sustain pedal holds what sounds longer than its key is down.
 
-    :func:`read_midi` gives the same notes back, each time within 50 microseconds.
+    :func:`read_midi` gives the same notes back, each time within 50 microseconds, but for slurs.
 
     Raises:
         ApvgError: One pedal cannot tell these notes (a note stops while the pedal must hold another), a key is
@@ -166,6 +172,8 @@ def write_midi(notes: Notes, path: Path | str) -> None:
     # Read back what was said: everything that a pedal or a key cannot do shows as a difference.
     told = _collect(list(file))
     for name, wanted_N in _in_file_order(notes).to_arrays().items():
+        if name == "slurred_N":
+            continue  # which no MIDI file tells
         told_N = getattr(told, name)
         if (
             told_N.shape != wanted_N.shape

@@ -335,7 +335,7 @@ def build_stages(
     width, height = config.size
     corners_42 = np.array(config.corners) if config.corners else None
     space = PoseSpace(width, corners_42)
-    khp = KeypointPredictor(config.khp, config.skeleton)
+    khp = KeypointPredictor(config.khp, config.skeleton, on_keys=corners_42 is not None)
     # Pitches lie over the columns of their keys' near ends, where the hands are.
     keys_P2 = torch.tensor(np.stack([KEY_X, np.full(KEY_COUNT, 6.0)], axis=1)).float()
     columns_P = space.to_pixels(keys_P2)[:, 0] / STRIDE

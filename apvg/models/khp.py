@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from apvg.models.listening import AudioEncoder, ListeningConfig, State
 from apvg.models.moving import HandMover, Motion, MovingState
+from apvg.models.posing import PoseMover
 from apvg.skeleton import Skeleton
 
 #: A key is taken as struck when it becomes so likely, and as held while it is so likely.
@@ -78,11 +79,18 @@ class KHPState(NamedTuple):
 class KeypointPredictor(nn.Module):
     """KHP: feature rows (or notes) in, poses out; causal, with its state carried across chunks."""
 
-    def __init__(self, config: KHPConfig, skeleton: Skeleton) -> None:
+    def __init__(self, config: KHPConfig, skeleton: Skeleton, *, on_keys: bool = True) -> None:
+        """
+        Args:
+            config: Its shape.
+            skeleton: What it predicts.
+            on_keys: Whether the hands play on a keyboard and poses are told in its coordinates.
+        """
         super().__init__()
-        self.config, self.skeleton = config, skeleton
+        self.config, self.skeleton, self.on_keys = config, skeleton, on_keys
         self.listen = AudioEncoder(config.listening)
-        self.move = HandMover(skeleton, config.channels, config.layers, config.hidden)
+        mover = HandMover if on_keys else PoseMover
+        self.move = mover(skeleton, config.channels, config.layers, config.hidden)
 
     def forward(
         self, features_BRF: Tensor, state: KHPState | None = None
@@ -125,7 +133,7 @@ class KeypointPredictor(nn.Module):
         return torch.cat(blocks, dim=1)[:, delay:]
 
     def play(
-        self, notes_B2TP: Tensor, state: MovingState | None = None, start_BH: Tensor | None = None
+        self, notes_B2TP: Tensor, state: MovingState | None = None, start_BX: Tensor | None = None
     ) -> tuple[Motion, MovingState]:
         """Motion from how surely keys are struck and held, `listening.delay` frames before the chunk's own."""
-        return self.move(notes_B2TP, state, start_BH)
+        return self.move(notes_B2TP, state, start_BX)

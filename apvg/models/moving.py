@@ -1,4 +1,4 @@
-"""The moving half of KHP: from struck and held keys to where the hands go.
+"""The moving half of KHP at a keyboard: from struck and held keys to where the hands go.
 
 A causal stack of convolutions reads the notes over the keyboard, some of them yet to sound. Then, frame by frame, each hand
 looks over the whole keyboard for where it is wanted, goes a share of the way there, looks at the keys under it, and
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from apvg.bones import BONES, in_one_piece, longest_bones
+from apvg.bones import ANY_LENGTH, BONES, in_one_piece, longest_bones
 from apvg.keyboard import IS_BLACK, KEY_X, WHITE_KEY_COUNT
 from apvg.models.listening import PITCHES, CausalStack, State
 from apvg.skeleton import FINGERTIPS, Skeleton
@@ -22,8 +22,6 @@ from apvg.skeleton import FINGERTIPS, Skeleton
 #: Samples of the keyboard per white key, and how far beyond both its ends they go, white keys.
 _PER_KEY = 2
 _MARGIN = 8.0
-#: Length of bones that nobody has told of theirs; finite, or gradients would not be.
-_ANY_LENGTH = 1e6
 #: White keys that a hand sees on each side of its middle.
 _SIGHT = 6
 
@@ -36,10 +34,10 @@ class HandsState(NamedTuple):
 
 
 class MovingState(NamedTuple):
-    """What the moving half remembers between chunks."""
+    """What the moving half remembers between chunks: of the notes, and of the player (where there is no keyboard: memory)."""
 
     stack: State
-    hands: HandsState
+    player: HandsState | Tensor
 
 
 class Motion(NamedTuple):
@@ -107,7 +105,7 @@ class HandMover(nn.Module):
         # Told by the trainer: the mean pose (hands about their middle), the greatest lengths of the
         # fingers' bones, and where the hands wait at the start.
         self.register_buffer("usual_KD", torch.zeros(len(skeleton), 2))
-        self.register_buffer("bone_HFB", torch.full((hands, *BONES), _ANY_LENGTH))
+        self.register_buffer("bone_HFB", torch.full((hands, *BONES), ANY_LENGTH))
         self.register_buffer(
             "home_H", torch.linspace(20.0, 32.0, hands) if hands else torch.zeros(0)
         )
@@ -125,19 +123,24 @@ class HandMover(nn.Module):
         self.usual_KD.copy_(usual_KD)
         self.home_H.copy_(home_H)
 
+    def start(self, pose_KD: Tensor, seen_K: Tensor) -> Tensor:
+        """What the memory begins with, [H]: where the hands are, home where a hand is not seen."""
+        seen_H = torch.stack([seen_K[ids].any() for ids in self.hands_KJ])
+        return torch.where(seen_H, self.middles(pose_KD), self.home_H.cpu())
+
     def middles(self, poses: Tensor) -> Tensor:
         """x of each hand's middle, [..., H], in poses [..., K, 2]."""
         tips_HF = [[ids[tip] for tip in FINGERTIPS] for ids in self.hands_KJ]
         return poses[..., tips_HF, 0].mean(dim=-1)
 
     def forward(
-        self, notes_B2TP: Tensor, state: MovingState | None = None, start_BH: Tensor | None = None
+        self, notes_B2TP: Tensor, state: MovingState | None = None, start_BX: Tensor | None = None
     ) -> tuple[Motion, MovingState]:
         """
         Args:
             notes_B2TP: How surely each key is struck, and held, in 0..1.
             state: What the call for the frames before returned; None at the start.
-            start_BH: Where the hands are at the start; home by default.
+            start_BX: Where the hands are at the start (see :meth:`start`); home by default.
         """
         batch, _, frames, _ = notes_B2TP.shape
         keys_B3TP = self.keys_3P[None, :, None].expand(batch, -1, frames, -1)
@@ -145,7 +148,9 @@ class HandMover(nn.Module):
         x_BCTP, stack = self.stack(x_BCTP, state.stack if state else None)
         # Places along a keyboard need more digits than half precision has.
         with torch.autocast(x_BCTP.device.type, enabled=False):
-            motion, hands = self._follow(x_BCTP.float(), state.hands if state else None, start_BH)
+            before = state.player if state else None
+            assert before is None or isinstance(before, HandsState)
+            motion, hands = self._follow(x_BCTP.float(), before, start_BX)
         return motion, MovingState(stack, hands)
 
     def _follow(

@@ -193,7 +193,7 @@ class Take:
             sound = store["samples"]
             notes = None
             if "notes" in store:
-                names = ("onset_N", "offset_N", "sounding_N", "pitch_N", "velocity_N")
+                names = store["notes"].array_keys()  # pyright: ignore[reportAttributeAccessIssue]
                 notes = Notes.from_arrays({name: _read(store, f"notes/{name}") for name in names})
             return cls(
                 name=attributes["name"],

@@ -128,7 +128,7 @@ class Excerpts(NamedTuple):
         weight_BTK: 1 for points that were seen in frames that may be learnt from.
         seen_BTH: 1 where a hand was in the picture.
         heard_BT: 1 in frames that may be learnt from.
-        start_BH: x of the hands' middles at the first frame.
+        start_BX: What the mover begins with (see its `start`).
     """
 
     features_BRF: Tensor
@@ -139,7 +139,7 @@ class Excerpts(NamedTuple):
     weight_BTK: Tensor
     seen_BTH: Tensor
     heard_BT: Tensor
-    start_BH: Tensor
+    start_BX: Tensor
 
 
 class KHPTrainer:
@@ -208,7 +208,7 @@ class KHPTrainer:
             heard, _ = self.khp.hear(batch.features_BRF)
             logits_H2TP = heard.logits_B2TP
             told_B2TP = torch.cat([heard.notes_B2TP, told_B2TP[config.heard :]])
-        motion, _ = self.khp.play(told_B2TP, start_BH=batch.start_BH)
+        motion, _ = self.khp.play(told_B2TP, start_BX=batch.start_BX)
         losses = self._losses(batch, logits_H2TP, motion)
         if step >= config.adversarial_from:
             predicted_BTKD = motion.poses_BTKD[:, self.lookahead :]
@@ -228,17 +228,18 @@ class KHPTrainer:
             take.poses_TKD[(take.confidence_TK > 0).all(dim=1) & (take.training_T > 0)]
             for take in self.takes
         ]
+        whole_K = torch.ones(len(self.skeleton))
         first = [
-            (take.filmed, khp.move.middles(poses_TKD[0]))
+            (take.filmed, khp.move.start(poses_TKD[0], whole_K))
             for take, poses_TKD in zip(self.takes, seen, strict=True)
             if len(poses_TKD)
         ]
-        # Generated hands all wait at the same place; those of footage come in where they come in.
-        generated = [middle_H for filmed, middle_H in first if not filmed]
-        home_H = torch.stack(generated or [middle_H for _, middle_H in first]).median(dim=0).values
+        # Generated players all wait at the same place; those of footage come in where they come in.
+        generated = [start_X for filmed, start_X in first if not filmed]
+        home_X = torch.stack(generated or [start_X for _, start_X in first]).median(dim=0).values
         real = [poses_TKD for take, poses_TKD in zip(self.takes, seen, strict=True) if take.filmed]
         khp.move.settle(
-            torch.cat([poses_TKD[::5] for poses_TKD in seen]), home_H, torch.cat(real or seen)
+            torch.cat([poses_TKD[::5] for poses_TKD in seen]), home_X, torch.cat(real or seen)
         )
 
     def _excerpts(self, random: np.random.Generator) -> Excerpts:
@@ -379,12 +380,11 @@ class KHPTrainer:
             [seen_TK[:, list(ids)].any(dim=1) for ids in self.skeleton.hands.values()], dim=1
         )
         # Hands that are not in the picture yet come from home.
-        mover = self.khp.move
-        start_H = torch.where(seen_TH[0], mover.middles(poses_TKD[0]), mover.home_H.cpu())
+        start_X = self.khp.move.start(poses_TKD[0], seen_TK[0])
         known_T = torch.full((length,), float(take.music.notes is not None))
         weight_TK = seen_TK * heard_T[:, None]
         return (
-            features_RF, notes_2TP, told_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T, start_H,
+            features_RF, notes_2TP, told_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T, start_X,
         )  # fmt: skip
 
     def picture_HWC(self) -> np.ndarray | None:

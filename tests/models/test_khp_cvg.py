@@ -12,7 +12,8 @@ from apvg.bones import in_one_piece
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
 from apvg.models.khp import HELD, STRUCK, KeypointPredictor, KHPConfig
 from apvg.models.listening import AudioEncoder, ListeningConfig
-from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.models.moving import HandMover
+from apvg.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS
 from apvg.training.music import shift_features
 
 LISTENING = ListeningConfig(spectral=4, channels=6)
@@ -25,10 +26,10 @@ def features(seed: int = 0) -> torch.Tensor:
     )
 
 
-def khp(skeleton=HANDS, *, decided: bool = False) -> KeypointPredictor:
+def khp(skeleton=HANDS, *, decided: bool = False, on_keys: bool = True) -> KeypointPredictor:
     torch.manual_seed(0)
     config = KHPConfig(listening=LISTENING, channels=8, layers=2, hidden=8, decided=decided)
-    predictor = KeypointPredictor(config, skeleton).eval()
+    predictor = KeypointPredictor(config, skeleton, on_keys=on_keys).eval()
     # Untrained ears hear nothing otherwise.
     torch.nn.init.zeros_(predictor.listen.notes.bias)  # pyright: ignore[reportArgumentType]
     return predictor
@@ -44,10 +45,12 @@ def cvg() -> CoarseVideoGenerator:
 @given(
     cuts=st.lists(st.integers(1, FRAMES - 1), max_size=4, unique=True).map(sorted),
     decided=st.booleans(),
+    on_keys=st.booleans(),
 )
-def test_any_chunking_gives_what_the_whole_gives(cuts: list[int], decided: bool):
+def test_any_chunking_gives_what_the_whole_gives(cuts: list[int], decided: bool, on_keys: bool):
     rows, plate = features(), torch.rand(1, 3, 4, 12)
-    predictor, generator = khp(decided=decided), cvg()
+    skeleton = HANDS if on_keys else BODY_HANDS_AND_BOW
+    predictor, generator = khp(skeleton, decided=decided, on_keys=on_keys), cvg()
     with torch.inference_mode():
         whole, coarse = predictor(rows)[0], generator(rows, plate)[0]
         poses, frames = [], []
@@ -101,7 +104,7 @@ def test_hands_stay_at_the_keyboard_and_in_one_piece():
     with torch.inference_mode():
         notes_B2TP = torch.zeros(1, 2, 50, 88)
         notes_B2TP[:, :, :, -3:] = 1.0
-        motion, _ = predictor.play(notes_B2TP, start_BH=torch.tensor([[20.0, 51.0]]))
+        motion, _ = predictor.play(notes_B2TP, start_BX=torch.tensor([[20.0, 51.0]]))
     assert float(motion.middle_BTH.min()) >= -4
     assert float(motion.middle_BTH.max()) <= 56
     # Every point hangs on its hand's middle.
@@ -109,8 +112,29 @@ def test_hands_stay_at_the_keyboard_and_in_one_piece():
     assert float(near_BTK.abs().max()) < 5
 
 
+def test_a_player_without_a_keyboard_begins_from_the_pose_it_is_told():
+    """Which way a bow goes cannot be heard: the same notes from two poses go on as two motions, and a chunk's start is kept."""
+    predictor = khp(BODY_HANDS_AND_BOW, on_keys=False)
+    notes_B2TP = torch.zeros(2, 2, 8, 88)
+    points = len(BODY_HANDS_AND_BOW)
+    with torch.inference_mode():
+        poses_TKD = torch.randn(50, points, 2, generator=torch.Generator().manual_seed(0))
+        predictor.move.settle(poses_TKD, poses_TKD[0].flatten(), poses_TKD)
+        starts_BX = torch.stack([predictor.move.start(poses_TKD[t], torch.ones(points)) for t in (1, 2)])  # fmt: skip
+        motion, _ = predictor.play(notes_B2TP, start_BX=starts_BX)
+        unseen_X = predictor.move.start(poses_TKD[1], torch.zeros(points))
+        waiting, _ = predictor.play(notes_B2TP[:1])
+        from_home, _ = predictor.play(notes_B2TP[:1], start_BX=unseen_X[None])
+    assert (motion.poses_BTKD[0] - motion.poses_BTKD[1]).abs().max() > 1e-3
+    # A start is told as it differs from the mean pose; where nothing is seen the player comes from home.
+    torch.testing.assert_close(starts_BX[0].reshape(points, 2), poses_TKD[1] - poses_TKD.mean(0))
+    torch.testing.assert_close(unseen_X.reshape(points, 2), poses_TKD[0] - poses_TKD.mean(0))
+    torch.testing.assert_close(waiting.poses_BTKD, from_home.poses_BTKD)
+
+
 def test_a_hand_sees_what_is_under_it_from_its_own_middle():
     mover = khp().move
+    assert isinstance(mover, HandMover)
     seen_BGC = torch.zeros(1, len(mover.grid_G), 8)
     seen_BGC[0, :, 0] = mover.grid_G  # a channel that tells the place
     middle_BH = torch.tensor([[14.3, 40.75]])
@@ -123,6 +147,7 @@ def test_a_hand_sees_what_is_under_it_from_its_own_middle():
 @given(seed=st.integers(0, 10_000), torn=st.floats(0.0, 3.0))
 def test_no_bone_is_longer_than_real_ones(seed: int, torn: float):
     mover = khp().move
+    assert isinstance(mover, HandMover)
     random = torch.Generator().manual_seed(seed)
     real_TKD = torch.randn(400, 42, 2, generator=random)
     mover.settle(real_TKD, torch.tensor([20.0, 32.0]), real_TKD)

@@ -39,10 +39,8 @@ def melody(pitches: list[int], step: float, held: float = 1.0, velocity: int = 8
     return Notes(onset_N, offset_N, offset_N, np.array(pitches), loud_N)
 
 
-def played(notes: Notes, slurred: bool = False, style: PlayingStyle | None = None) -> Performance:
-    slurred_N = np.full(len(notes), slurred)
-    slurred_N[0] = False
-    return Performance(notes, slurred_N, CELLO, np.random.default_rng(0), style)
+def played(notes: Notes, style: PlayingStyle | None = None) -> Performance:
+    return Performance(notes, CELLO, np.random.default_rng(0), style)
 
 
 @given(st.floats(0, 30))
@@ -60,9 +58,7 @@ def test_fingers_stop_the_sounding_pitch_on_the_string_that_the_bow_is_on(
 ) -> None:
     piece = compose(style, seed, 15, CELLO)
     still = PlayingStyle(vibrato=0, sway=0, quiver=0)
-    performance = Performance(
-        piece.notes, piece.slurred_N, CELLO, np.random.default_rng(seed), still
-    )
+    performance = Performance(piece.notes, CELLO, np.random.default_rng(seed), still)
     notes = piece.notes
     # Late enough that the bow has crossed, early enough that the hand has not set out.
     into_N = notes.onset_N + 0.3 * (notes.offset_N - notes.onset_N).clip(max=0.2)
@@ -89,7 +85,7 @@ def test_strokes_alternate_within_the_hair_and_turn_where_notes_begin(
     style: str, seed: int
 ) -> None:
     piece = compose(style, seed, 15, CELLO)
-    performance = Performance(piece.notes, piece.slurred_N, CELLO, np.random.default_rng(seed))
+    performance = Performance(piece.notes, CELLO, np.random.default_rng(seed))
     strokes = performance.strokes
     low, high = CELLO.bow_used
     for before, after in pairwise(strokes):
@@ -151,7 +147,7 @@ def test_the_bow_touches_its_string_and_lies_across_it() -> None:
 @given(**MELODIES)
 def test_bones_keep_their_lengths(style: str, seed: int) -> None:
     piece = compose(style, seed, 15, CELLO)
-    performance = Performance(piece.notes, piece.slurred_N, CELLO, np.random.default_rng(seed))
+    performance = Performance(piece.notes, CELLO, np.random.default_rng(seed))
     points_TK3 = move(performance, 15 * FPS, FPS, np.random.default_rng(seed)).points_TK3
     assert np.isfinite(points_TK3).all()
 
@@ -237,7 +233,7 @@ def test_vibrato_is_seen_and_heard() -> None:
 def test_pieces_are_the_same_for_the_same_seed_and_test_styles_are_kept_apart() -> None:
     first, second, other = (compose("air", seed, 12, CELLO) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.notes.onset_N, second.notes.onset_N)
-    np.testing.assert_array_equal(first.slurred_N, second.slurred_N)
+    np.testing.assert_array_equal(first.notes.slurred_N, second.notes.slurred_N)
     assert not np.array_equal(first.notes.onset_N, other.notes.onset_N)
     assert set(HELD_OUT_STYLES) < set(STYLES)
 
@@ -256,6 +252,9 @@ def test_the_command_makes_takes_without_pictures_even_of_a_midi_file(tmp_path: 
         assert take.notes is not None
         truth = take.metadata["strings"]
         assert len(truth["string"]) == len(truth["finger"]) == len(take.notes)
+        # A stroke begins at every note that is not slurred, and there only.
+        struck = [stroke[0] for stroke in truth["strokes"]]
+        assert struck == np.flatnonzero(~take.notes.slurred_N).tolist()
         assert truth["strokes"][0][0] == 0
         inside_TK = (take.keypoints_TKD > 0) & (take.keypoints_TKD < 256)
         assert inside_TK.mean() > 0.97

@@ -6,7 +6,7 @@ bow is set anew. How much of the hair a stroke takes follows its length and loud
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,10 +47,10 @@ class Stroke:
 
 
 def bow_notes(
-    notes: Notes, slurred_N: np.ndarray, instrument: StringInstrument, random: np.random.Generator
+    notes: Notes, instrument: StringInstrument, random: np.random.Generator
 ) -> list[Stroke]:
-    """The strokes of a melody; `slurred_N` says which notes go on in the stroke of the note before."""
-    groups = _groups(notes, slurred_N)
+    """The strokes of a melody; slurred notes go on in the stroke of the note before."""
+    groups = _groups(notes)
     low, high = instrument.bow_used
     strokes: list[Stroke] = []
     for index, (first, last) in enumerate(groups):
@@ -84,8 +84,8 @@ def bow_notes(
     return strokes
 
 
-def slur(notes: Notes, longest: int, random: np.random.Generator) -> np.ndarray:
-    """Which notes go on in the stroke of the one before: up to so many to a stroke, as one player would keep to it.
+def slur(notes: Notes, longest: int, random: np.random.Generator) -> Notes:
+    """The same notes slurred: up to so many to a stroke, as one player would keep to it.
 
     Strokes end at silences, at repeated notes, and where there is no more hair.
     """
@@ -100,9 +100,9 @@ def slur(notes: Notes, longest: int, random: np.random.Generator) -> np.ndarray:
             slurred_N[index], count = True, count + 1
         else:
             begun, count = index, 1
-    return slurred_N
+    return replace(notes, slurred_N=slurred_N)
 
 
-def _groups(notes: Notes, slurred_N: np.ndarray) -> list[tuple[int, int]]:
-    firsts = [i for i in range(len(notes)) if i == 0 or not slurred_N[i]]
+def _groups(notes: Notes) -> list[tuple[int, int]]:
+    firsts = [i for i in range(len(notes)) if i == 0 or not notes.slurred_N[i]]
     return list(zip(firsts, [*firsts[1:], len(notes)], strict=True))

@@ -108,7 +108,7 @@ def make_string_take(order: StringOrder, folder: Path) -> Path:
         shift=random.uniform(0.18, 0.28),
         sway=random.uniform(0.006, 0.016),
     )
-    performance = Performance(melody.notes, melody.slurred_N, instrument, random, style)
+    performance = Performance(melody.notes, instrument, random, style)
     figure = move(performance, frames, FPS, random)
     pixels_TKD = Camera().to_pixels(figure.points_TK3, order.size, order.size)
     samples_S, sounded = _recording(
@@ -166,7 +166,7 @@ def _melody(order: StringOrder, random: np.random.Generator) -> Melody:
     if order.score is None:
         return compose(order.style, order.seed, order.seconds, instrument)
     notes = one_voice(read_midi(order.score), instrument)
-    return Melody(order.name, notes, slur(notes, int(random.choice((1, 2, 4))), random))
+    return Melody(order.name, slur(notes, int(random.choice((1, 2, 4))), random))
 
 
 def _recording(

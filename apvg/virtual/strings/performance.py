@@ -85,7 +85,6 @@ class Performance:
     def __init__(
         self,
         notes: Notes,
-        slurred_N: np.ndarray,
         instrument: StringInstrument,
         random: np.random.Generator,
         style: PlayingStyle | None = None,
@@ -93,14 +92,16 @@ class Performance:
         """
         Args:
             notes: A melody: no note begins before the one before it has begun, nor ends after the next one's beginning.
-            slurred_N: Notes that go on in the stroke of the one before.
+            instrument: What it is played on.
+            random: Of what a player decides at will.
+            style: How it is played.
         """
         if not len(notes):
             raise ValueError("there is nothing to play")
         self.notes, self.instrument = notes, instrument
         self.style = style or PlayingStyle()
         self.stops: list[Stop] = finger_notes(notes, instrument)
-        self.strokes: list[Stroke] = bow_notes(notes, slurred_N, instrument, random)
+        self.strokes: list[Stroke] = bow_notes(notes, instrument, random)
         self.string_N = np.array([stop.string for stop in self.stops])
         self.finger_N = np.array([stop.finger for stop in self.stops])
         self.semitones_N = notes.pitch_N - np.array(instrument.open_pitches)[self.string_N]

@@ -23,13 +23,11 @@ class Melody:
 
     Attributes:
         name: Style and seed.
-        notes: One after another; none overlaps the next.
-        slurred_N: bool, which notes go on in the stroke of the one before.
+        notes: One after another; none overlaps the next; some slurred.
     """
 
     name: str
     notes: Notes
-    slurred_N: np.ndarray
 
 
 def compose(style: str, seed: int, seconds: float, instrument: StringInstrument) -> Melody:
@@ -56,7 +54,7 @@ def compose(style: str, seed: int, seconds: float, instrument: StringInstrument)
     onset_N, offset_N, pitch_N, velocity_N = np.array(columns, np.float64).reshape(-1, 4).T
     notes = one_voice(Notes(onset_N, offset_N, offset_N, pitch_N, velocity_N), instrument)
     longest = int(rng.choice(writing.slurs))
-    return Melody(f"{style}-{seed:04d}", notes, slur(notes, longest, rng))
+    return Melody(f"{style}-{seed:04d}", slur(notes, longest, rng))
 
 
 def one_voice(notes: Notes, instrument: StringInstrument) -> Notes:
