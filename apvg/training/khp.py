@@ -357,7 +357,9 @@ class KHPTrainer:
         octave = int(random.choice(shifts))
         gain_db = float(random.uniform(*config.gains_db))
         # Starts before the take teach the state at a piece's beginning.
-        start = float(random.uniform(-config.warm_up, len(take.music) - config.frames * speed))
+        # Of a take that is shorter than an excerpt, all of it.
+        latest = max(0.0, len(take.music) - config.frames * speed)
+        start = float(random.uniform(-config.warm_up, latest))
         length = config.frames + self.lookahead
         features_RF = torch.zeros(1)
         if heard:

@@ -94,6 +94,17 @@ def test_fpvg_asks_for_the_stages_before_it(
     assert "train those" in capsys.readouterr().err
 
 
+def test_a_take_shorter_than_an_excerpt_is_trained_on(tmp_path: Path, recipe_file: Path):
+    (tmp_path / "takes").mkdir()
+    tiny.take().save(tmp_path / "takes" / "tiny")
+    tiny.take(0.8, "short").save(tmp_path / "takes" / "short")
+    recipe = replace(load_recipe(recipe_file), takes=("short",))
+    run = Run(recipe, [Take.load(path) for path in (tmp_path / "takes").iterdir()], tmp_path)
+    run.train("move")
+    curve = (tmp_path / "training" / "move.curve.csv").read_text()
+    assert "6,position," in curve
+
+
 def test_held_out_frames_are_kept_out(recipe_file: Path):
     mask_T = training_mask(tiny.take(), load_recipe(recipe_file))
     assert not mask_T[round(1.8 * 25) : round(2.6 * 25)].any()
