@@ -54,12 +54,24 @@ class Motion(NamedTuple):
     seen_BTH: Tensor
 
 
-class HandMover(nn.Module):
+class Mover(nn.Module):
+    """What all movers know of their player: where its hands are."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        super().__init__()
+        self.hands_KJ = [list(ids) for ids in skeleton.hands.values()]
+
+    def middles(self, poses: Tensor) -> Tensor:
+        """x of each hand's middle, [..., H], in poses [..., K, 2]."""
+        tips_HF = [[ids[tip] for tip in FINGERTIPS] for ids in self.hands_KJ]
+        return poses[..., tips_HF, 0].mean(dim=-1)
+
+
+class HandMover(Mover):
     """Notes in, motion out; causal, with its state carried across chunks."""
 
     def __init__(self, skeleton: Skeleton, channels: int, layers: int, hidden: int) -> None:
-        super().__init__()
-        self.hands_KJ = [list(ids) for ids in skeleton.hands.values()]
+        super().__init__(skeleton)
         in_hands = {k for ids in self.hands_KJ for k in ids}
         self.others_K = [k for k in range(len(skeleton)) if k not in in_hands]
         hands, points = len(self.hands_KJ), len(self.hands_KJ[0]) if self.hands_KJ else 0
@@ -127,11 +139,6 @@ class HandMover(nn.Module):
         """What the memory begins with, [H]: where the hands are, home where a hand is not seen."""
         seen_H = torch.stack([seen_K[ids].any() for ids in self.hands_KJ])
         return torch.where(seen_H, self.middles(pose_KD), self.home_H.cpu())
-
-    def middles(self, poses: Tensor) -> Tensor:
-        """x of each hand's middle, [..., H], in poses [..., K, 2]."""
-        tips_HF = [[ids[tip] for tip in FINGERTIPS] for ids in self.hands_KJ]
-        return poses[..., tips_HF, 0].mean(dim=-1)
 
     def forward(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BX: Tensor | None = None

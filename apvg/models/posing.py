@@ -12,16 +12,15 @@ from torch import Tensor, nn
 
 from apvg.bones import ANY_LENGTH, BONES, in_one_piece, longest_bones
 from apvg.models.listening import PITCHES, CausalStack
-from apvg.models.moving import Motion, MovingState
-from apvg.skeleton import FINGERTIPS, Skeleton
+from apvg.models.moving import Motion, Mover, MovingState
+from apvg.skeleton import Skeleton
 
 
-class PoseMover(nn.Module):
+class PoseMover(Mover):
     """Notes in, motion out; causal, with its state carried across chunks."""
 
     def __init__(self, skeleton: Skeleton, channels: int, layers: int, hidden: int) -> None:
-        super().__init__()
-        self.hands_KJ = [list(ids) for ids in skeleton.hands.values()]
+        super().__init__(skeleton)
         hands, points = len(self.hands_KJ), len(skeleton)
         self.enter = nn.Conv2d(2, channels, 1)
         self.stack = CausalStack(channels, layers)
@@ -54,11 +53,6 @@ class PoseMover(nn.Module):
         """What the memory begins with, [2 K]: a pose as it differs from the mean, home where a point is not seen."""
         off_KD = pose_KD - self.usual_KD.cpu()
         return torch.where(seen_K[:, None] > 0, off_KD, self.home_X.cpu().unflatten(0, (-1, 2))).flatten()  # fmt: skip
-
-    def middles(self, poses: Tensor) -> Tensor:
-        """x of each hand's middle, [..., H], in poses [..., K, 2]."""
-        tips_HF = [[ids[tip] for tip in FINGERTIPS] for ids in self.hands_KJ]
-        return poses[..., tips_HF, 0].mean(dim=-1)
 
     def forward(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BX: Tensor | None = None

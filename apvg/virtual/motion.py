@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from apvg.midi import Notes
 from apvg.skeleton import FINGERTIPS
 from apvg.virtual.fingering import HOME, LEFT, RIGHT, Grip, assign_hands, finger_notes
 from apvg.virtual.hands import BEND_J, FINGERS, MIRROR_X, Hand, mirrored
+from apvg.virtual.paths import minimum_jerk, wandering
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,11 @@ def _go(
     """
     first = int(np.searchsorted(time_T, leaves))
     leaves_J = np.array([leaves, *np.repeat(leaves_F, 4)])
-    share_TJ1 = _minimum_jerk((time_T[first:, None] - leaves_J) / (arrival - leaves_J))[..., None]
-    palm_T11 = _minimum_jerk((time_T[first:] - leaves) / (arrival - leaves))[:, None, None]
+    share_TJ1 = minimum_jerk((time_T[first:, None] - leaves_J) / (arrival - leaves_J))[..., None]
+    palm_T11 = minimum_jerk((time_T[first:] - leaves) / (arrival - leaves))[:, None, None]
     share_TJ1 = palm_T11 + BEND_J[:, None] * (share_TJ1 - palm_T11)
     poses_TJ2[first:] += share_TJ1 * (to_J2 - poses_TJ2[first:])
     return poses_TJ2
-
-
-def _minimum_jerk(part: np.ndarray) -> np.ndarray:
-    """Share of the way after a share of the time."""
-    part = part.clip(0, 1)
-    return part**3 * (10 - 15 * part + 6 * part**2)
 
 
 def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) -> None:
@@ -158,11 +152,7 @@ def _wandering(
     """Slow, small motion of a hand and its fingers that no note asks for, [frames, 21, 2]."""
 
     def smooth(points: int, seconds: float) -> np.ndarray:
-        noise_TX2 = gaussian_filter1d(
-            random.normal(size=(frames, points, 2)), seconds * fps, axis=0, mode="reflect"
-        )
-        # A Gaussian filter of width s leaves 1 / (2 s sqrt(pi)) of white noise's variance.
-        return noise_TX2 * np.sqrt(2 * seconds * fps * np.sqrt(np.pi))
+        return wandering((frames, points, 2), fps, seconds, random)
 
     fingers_TJ2 = smooth(FINGERS + 1, 0.35)[:, _FINGER_J + 1] * BEND_J[:, None]
     return style.sway * smooth(1, 0.6) + style.quiver * fingers_TJ2

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from apvg.virtual.paths import wandering
 from apvg.virtual.strings.instruments import StringInstrument
 from apvg.virtual.strings.performance import Bow, LeftHand, Performance
 
@@ -65,7 +66,7 @@ def move(performance: Performance, frames: int, fps: float, random: np.random.Ge
     right_TJ3 = _right_hand(bow, bow_T23, stick_T3, instrument)
     left_TJ3 = _left_hand(left, instrument)
     lean_T3 = _lean(performance, times_T, fps, random)
-    right_TJ3[:, 0] += _smooth(frames, fps, random) * style.quiver
+    right_TJ3[:, 0] += wandering((frames, 3), fps, 0.35, random) * style.quiver
     body_TK3 = _body(lean_T3, left_TJ3[:, 0], right_TJ3[:, 0])
     points_TK3 = np.concatenate([body_TK3, left_TJ3, right_TJ3, bow_T23], axis=1)
     return Figure(points_TK3, bow_T23, stick_T3)
@@ -247,23 +248,12 @@ def _lean(
 ) -> np.ndarray:
     """How the shoulders lean from where they sit [T, 3]: into loud places, with the bow, and as people do."""
     style, frames = performance.style, len(times_T)
-    lean_T3 = style.sway * _smooth(frames, fps, random, 1.2) * [1.0, 0.25, 0.8]
+    lean_T3 = style.sway * wandering((frames, 3), fps, 1.2, random) * [1.0, 0.25, 0.8]
     loud_T = gaussian_filter1d(performance.loudness(times_T), 0.8 * fps, mode="nearest")
     bow_T = gaussian_filter1d(performance.bow(times_T).place_X, 0.15 * fps, mode="nearest")
     return lean_T3 + np.stack(
         [-0.012 * (bow_T - 0.45), np.zeros(frames), 0.05 * (loud_T - 0.55)], axis=1
     )
-
-
-def _smooth(
-    frames: int, fps: float, random: np.random.Generator, seconds: float = 0.35
-) -> np.ndarray:
-    """Slow wandering of unit variance, [frames, 3]."""
-    noise_T3 = gaussian_filter1d(
-        random.normal(size=(frames, 3)), seconds * fps, axis=0, mode="reflect"
-    )
-    # A Gaussian filter of width s leaves 1 / (2 s sqrt(pi)) of white noise's variance.
-    return noise_T3 * np.sqrt(2 * seconds * fps * np.sqrt(np.pi))
 
 
 def _unit(vectors_X3: np.ndarray) -> np.ndarray:

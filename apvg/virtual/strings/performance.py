@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from apvg.midi import Notes
+from apvg.virtual.paths import minimum_jerk
 from apvg.virtual.strings.bowing import Stroke, bow_notes
 from apvg.virtual.strings.fingering import Stop, finger_notes
 from apvg.virtual.strings.instruments import StringInstrument
@@ -139,13 +140,13 @@ class Performance:
         rest_X = (times_X >= stop_B[at_X]) & (start_B[next_X] > stop_B[at_X])
         quiet_X = np.maximum(start_B[next_X] - stop_B[at_X], 1e-6)
         part_X = ((times_X - stop_B[at_X]) / quiet_X).clip(0, 1)
-        moved_X = end_B[at_X] + (begin_B[next_X] - end_B[at_X]) * _minimum_jerk(part_X)
+        moved_X = end_B[at_X] + (begin_B[next_X] - end_B[at_X]) * minimum_jerk(part_X)
         place_X = np.where(rest_X, moved_X, place_X)
         highest_X = _LIFT * (quiet_X / 0.6).clip(0, 1)
         lift_X = np.where(rest_X, highest_X * np.sin(np.pi * part_X), lift_X)
         # Before the first stroke and after the last the bow waits above the string.
-        lift_X = np.maximum(lift_X, _LIFT * _minimum_jerk((start_B[0] - times_X) / 0.5))
-        lift_X = np.maximum(lift_X, _LIFT * _minimum_jerk((times_X - stop_B[-1]) / 0.5))
+        lift_X = np.maximum(lift_X, _LIFT * minimum_jerk((start_B[0] - times_X) / 0.5))
+        lift_X = np.maximum(lift_X, _LIFT * minimum_jerk((times_X - stop_B[-1]) / 0.5))
         loud_N = self.notes.velocity_N / 127
         far_N = _SOFT_FAR + (_LOUD_NEAR - _SOFT_FAR) * loud_N
         return Bow(
@@ -209,7 +210,7 @@ class Performance:
         at_X = (np.searchsorted(start_N, times_X, side="right") - 1).clip(0)
         old_X = value_N[(at_X - 1).clip(0)]
         part_X = (times_X - start_N[at_X]) / takes_N[at_X]
-        return old_X + (value_N[at_X] - old_X) * _minimum_jerk(part_X)
+        return old_X + (value_N[at_X] - old_X) * minimum_jerk(part_X)
 
     def _vibrato(self, times_X: np.ndarray) -> np.ndarray:
         notes, style = self.notes, self.style
@@ -218,7 +219,7 @@ class Performance:
         into_X = times_X - notes.onset_N[index_X]
         left_X = notes.offset_N[index_X] - times_X
         length_X = into_X + left_X
-        swells_X = _minimum_jerk((into_X - _VIBRATO_AFTER) / 0.2) * _minimum_jerk(left_X / 0.08)
+        swells_X = minimum_jerk((into_X - _VIBRATO_AFTER) / 0.2) * minimum_jerk(left_X / 0.08)
         has_X = (at_X >= 0) & (length_X >= _VIBRATO_NOTE) & (self.finger_N[index_X] > 0)
         wave_X = np.sin(2 * np.pi * style.vibrato_hz * times_X + self._phase)
         return np.where(has_X, style.vibrato * swells_X * wave_X, 0.0)
@@ -235,12 +236,6 @@ def _carried(hand_N: np.ndarray, finger_N: np.ndarray) -> np.ndarray:
         return np.ones(len(hand_N))
     next_N = np.searchsorted(stopped_N, np.arange(len(hand_N))).clip(max=len(stopped_N) - 1)
     return hand_N[stopped_N[next_N]].astype(np.float64)
-
-
-def _minimum_jerk(part_X: np.ndarray) -> np.ndarray:
-    """Share of the way after a share of the time (Flash & Hogan, 1985)."""
-    part_X = np.asarray(part_X).clip(0, 1)
-    return part_X**3 * (10 - 15 * part_X + 6 * part_X**2)
 
 
 def _run(share_X: np.ndarray, ramp_X: np.ndarray) -> np.ndarray:
