@@ -15,6 +15,7 @@ from apvg.virtual.strings.bowing import slur
 from apvg.virtual.strings.instruments import StringInstrument
 
 Rng = np.random.Generator
+Write = Callable[[Rng, float, StringInstrument], Draft]
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def _home(rng: Rng, instrument: StringInstrument, low: float, high: float) -> in
     )
 
 
-def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: float):
+def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: float) -> Write:
+    """Tunes around a pitch at some share of the compass, which changes now and then."""
+
     def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
         draft = _plan(rng, seconds, tempo, rubato=0.08)
         home = _home(rng, instrument, low, high)
@@ -104,8 +107,8 @@ def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: f
     return write
 
 
-def _run(broken: bool):
-    """Scales or arpeggios up and down the compass, two to six notes to the turn of direction at least."""
+def _run(*, broken: bool) -> Write:
+    """Scales, or broken chords, up and down the compass, turning now and then on the way."""
 
     def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
         draft = _plan(rng, seconds, (50, 110))
@@ -172,7 +175,7 @@ def _long_tones(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft
 class _Writing:
     """How a style is written, and how many notes its strokes may take."""
 
-    write: Callable[[Rng, float, StringInstrument], Draft]
+    write: Write
     slurs: tuple[int, ...]
 
 
