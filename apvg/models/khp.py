@@ -87,7 +87,7 @@ class KeypointPredictor(nn.Module):
             on_keys: Whether the hands play on a keyboard and poses are told in its coordinates.
         """
         super().__init__()
-        self.config, self.skeleton, self.on_keys = config, skeleton, on_keys
+        self.config, self.skeleton = config, skeleton
         self.listen = AudioEncoder(config.listening)
         mover = HandMover if on_keys else PoseMover
         self.move = mover(skeleton, config.channels, config.layers, config.hidden)

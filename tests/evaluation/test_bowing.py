@@ -20,7 +20,7 @@ FPS, SIZE = 25, (256, 256)
 def take(style: str, seed: int):
     piece = compose(style, seed, 20, CELLO)
     performance = Performance(piece.notes, CELLO, np.random.default_rng(seed))
-    points_TK3 = move(performance, 20 * FPS, FPS, np.random.default_rng(seed)).points_TK3
+    points_TK3 = move(performance, 20 * FPS, FPS, np.random.default_rng(seed))
     return piece.notes, truth(performance), Camera().to_pixels(points_TK3, *SIZE)
 
 

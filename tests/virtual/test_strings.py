@@ -63,7 +63,7 @@ def test_fingers_stop_the_sounding_pitch_on_the_string_that_the_bow_is_on(
     # Late enough that the bow has crossed, early enough that the hand has not set out.
     into_N = notes.onset_N + 0.3 * (notes.offset_N - notes.onset_N).clip(max=0.2)
     frames = np.arange(0, 15, 0.004)
-    figure = move(performance, len(frames), 250, np.random.default_rng(0))
+    points_TK3 = move(performance, len(frames), 250, np.random.default_rng(0))
     at_N = (into_N * 250).round().astype(int).clip(max=len(frames) - 1)
     bow = performance.bow(at_N / 250)
     np.testing.assert_allclose(bow.string_X, performance.string_N, atol=0.25)
@@ -75,7 +75,7 @@ def test_fingers_stop_the_sounding_pitch_on_the_string_that_the_bow_is_on(
             continue
         away = CELLO.stop(notes.pitch_N[index] - sounding_N[index])
         on_string_3 = CELLO.on_string(np.array(stop.string), away)
-        tip_3 = figure.points_TK3[at_N[index], LEFT_TIPS[stop.finger - 1]]
+        tip_3 = points_TK3[at_N[index], LEFT_TIPS[stop.finger - 1]]
         assert np.linalg.norm(tip_3 - on_string_3) < 0.003, (index, stop)
 
 
@@ -122,13 +122,13 @@ def test_the_bow_is_faster_in_loud_notes_and_lifted_in_rests() -> None:
 def test_the_bow_touches_its_string_and_lies_across_it() -> None:
     performance = played(melody([36, 43, 50, 57, 50, 43], 0.6))
     times_T = np.arange(40, 100) / 40 + 0.5
-    figure = move(performance, 200, 40, np.random.default_rng(0))
+    points_TK3 = move(performance, 200, 40, np.random.default_rng(0))
     for time in times_T:
         frame = round(time * 40)
         bow = performance.bow(np.array([frame / 40]))
         if bow.lift_X[0] > 0 or abs(bow.string_X[0] - round(bow.string_X[0])) > 0.01:
             continue
-        frog_3, tip_3 = figure.bow_T23[frame]
+        frog_3, tip_3 = points_TK3[frame, [AT["bow_frog"], AT["bow_tip"]]]
         string = np.array(round(bow.string_X[0]))
         near_3 = CELLO.on_string(string, np.array(CELLO.string_length - bow.from_bridge_X[0]))
         hair_3 = (tip_3 - frog_3) / CELLO.bow_length
@@ -148,7 +148,7 @@ def test_the_bow_touches_its_string_and_lies_across_it() -> None:
 def test_bones_keep_their_lengths(style: str, seed: int) -> None:
     piece = compose(style, seed, 15, CELLO)
     performance = Performance(piece.notes, CELLO, np.random.default_rng(seed))
-    points_TK3 = move(performance, 15 * FPS, FPS, np.random.default_rng(seed)).points_TK3
+    points_TK3 = move(performance, 15 * FPS, FPS, np.random.default_rng(seed))
     assert np.isfinite(points_TK3).all()
 
     def length_T(a: str, b: str) -> np.ndarray:
@@ -218,9 +218,9 @@ def test_the_sound_has_the_pitch_of_the_notes_and_follows_the_bow() -> None:
 
 def test_vibrato_is_seen_and_heard() -> None:
     performance = played(melody([62], 3.0), style=PlayingStyle(vibrato=0.3, sway=0, quiver=0))
-    figure = move(performance, 400, 100, np.random.default_rng(0))
+    points_TK3 = move(performance, 400, 100, np.random.default_rng(0))
     finger = performance.stops[0].finger
-    along_T = figure.points_TK3[180:380, LEFT_TIPS[finger - 1]] @ CELLO.axes_33[0]
+    along_T = points_TK3[180:380, LEFT_TIPS[finger - 1]] @ CELLO.axes_33[0]
     # The finger rocks by what the pitch asks: L ln 2 / 12 2^(-n/12) a semitone.
     slope = (CELLO.string_length - float(CELLO.stop(performance.semitones_N[0]))) * np.log(2) / 12
     assert np.ptp(along_T) == pytest.approx(2 * 0.3 * slope, rel=0.1)
@@ -277,13 +277,13 @@ def test_pictures_show_the_points_where_the_camera_puts_them() -> None:
     from apvg.virtual.strings.picture import Painter
 
     performance = played(melody([50, 52, 53], 1.0))
-    figure = move(performance, 60, FPS, np.random.default_rng(0))
+    points_TK3 = move(performance, 60, FPS, np.random.default_rng(0))
     painter = Painter(CELLO, 64)
-    frames = [painter.paint(figure.points_TK3[t], 8).astype(float) for t in (30, 45)]
+    frames = [painter.paint(points_TK3[t], 8).astype(float) for t in (30, 45)]
     assert frames[0].shape == (64, 64, 3)
     changed_HW = np.abs(frames[0] - frames[1]).max(axis=-1) > 60
     assert changed_HW.any()
-    pixels_TKD = Camera().to_pixels(figure.points_TK3[[30, 45]], 64, 64)
+    pixels_TKD = Camera().to_pixels(points_TK3[[30, 45]], 64, 64)
     y_N, x_N = np.nonzero(changed_HW)
     # What changes much lies near what moves much: the bow and the arm that draws it.
     arm = [AT[p] for p in ("right_elbow", "right_wrist", "right_index_tip", "bow_frog", "bow_tip", "right_shoulder")]  # fmt: skip

@@ -24,7 +24,7 @@ from apvg.virtual.recording import record
 from apvg.virtual.strings.bowing import slur
 from apvg.virtual.strings.camera import Camera
 from apvg.virtual.strings.instruments import INSTRUMENTS
-from apvg.virtual.strings.motion import Figure, move
+from apvg.virtual.strings.motion import move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, Melody, compose, one_voice
 from apvg.virtual.strings.sound import synthesise
@@ -109,8 +109,8 @@ def make_string_take(order: StringOrder, folder: Path) -> Path:
         sway=random.uniform(0.006, 0.016),
     )
     performance = Performance(melody.notes, instrument, random, style)
-    figure = move(performance, frames, FPS, random)
-    pixels_TKD = Camera().to_pixels(figure.points_TK3, order.size, order.size)
+    points_TK3 = move(performance, frames, FPS, random)
+    pixels_TKD = Camera().to_pixels(points_TK3, order.size, order.size)
     samples_S, sounded = _recording(
         order, performance, sample_count(frames, FPS, SAMPLE_RATE), random
     )
@@ -118,7 +118,7 @@ def make_string_take(order: StringOrder, folder: Path) -> Path:
         name=order.name,
         fps=FPS,
         skeleton=BODY_HANDS_AND_BOW,
-        frames_THWC=_pictures(order, figure) if order.samples else None,
+        frames_THWC=_pictures(order, points_TK3) if order.samples else None,
         keypoints_TKD=pixels_TKD.astype(np.float32),
         confidence_TK=np.ones(pixels_TKD.shape[:2], np.float32),
         samples_S=samples_S,
@@ -194,10 +194,10 @@ def _recording(
     return record(clean_S[:samples], SAMPLE_RATE, random), sounded
 
 
-def _pictures(order: StringOrder, figure: Figure) -> np.ndarray:
+def _pictures(order: StringOrder, points_TK3: np.ndarray) -> np.ndarray:
     from apvg.virtual.strings.picture import Painter
 
     painter = Painter(INSTRUMENTS[order.instrument], order.size)
     return np.stack(
-        [painter.paint(pose_K3, order.samples, t) for t, pose_K3 in enumerate(figure.points_TK3)]
+        [painter.paint(pose_K3, order.samples, t) for t, pose_K3 in enumerate(points_TK3)]
     )

@@ -6,8 +6,6 @@ from there inwards: fingers from their tips, the palm from the fingers, the arm 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -42,23 +40,10 @@ _ON_STICK = (0.035, 0.014, -0.006, -0.026)
 STICK = 0.018
 
 
-@dataclass(frozen=True)
-class Figure:
-    """Everything in space over T frames, metres.
-
-    Attributes:
-        points_TK3: The points of `BODY_HANDS_AND_BOW`.
-        bow_T23: Frog and tip of the hair.
-        stick_T3: From the hair to the stick, a unit vector.
-    """
-
-    points_TK3: np.ndarray
-    bow_T23: np.ndarray
-    stick_T3: np.ndarray
-
-
-def move(performance: Performance, frames: int, fps: float, random: np.random.Generator) -> Figure:
-    """The figure playing a performance; frame t is at second t / fps."""
+def move(
+    performance: Performance, frames: int, fps: float, random: np.random.Generator
+) -> np.ndarray:
+    """The points of `BODY_HANDS_AND_BOW` in space, [frames, K, 3], metres; frame t is at second t / fps."""
     times_T = np.arange(frames) / fps
     instrument, style = performance.instrument, performance.style
     bow, left = performance.bow(times_T), performance.left_hand(times_T)
@@ -68,8 +53,7 @@ def move(performance: Performance, frames: int, fps: float, random: np.random.Ge
     lean_T3 = _lean(performance, times_T, fps, random)
     right_TJ3[:, 0] += wandering((frames, 3), fps, 0.35, random) * style.quiver
     body_TK3 = _body(lean_T3, left_TJ3[:, 0], right_TJ3[:, 0])
-    points_TK3 = np.concatenate([body_TK3, left_TJ3, right_TJ3, bow_T23], axis=1)
-    return Figure(points_TK3, bow_T23, stick_T3)
+    return np.concatenate([body_TK3, left_TJ3, right_TJ3, bow_T23], axis=1)
 
 
 def place_bow(bow: Bow, instrument: StringInstrument) -> tuple[np.ndarray, np.ndarray]:

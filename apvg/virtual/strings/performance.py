@@ -114,11 +114,6 @@ class Performance:
         self._stop_N4 = instrument.stop(self._hand_N[:, None] + above_N4)
         self._phase = float(random.uniform(0, 2 * np.pi))
 
-    @property
-    def turns(self) -> list[Stroke]:
-        """The strokes that turn the bow on the string, at their beginning."""
-        return [stroke for stroke in self.strokes if not stroke.after_rest]
-
     def bow(self, times_X: np.ndarray) -> Bow:
         """The bow at these times."""
         strokes = self.strokes
