@@ -1,7 +1,8 @@
 """KHP: keypoint prediction from the music (with the DLT, the paper's keypoint and heatmap prediction).
 
-First it listens: the encoder tells which keys are struck and held. Then it moves: from nothing but those notes, the hands
-find their keys. The notes between the two halves are why each can be trained on what it needs (sound of many pianos, motion
+First it listens: the encoder (:mod:`apvg.models.listening`) tells which keys are struck and held. Then it moves: from nothing
+but those notes, hands find their keys (:mod:`apvg.models.moving`), or a player without a keyboard its whole pose
+(:mod:`apvg.models.posing`). The notes between the two halves are why each can be trained on what it needs (sound of many pianos, motion
 of many pieces), and why a MIDI file can take the place of listening (own choice; the source names no shapes).
 """
 
