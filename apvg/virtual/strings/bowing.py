@@ -19,6 +19,8 @@ LIFTED_AFTER = 0.18
 _SPEEDS = (0.12, 0.75)
 #: No stroke is shorter, metres.
 _SHORTEST = 0.03
+#: Seconds for which a synthesised sound stops where the bow turns.
+_TURNS = 0.05
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def bow_notes(
     groups = _groups(notes)
     low, high = instrument.bow_used
     strokes: list[Stroke] = []
-    for index, (first, last) in enumerate(groups):
+    for first, last in groups:
         start = float(notes.onset_N[first])
         stop = float(notes.offset_N[last - 1])
         following = float(notes.onset_N[last]) if last < len(notes) else np.inf
@@ -67,11 +69,9 @@ def bow_notes(
         share = min(share, 0.95 * (high - low))
         after_rest = not strokes or start - strokes[-1].stop > 1e-6
         if after_rest:
-            # A phrase begins down, as the rule of the down-bow has it, but for an upbeat.
-            upbeat = last - first == 1 and index + 1 < len(groups) and stop - start < 0.3
-            down = not (upbeat and random.random() < 0.5)
-            room = high - low - share
-            begin = low + room * random.uniform(0.1, 0.5) + (0.0 if down else share)
+            # A phrase begins down, as the rule of the down-bow has it: who only hears it can know no other.
+            down = True
+            begin = low + (high - low - share) * random.uniform(0.1, 0.5)
         else:
             down = not strokes[-1].down
             begin = strokes[-1].end
@@ -101,6 +101,15 @@ def slur(notes: Notes, longest: int, random: np.random.Generator) -> Notes:
         else:
             begun, count = index, 1
     return replace(notes, slurred_N=slurred_N)
+
+
+def articulated(notes: Notes) -> Notes:
+    """The same notes for a synthesiser that knows no slurs: before every new stroke the sound stops for a moment."""
+    until_N = np.append(notes.onset_N[1:], np.inf)
+    until_N = np.where(np.append(notes.slurred_N[1:], False), until_N, until_N - _TURNS)
+    shortest_N = notes.onset_N + 0.5 * (notes.offset_N - notes.onset_N)
+    offset_N = np.minimum(notes.offset_N, np.maximum(until_N, shortest_N))
+    return replace(notes, offset_N=offset_N, sounding_N=offset_N)
 
 
 def _groups(notes: Notes) -> list[tuple[int, int]]:

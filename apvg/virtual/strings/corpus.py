@@ -21,7 +21,7 @@ from apvg.takes.about import NOT_STATED, About
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.corpus import FPS, SAMPLE_RATE, Split, midi_files, soundfonts_for
 from apvg.virtual.recording import record
-from apvg.virtual.strings.bowing import slur
+from apvg.virtual.strings.bowing import articulated, slur
 from apvg.virtual.strings.camera import Camera
 from apvg.virtual.strings.instruments import INSTRUMENTS
 from apvg.virtual.strings.motion import move
@@ -178,7 +178,7 @@ def _recording(
         soundfont = soundfonts[int(random.integers(len(soundfonts)))]
         with tempfile.TemporaryDirectory() as scratch:
             midi = Path(scratch) / "notes.mid"
-            write_midi(performance.notes, midi)
+            write_midi(articulated(performance.notes), midi)
             clean_S = render_midi(
                 midi,
                 SAMPLE_RATE,
