@@ -31,9 +31,9 @@ class KHPConfig:
 
     Attributes:
         listening: The audio encoder.
-        channels: Channels per pitch in the causal stack that reads the notes.
+        channels: Channels per pitch in the causal stack that reads the notes of a keyboard.
         layers: Depth of the causal stack; its memory is 2^(layers + 1) frames.
-        hidden: Size of a hand's memory.
+        hidden: Size of the memory of a hand, or of a whole player without a keyboard.
         lookahead_frames: Frames of music heard beyond the frame that is predicted.
         decided: Whether the hands are told which keys are struck and held rather than how likely they are. Where notes are
             what is listened for, what is heard is then like what is written, and one motion serves both.
@@ -90,8 +90,11 @@ class KeypointPredictor(nn.Module):
         super().__init__()
         self.config, self.skeleton = config, skeleton
         self.listen = AudioEncoder(config.listening)
-        mover = HandMover if on_keys else PoseMover
-        self.move = mover(skeleton, config.channels, config.layers, config.hidden)
+        self.move: HandMover | PoseMover = (
+            HandMover(skeleton, config.channels, config.layers, config.hidden)
+            if on_keys
+            else PoseMover(skeleton, config.layers, config.hidden)
+        )
 
     def forward(
         self, features_BRF: Tensor, state: KHPState | None = None

@@ -33,11 +33,25 @@ class HandsState(NamedTuple):
     memory_BHC: Tensor
 
 
+class PlayerState(NamedTuple):
+    """What a player without a keyboard remembers.
+
+    Attributes:
+        way_B: Which way the stroke goes by turns: 1, -1, or 0 in rests.
+        silent_B: For how many frames nothing has sounded.
+        memory_1BC: All else, [1, B, hidden].
+    """
+
+    way_B: Tensor
+    silent_B: Tensor
+    memory_1BC: Tensor
+
+
 class MovingState(NamedTuple):
-    """What the moving half remembers between chunks: of the notes, and of the player (where there is no keyboard: memory)."""
+    """What the moving half remembers between chunks: of the notes, and of the player."""
 
     stack: State
-    player: HandsState | Tensor
+    player: HandsState | PlayerState
 
 
 class Motion(NamedTuple):
@@ -135,8 +149,11 @@ class HandMover(Mover):
         self.usual_KD.copy_(usual_KD)
         self.home_H.copy_(home_H)
 
-    def start(self, pose_KD: Tensor, seen_K: Tensor) -> Tensor:
-        """What the memory begins with, [H]: where the hands are, home where a hand is not seen."""
+    def start(self, pose_KD: Tensor, seen_K: Tensor, past_2TP: Tensor) -> Tensor:
+        """What the memory begins with, [H]: where the hands are, home where a hand is not seen.
+
+        The notes before do not matter to hands that are where they are.
+        """
         seen_H = torch.stack([seen_K[ids].any() for ids in self.hands_KJ])
         return torch.where(seen_H, self.middles(pose_KD), self.home_H.cpu())
 

@@ -1,34 +1,65 @@
 """The moving half of KHP where there is no keyboard: from struck and held notes to the whole pose of a player.
 
-The notes are read as :mod:`apvg.models.moving` reads them; then one memory follows them and says where every point is. What
-cannot be heard in a moment, such as which way a bow goes, it has to keep in mind from the pose that the music began with
-(own choice; the source only says that keypoints are predicted).
+Convolutions along time read what sounds and which way the strokes go by turns; then one memory follows them, begun with
+the pose that the music begins in, and says where every point is. Half of what a bow does is the parity of the strokes since
+the last rest, which a memory learns to keep count of very slowly; so it is counted (own choice; the source only says that
+keypoints are predicted).
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from apvg.bones import ANY_LENGTH, BONES, in_one_piece, longest_bones
-from apvg.models.listening import PITCHES, CausalStack
-from apvg.models.moving import Motion, Mover, MovingState
+from apvg.models.blocks import CausalConv2d
+from apvg.models.listening import PITCHES, State
+from apvg.models.moving import Motion, Mover, MovingState, PlayerState
 from apvg.skeleton import Skeleton
+
+#: Frames without a sound after which strokes are counted anew.
+REST = 5
+
+
+def count_strokes(
+    notes_B2TP: Tensor, way_B: Tensor, silent_B: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Which way strokes go when they go to and fro, and for how many frames nothing has sounded; both int [B, T].
+
+    A way is 1 for the first stroke after a rest, -1 for the second, 1 for the third, and 0 in rests.
+
+    Args:
+        notes_B2TP: How surely each pitch is struck, and held, in 0..1.
+        way_B, silent_B: Both in the frame before.
+    """
+    struck_BT = (notes_B2TP[:, 0] > 0.5).any(dim=-1)
+    sounds_BT = (notes_B2TP > 0.5).any(dim=3).any(dim=1)
+    time_T = torch.arange(notes_B2TP.shape[2], device=notes_B2TP.device)
+    heard_BT = torch.where(sounds_BT, time_T, -1 - silent_B[:, None])
+    silent_BT = time_T - heard_BT.cummax(dim=1).values
+    # 0, 1 or 2 strokes before, as far as their parity tells.
+    count_BT = struck_BT.long().cumsum(dim=1) + (way_B % 3)[:, None]
+    rests_BT = torch.where(silent_BT >= REST, count_BT, 0).cummax(dim=1).values
+    since_BT = count_BT - rests_BT
+    way_BT = torch.where(since_BT > 0, 2 * (since_BT % 2) - 1, 0)
+    return way_BT, silent_BT
 
 
 class PoseMover(Mover):
     """Notes in, motion out; causal, with its state carried across chunks."""
 
-    def __init__(self, skeleton: Skeleton, channels: int, layers: int, hidden: int) -> None:
+    def __init__(self, skeleton: Skeleton, layers: int, hidden: int) -> None:
         super().__init__(skeleton)
         hands, points = len(self.hands_KJ), len(skeleton)
-        self.enter = nn.Conv2d(2, channels, 1)
-        self.stack = CausalStack(channels, layers)
-        self.read = nn.Linear(channels * PITCHES, hidden)
+        self.enter = nn.Linear(2 * PITCHES + 3, hidden)
+        self.layers = nn.ModuleList(
+            CausalConv2d(hidden, hidden, (3, 1), dilation=(2**i, 1)) for i in range(layers)
+        )
         self.begin = nn.Linear(2 * points, hidden)
         self.remember = nn.GRU(hidden, hidden, batch_first=True)
         self.shape = nn.Sequential(
-            nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2 * points)
+            nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2 * points)
         )
         self.seen = nn.Linear(hidden, hands)
         self.usual_KD: Tensor
@@ -37,22 +68,29 @@ class PoseMover(Mover):
         # Told by the trainer: the mean pose, how the pose that players wait in differs from it, and the greatest lengths
         # of the fingers' bones.
         self.register_buffer("usual_KD", torch.zeros(points, 2))
-        self.register_buffer("home_X", torch.zeros(2 * points))
+        self.register_buffer("home_X", torch.zeros(2 * points + 1))
         self.register_buffer("bone_HFB", torch.full((hands, *BONES), ANY_LENGTH))
 
     def settle(self, poses_TKD: Tensor, home_X: Tensor, real_TKD: Tensor) -> None:
         """Begin from the mean of these poses, wait at the start of music as these starts say, with bones of real ones."""
         for hand, ids in enumerate(self.hands_KJ):
             self.bone_HFB[hand] = longest_bones(real_TKD[:, ids])
-        # Starts are told from the mean pose, which was none until now.
+        # Starts are told from the mean pose, which was none until now; and before the music there is no stroke.
         usual_KD = poses_TKD.mean(dim=0)
-        self.home_X.copy_(home_X + (self.usual_KD - usual_KD).flatten().to(home_X))
+        home_KD = home_X[:-1].to(usual_KD) + (self.usual_KD.cpu() - usual_KD).flatten()
+        self.home_X.copy_(F.pad(home_KD, (0, 1)))
         self.usual_KD.copy_(usual_KD)
 
-    def start(self, pose_KD: Tensor, seen_K: Tensor) -> Tensor:
-        """What the memory begins with, [2 K]: a pose as it differs from the mean, home where a point is not seen."""
+    def start(self, pose_KD: Tensor, seen_K: Tensor, past_2TP: Tensor) -> Tensor:
+        """What the memory begins with, [2 K + 1]: a pose as it differs from the mean, home where a point is not seen; and
+        which way the stroke goes, by the notes of all the music before."""
         off_KD = pose_KD - self.usual_KD.cpu()
-        return torch.where(seen_K[:, None] > 0, off_KD, self.home_X.cpu().unflatten(0, (-1, 2))).flatten()  # fmt: skip
+        home_KD = self.home_X[:-1].cpu().unflatten(0, (-1, 2))
+        off_KD = torch.where(seen_K[:, None] > 0, off_KD, home_KD)
+        none_1 = torch.zeros(1, dtype=torch.long)
+        way_1T, _ = count_strokes(past_2TP[None], none_1, none_1)
+        way_1 = F.pad(way_1T[0], (1, 0))[-1:]
+        return torch.cat([off_KD.flatten(), way_1.to(off_KD)])
 
     def forward(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BX: Tensor | None = None
@@ -63,19 +101,41 @@ class PoseMover(Mover):
             state: What the call for the frames before returned; None at the start.
             start_BX: What :meth:`start` says of the pose at the start; home by default.
         """
-        x_BCTP, stack = self.stack(self.enter(notes_B2TP), state.stack if state else None)
-        read_BTC = self.read(x_BCTP.permute(0, 2, 1, 3).flatten(2)).relu()
+        if state is not None:
+            player = state.player
+            assert isinstance(player, PlayerState)
+        else:
+            start_BX = start_BX if start_BX is not None else self.home_X.expand(len(notes_B2TP), -1)
+            memory_1BC = self.begin(start_BX[:, :-1]).tanh()[None].float()
+            way_B = start_BX[:, -1].long()
+            player = PlayerState(way_B, torch.zeros_like(way_B), memory_1BC)
+        way_BT, silent_BT = count_strokes(notes_B2TP, player.way_B, player.silent_B)
+        read_BTC, stack = self._read(notes_B2TP, way_BT, state.stack if state else None)
         # Places need more digits than half precision has.
-        with torch.autocast(x_BCTP.device.type, enabled=False):
-            if state is not None:
-                memory_1BC = state.player
-                assert isinstance(memory_1BC, Tensor)
-            else:
-                start = start_BX if start_BX is not None else self.home_X.expand(len(x_BCTP), -1)
-                memory_1BC = self.begin(start.float()).tanh()[None]
-            known_BTC, memory_1BC = self.remember(read_BTC.float(), memory_1BC)
-            poses_BTKD = self.usual_KD + self.shape(known_BTC).unflatten(-1, (-1, 2))
+        with torch.autocast(read_BTC.device.type, enabled=False):
+            read_BTC = read_BTC.float()
+            known_BTC, memory_1BC = self.remember(read_BTC, player.memory_1BC)
+            off_BTX = self.shape(torch.cat([read_BTC, known_BTC], dim=-1))
+            poses_BTKD = self.usual_KD + off_BTX.unflatten(-1, (-1, 2))
             for hand, ids in enumerate(self.hands_KJ):
                 poses_BTKD[:, :, ids] = in_one_piece(poses_BTKD[:, :, ids], self.bone_HFB[hand])
             motion = Motion(poses_BTKD, self.middles(poses_BTKD), self.seen(known_BTC))
-        return motion, MovingState(stack, memory_1BC)
+        after = PlayerState(way_BT[:, -1], silent_BT[:, -1], memory_1BC)
+        return motion, MovingState(stack, after)
+
+    def _read(
+        self, notes_B2TP: Tensor, way_BT: Tensor, past: State | None
+    ) -> tuple[Tensor, State]:
+        """What the notes of the last seconds say, [B, T, hidden]."""
+        any_BT2 = notes_B2TP.amax(dim=3).transpose(1, 2)
+        told_BTX = torch.cat(
+            [notes_B2TP.transpose(1, 2).flatten(2), any_BT2, way_BT[..., None].to(any_BT2)], dim=-1
+        )
+        x_BCT1 = self.enter(told_BTX).transpose(1, 2)[..., None]
+        after: State = []
+        for layer, before in zip(self.layers, past or [None] * len(self.layers), strict=True):
+            residual_BCT1, kept = layer(F.relu(x_BCT1), before)
+            x_BCT1 = x_BCT1 + residual_BCT1
+            after.append(kept)
+        return F.relu(x_BCT1)[..., 0].transpose(1, 2), after
+

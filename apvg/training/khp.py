@@ -8,6 +8,7 @@ a motion discriminator sees to it that hands move as the true ones do.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
-from apvg.keyboard import KEY_X
+from apvg.keyboard import KEY_COUNT, KEY_X
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
 from apvg.models.moving import Motion
@@ -228,9 +229,9 @@ class KHPTrainer:
             take.poses_TKD[(take.confidence_TK > 0).all(dim=1) & (take.training_T > 0)]
             for take in self.takes
         ]
-        whole_K = torch.ones(len(self.skeleton))
+        whole_K, nothing_2TP = torch.ones(len(self.skeleton)), torch.zeros(2, 0, KEY_COUNT)
         first = [
-            (take.filmed, khp.move.start(poses_TKD[0], whole_K))
+            (take.filmed, khp.move.start(poses_TKD[0], whole_K, nothing_2TP))
             for take, poses_TKD in zip(self.takes, seen, strict=True)
             if len(poses_TKD)
         ]
@@ -365,11 +366,15 @@ class KHPTrainer:
         if heard:
             features_RF = take.music.excerpt(start, length, speed, octave, gain_db)
         late = start - self.delay * speed
-        notes_2TP = take.music.roll(late, length, speed, octave)
+        # From the take's beginning on, for where a player is tells of all that was played before.
+        past = max(0, math.ceil(late / speed))
+        whole = late - past * speed, past + length, speed, octave
+        notes_2TP = take.music.roll(*whole)
         if by_ear and take.told_2TP is not None:
-            told_2TP = retimed(take.told_2TP, late, length, speed, octave)
+            told_2TP = retimed(take.told_2TP, *whole)
         else:
             told_2TP = self._with_mistakes(notes_2TP)
+        past_2TP, told_2TP, notes_2TP = told_2TP[:, :past], told_2TP[:, past:], notes_2TP[:, past:]
         times = torch.arange(config.frames) * speed + start
         poses_TKD = interpolate(take.poses_TKD, times)
         poses_TKD[..., 0] += octave * OCTAVE_IN_WHITE_KEYS
@@ -382,7 +387,7 @@ class KHPTrainer:
             [seen_TK[:, list(ids)].any(dim=1) for ids in self.skeleton.hands.values()], dim=1
         )
         # Hands that are not in the picture yet come from home.
-        start_X = self.khp.move.start(poses_TKD[0], seen_TK[0])
+        start_X = self.khp.move.start(poses_TKD[0], seen_TK[0], past_2TP)
         known_T = torch.full((length,), float(take.music.notes is not None))
         weight_TK = seen_TK * heard_T[:, None]
         return (

@@ -13,9 +13,11 @@ from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
 from apvg.models.khp import HELD, STRUCK, KeypointPredictor, KHPConfig
 from apvg.models.listening import AudioEncoder, ListeningConfig
 from apvg.models.moving import HandMover
+from apvg.models.posing import REST, count_strokes
 from apvg.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS
 from apvg.training.music import shift_features
 
+NOTHING = torch.zeros(2, 0, 88)
 LISTENING = ListeningConfig(spectral=4, channels=6)
 FRAMES, ROWS = 14, 4
 
@@ -119,17 +121,54 @@ def test_a_player_without_a_keyboard_begins_from_the_pose_it_is_told():
     points = len(BODY_HANDS_AND_BOW)
     with torch.inference_mode():
         poses_TKD = torch.randn(50, points, 2, generator=torch.Generator().manual_seed(0))
-        predictor.move.settle(poses_TKD, poses_TKD[0].flatten(), poses_TKD)
-        starts_BX = torch.stack([predictor.move.start(poses_TKD[t], torch.ones(points)) for t in (1, 2)])  # fmt: skip
+        predictor.move.settle(poses_TKD, torch.cat([poses_TKD[0].flatten(), torch.ones(1)]), poses_TKD)
+        starts_BX = torch.stack([predictor.move.start(poses_TKD[t], torch.ones(points), NOTHING) for t in (1, 2)])  # fmt: skip
         motion, _ = predictor.play(notes_B2TP, start_BX=starts_BX)
-        unseen_X = predictor.move.start(poses_TKD[1], torch.zeros(points))
+        unseen_X = predictor.move.start(poses_TKD[1], torch.zeros(points), NOTHING)
         waiting, _ = predictor.play(notes_B2TP[:1])
         from_home, _ = predictor.play(notes_B2TP[:1], start_BX=unseen_X[None])
     assert (motion.poses_BTKD[0] - motion.poses_BTKD[1]).abs().max() > 1e-3
     # A start is told as it differs from the mean pose; where nothing is seen the player comes from home.
-    torch.testing.assert_close(starts_BX[0].reshape(points, 2), poses_TKD[1] - poses_TKD.mean(0))
-    torch.testing.assert_close(unseen_X.reshape(points, 2), poses_TKD[0] - poses_TKD.mean(0))
+    torch.testing.assert_close(starts_BX[0, :-1].reshape(points, 2), poses_TKD[1] - poses_TKD.mean(0))
+    torch.testing.assert_close(unseen_X[:-1].reshape(points, 2), poses_TKD[0] - poses_TKD.mean(0))
     torch.testing.assert_close(waiting.poses_BTKD, from_home.poses_BTKD)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sounds=st.lists(st.sampled_from(["struck", "held", "silent", "silent"]), min_size=1, max_size=60),
+    cut=st.integers(0, 60),
+)
+def test_strokes_go_to_and_fro_and_begin_anew_after_a_rest(sounds: list[str], cut: int):
+    roll_12TP = torch.zeros(1, 2, len(sounds), 88)
+    ways, way, silent = [], 0, 0
+    for t, sound in enumerate(sounds):
+        if sound != "silent":
+            roll_12TP[0, 1, t, 40] = 1.0
+            silent = 0
+        else:
+            silent += 1
+        if sound == "struck":
+            roll_12TP[0, 0, t, 40] = 1.0
+            way = -1 if way == 1 else 1
+        if silent >= REST:
+            way = 0
+        ways.append(way)
+    none_1 = torch.zeros(1, dtype=torch.long)
+    before, silence = count_strokes(roll_12TP[:, :, :cut], none_1, none_1)
+    state = (before[:, -1], silence[:, -1]) if before.shape[1] else (none_1, none_1)
+    after, _ = count_strokes(roll_12TP[:, :, cut:], *state)
+    assert torch.cat([before, after], dim=1)[0].tolist() == ways
+
+
+def test_a_player_knows_its_stroke_by_the_music_before():
+    mover = khp(BODY_HANDS_AND_BOW, on_keys=False).move
+    points = len(BODY_HANDS_AND_BOW)
+    roll_2TP = torch.zeros(2, 30, 88)
+    roll_2TP[1, 5:25, 40] = roll_2TP[0, [5, 10], 40] = 1.0
+    for past, way in ((0, 0), (6, 1), (12, -1), (26, -1), (30, 0)):
+        start_X = mover.start(torch.zeros(points, 2), torch.ones(points), roll_2TP[:, :past])
+        assert float(start_X[-1]) == way
 
 
 def test_a_hand_sees_what_is_under_it_from_its_own_middle():
