@@ -27,7 +27,7 @@ class Virtual:
     """Length of a piece."""
     size: int = 256
     """The cellist's frames: width and height, pixels."""
-    samples: int = 8
+    samples: int = 4
     """The cellist's pictures: light paths per pixel. 0 makes takes without pictures, which cost next to nothing."""
     split: Literal["train", "test"] = "train"
     """What the takes are for. Test pieces are of styles, and heard through soundfonts, that training never meets."""

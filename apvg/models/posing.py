@@ -22,9 +22,7 @@ from apvg.skeleton import Skeleton
 REST = 5
 
 
-def count_strokes(
-    notes_B2TP: Tensor, way_B: Tensor, silent_B: Tensor
-) -> tuple[Tensor, Tensor]:
+def count_strokes(notes_B2TP: Tensor, way_B: Tensor, silent_B: Tensor) -> tuple[Tensor, Tensor]:
     """Which way strokes go when they go to and fro, and for how many frames nothing has sounded; both int [B, T].
 
     A way is 1 for the first stroke after a rest, -1 for the second, 1 for the third, and 0 in rests.
@@ -123,9 +121,7 @@ class PoseMover(Mover):
         after = PlayerState(way_BT[:, -1], silent_BT[:, -1], memory_1BC)
         return motion, MovingState(stack, after)
 
-    def _read(
-        self, notes_B2TP: Tensor, way_BT: Tensor, past: State | None
-    ) -> tuple[Tensor, State]:
+    def _read(self, notes_B2TP: Tensor, way_BT: Tensor, past: State | None) -> tuple[Tensor, State]:
         """What the notes of the last seconds say, [B, T, hidden]."""
         any_BT2 = notes_B2TP.amax(dim=3).transpose(1, 2)
         told_BTX = torch.cat(
@@ -138,4 +134,3 @@ class PoseMover(Mover):
             x_BCT1 = x_BCT1 + residual_BCT1
             after.append(kept)
         return F.relu(x_BCT1)[..., 0].transpose(1, 2), after
-

@@ -121,7 +121,9 @@ def test_a_player_without_a_keyboard_begins_from_the_pose_it_is_told():
     points = len(BODY_HANDS_AND_BOW)
     with torch.inference_mode():
         poses_TKD = torch.randn(50, points, 2, generator=torch.Generator().manual_seed(0))
-        predictor.move.settle(poses_TKD, torch.cat([poses_TKD[0].flatten(), torch.ones(1)]), poses_TKD)
+        predictor.move.settle(
+            poses_TKD, torch.cat([poses_TKD[0].flatten(), torch.ones(1)]), poses_TKD
+        )
         starts_BX = torch.stack([predictor.move.start(poses_TKD[t], torch.ones(points), NOTHING) for t in (1, 2)])  # fmt: skip
         motion, _ = predictor.play(notes_B2TP, start_BX=starts_BX)
         unseen_X = predictor.move.start(poses_TKD[1], torch.zeros(points), NOTHING)
@@ -129,14 +131,18 @@ def test_a_player_without_a_keyboard_begins_from_the_pose_it_is_told():
         from_home, _ = predictor.play(notes_B2TP[:1], start_BX=unseen_X[None])
     assert (motion.poses_BTKD[0] - motion.poses_BTKD[1]).abs().max() > 1e-3
     # A start is told as it differs from the mean pose; where nothing is seen the player comes from home.
-    torch.testing.assert_close(starts_BX[0, :-1].reshape(points, 2), poses_TKD[1] - poses_TKD.mean(0))
+    torch.testing.assert_close(
+        starts_BX[0, :-1].reshape(points, 2), poses_TKD[1] - poses_TKD.mean(0)
+    )
     torch.testing.assert_close(unseen_X[:-1].reshape(points, 2), poses_TKD[0] - poses_TKD.mean(0))
     torch.testing.assert_close(waiting.poses_BTKD, from_home.poses_BTKD)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    sounds=st.lists(st.sampled_from(["struck", "held", "silent", "silent"]), min_size=1, max_size=60),
+    sounds=st.lists(
+        st.sampled_from(["struck", "held", "silent", "silent"]), min_size=1, max_size=60
+    ),
     cut=st.integers(0, 60),
 )
 def test_strokes_go_to_and_fro_and_begin_anew_after_a_rest(sounds: list[str], cut: int):

@@ -273,13 +273,13 @@ def test_what_cannot_be_painted_is_said(
 
 def test_pictures_show_the_points_where_the_camera_puts_them() -> None:
     """The tip of the bow, painted, is where the projection says; and the bow moves in the picture."""
-    pytest.importorskip("mitsuba")
+    pytest.importorskip("mitsuba_oidn")
     from apvg.virtual.strings.picture import Painter
 
     performance = played(melody([50, 52, 53], 1.0))
     points_TK3 = move(performance, 60, FPS, np.random.default_rng(0))
-    painter = Painter(CELLO, 64)
-    frames = [painter.paint(points_TK3[t], 8).astype(float) for t in (30, 45)]
+    painter = Painter(CELLO, 64, 4)
+    frames = [painter.paint(points_TK3[t]).astype(float) for t in (30, 45)]
     assert frames[0].shape == (64, 64, 3)
     changed_HW = np.abs(frames[0] - frames[1]).max(axis=-1) > 60
     assert changed_HW.any()

@@ -80,7 +80,7 @@ def order_string_pieces(
     if size < _SMALLEST:
         raise ApvgError(f"--size {size} is too small a picture; give {_SMALLEST} or more, as 256")
     if samples < 0:
-        raise ApvgError(f"--samples {samples} cannot be; give 0 for no pictures, or 4 to 256")
+        raise ApvgError(f"--samples {samples} cannot be; give 0 for no pictures, or 4 to 64")
     styles = [style for style in STYLES if (style in HELD_OUT_STYLES) == (split == "test")]
     orders = []
     for index in range(round(60 * minutes / seconds)):
@@ -137,6 +137,7 @@ def make_string_take(order: StringOrder, folder: Path) -> Path:
             "style": order.style,
             "sound": sounded,
             "size": [order.size, order.size],
+            "scene": f"virtual {order.instrument}",
             "strings": truth(performance),
         },
     )  # fmt: skip
@@ -197,7 +198,5 @@ def _recording(
 def _pictures(order: StringOrder, points_TK3: np.ndarray) -> np.ndarray:
     from apvg.virtual.strings.picture import Painter
 
-    painter = Painter(INSTRUMENTS[order.instrument], order.size)
-    return np.stack(
-        [painter.paint(pose_K3, order.samples, t) for t, pose_K3 in enumerate(points_TK3)]
-    )
+    painter = Painter(INSTRUMENTS[order.instrument], order.size, order.samples)
+    return np.stack([painter.paint(pose_K3) for pose_K3 in points_TK3])

@@ -1,10 +1,17 @@
-"""Pictures of the figure, path-traced by Mitsuba 3: soft light, shadows, the same for the same seed."""
+"""Pictures of the figure, path-traced by Mitsuba 3: soft light and shadows, from few light paths.
+
+Two things make few paths enough. The room without the figure is painted once, well. And every picture draws the same random
+numbers, so that its difference from the room painted with as few paths is exactly nothing wherever the figure changes
+nothing, and has little noise elsewhere (common random numbers); what noise there is, Open Image Denoise takes away.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter, maximum_filter
 
 from apvg.errors import ApvgError
 from apvg.virtual.strings.camera import Camera
@@ -12,24 +19,28 @@ from apvg.virtual.strings.instruments import StringInstrument
 from apvg.virtual.strings.meshes import Mesh
 from apvg.virtual.strings.scene import COLOURS, figure, instrument_parts, room
 
+#: Light paths per pixel of the room without the figure.
+_STILL_SAMPLES = 64
+
 
 class Painter:
     """Paints one pose after another of one instrument's player in one room."""
 
     def __init__(
-        self, instrument: StringInstrument, size: int, camera: Camera | None = None
+        self, instrument: StringInstrument, size: int, samples: int, camera: Camera | None = None
     ) -> None:
         """
         Args:
             instrument: What is played.
             size: Width and height of the pictures, pixels.
+            samples: Light paths per pixel: 4 for training, 16 and more where noise must not count.
             camera: Where the viewer is.
 
         Raises:
             ApvgError: Mitsuba is not installed.
         """
-        self._mi = _mitsuba()
-        self.size, self.camera = size, camera or Camera()
+        self._mi, self._denoise = _mitsuba()
+        self.size, self.samples, self.camera = size, samples, camera or Camera()
         place = self._mi.ScalarTransform4f().look_at(
             origin=[-1.9, 2.9, 2.4], target=[0, 0.8, 0.1], up=[0, 1, 0]
         )
@@ -53,22 +64,27 @@ class Painter:
             (lamp, self._mi.load_dict({"type": "direct", "emitter_samples": 1, "bsdf_samples": 0})),
             (sky, self._mi.load_dict({"type": "direct", "emitter_samples": 0, "bsdf_samples": 1})),
         ]
+        self._room_HWC = self._denoise(self._light({}, max(samples, _STILL_SAMPLES)))
+        self._rough_room_HWC = self._light({}, samples)
 
-    def paint(self, points_K3: np.ndarray, samples: int, seed: int = 0) -> np.ndarray:
-        """One picture, RGB uint8 [size, size, 3].
-
-        Args:
-            points_K3: A pose of `BODY_HANDS_AND_BOW`, metres.
-            samples: Light paths per pixel: 8 for training, 256 where noise must not count.
-            seed: Of the noise.
-        """
+    def paint(self, points_K3: np.ndarray) -> np.ndarray:
+        """One picture of a pose of `BODY_HANDS_AND_BOW` (metres), RGB uint8 [size, size, 3]; the same for the same pose."""
         moving = {name: self._shape(name, mesh) for name, mesh in figure(points_K3).items()}
-        light_HWC = np.zeros((self.size, self.size, 3))
+        change_HWC = self._light(moving, self.samples) - self._rough_room_HWC
+        changed_HW = np.abs(change_HWC).max(axis=-1) > 1e-6
+        light_HWC = self._denoise((self._room_HWC + change_HWC).clip(0))
+        # Denoising would blur what has no noise.
+        there_HW1 = gaussian_filter(maximum_filter(changed_HW.astype(np.float32), 3), 0.7)[..., None]  # fmt: skip
+        return _developed(self._room_HWC + there_HW1 * (light_HWC - self._room_HWC))
+
+    def _light(self, moving: dict[str, Any], samples: int) -> np.ndarray:
+        """The light that reaches every pixel, float32 [size, size, 3]."""
+        light_HWC = np.zeros((self.size, self.size, 3), np.float32)
         for light, integrator in self._lights:
             scene = self._mi.load_dict(self._scene | light | moving)
-            image = self._mi.render(scene, spp=samples, seed=seed, integrator=integrator)
+            image = self._mi.render(scene, spp=samples, seed=0, integrator=integrator)
             light_HWC += np.array(image)[..., :3]
-        return _developed(light_HWC)
+        return light_HWC
 
     def _setting(self) -> dict[str, Any]:
         mi, camera = self._mi, self.camera
@@ -84,7 +100,7 @@ class Painter:
                     "type": "hdrfilm",
                     "width": self.size,
                     "height": self.size,
-                    "rfilter": {"type": "gaussian"},
+                    "rfilter": {"type": "box"},  # or the noise of pixels would be one another's
                 },
                 "sampler": {"type": "multijitter"},
             },
@@ -108,15 +124,21 @@ class Painter:
         return self._mi.load_dict({"type": "twosided", "bsdf": diffuse})
 
 
-def _mitsuba() -> Any:
+def _mitsuba() -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
+    """Mitsuba, and what denoises the light of a picture."""
     try:
         import mitsuba  # pyright: ignore[reportMissingImports]
+        import mitsuba_oidn as oidn  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ApvgError(
             'pictures of the virtual cellist need Mitsuba: pip install "apvg[virtual]", or ask for takes without pictures'
         ) from error
     mitsuba.set_variant("scalar_rgb")
-    return mitsuba
+
+    def denoise(light_HWC: np.ndarray) -> np.ndarray:
+        return np.array(oidn.denoise(light_HWC, hdr=True, quality=oidn.Quality.Fast))
+
+    return mitsuba, denoise
 
 
 def _developed(light_HWC: np.ndarray) -> np.ndarray:
