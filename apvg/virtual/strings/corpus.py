@@ -104,7 +104,7 @@ def make_string_take(order: StringOrder, folder: Path) -> Path:
     frames = round(seconds * FPS)
     style = PlayingStyle(
         vibrato=random.uniform(0.12, 0.3),
-        vibrato_hz=random.uniform(4.8, 6.4),
+        vibrato_hz=random.uniform(5.2, 5.8),
         shift=random.uniform(0.18, 0.28),
         sway=random.uniform(0.006, 0.016),
     )

@@ -1,7 +1,9 @@
-"""Which string and finger play each note: the way through a melody that costs the left hand least.
+"""Which string and finger play each note: the way through what comes next that costs the left hand least.
 
-A search over all notes at once (Viterbi), in the manner of Sayegh (1989): every note can be stopped in several places; what
-a place costs, and what it costs to go there from the place before, is own choice.
+The search is that of Sayegh (1989): every note can be stopped in several places, and a way through them is looked for
+(Viterbi). But each note is settled by what begins soon after it, as a player settles it who reads at sight: somebody who
+hears the music but half a second ahead could not know what a whole piece would have asked for. What a place costs, and what
+it costs to go there from the place before, is own choice.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from apvg.virtual.strings.instruments import HandFrame, StringInstrument
 #: Costs: of a metre that the hand shifts in no time, of a string crossed, of a semitone further up, of an open string that is
 #: held for a second (it has no vibrato), of the little finger, of one finger on two notes without a shift of the hand.
 _SHIFT, _CROSSING, _HEIGHT, _OPEN, _LITTLE, _SLIDE = 6.0, 0.25, 0.04, 0.5, 0.15, 2.0
+#: So far ahead of a note reads who settles its fingering, seconds.
+AHEAD = 0.2
 #: The hand has at least so long for a shift, seconds.
 _QUICKEST = 0.12
 
@@ -37,35 +41,46 @@ class Stop:
     frame: HandFrame
 
 
-def finger_notes(notes: Notes, instrument: StringInstrument) -> list[Stop]:
-    """The cheapest way to stop a melody.
+def finger_notes(notes: Notes, instrument: StringInstrument, ahead: float = AHEAD) -> list[Stop]:
+    """The cheapest way to stop a melody for somebody who reads so many seconds ahead of every note.
 
     Raises:
         ValueError: A pitch that the instrument lacks.
     """
-    if not len(notes):
-        return []
     choices = [_choices(int(pitch), instrument) for pitch in notes.pitch_N]
-    costs = [_own_cost(stop, 0.0) for stop in choices[0]]
-    back: list[np.ndarray] = []
-    for index in range(1, len(notes)):
-        time = float(notes.onset_N[index] - notes.onset_N[index - 1])
+    until_N = np.searchsorted(notes.onset_N, notes.onset_N + ahead)
+    chosen: list[Stop] = []
+    for index in range(len(notes)):
+        before = [chosen[-1]] if chosen else None
+        last = max(int(until_N[index]), index + 1)
+        chosen.append(_cheapest(before, choices[index:last], notes, index, instrument))
+    return chosen
+
+
+def _cheapest(
+    before: list[Stop] | None,
+    choices: list[list[Stop]],
+    notes: Notes,
+    first: int,
+    instrument: StringInstrument,
+) -> Stop:
+    """How the first of these notes is stopped on the cheapest way through all of them."""
+    # What every stop of a note has cost, with all that came before it, and by which stop of the first note.
+    costs_A, from_A = np.zeros(1), np.zeros(1, int)
+    for index, stops in enumerate(choices, first):
         length = float(notes.offset_N[index] - notes.onset_N[index])
-        ways_AB = np.array(
-            [
-                [cost + _way_cost(before, after, time, instrument) for after in choices[index]]
-                for before, cost in zip(choices[index - 1], costs, strict=True)
-            ]
-        )
-        back.append(ways_AB.argmin(axis=0))
-        own_B = [_own_cost(stop, length) for stop in choices[index]]
-        costs = list(ways_AB.min(axis=0) + own_B)
-    at = int(np.argmin(costs))
-    chosen = [choices[-1][at]]
-    for index in range(len(notes) - 1, 0, -1):
-        at = int(back[index - 1][at])
-        chosen.append(choices[index - 1][at])
-    return chosen[::-1]
+        own_B = np.array([_own_cost(stop, length) for stop in stops])
+        if before is None:
+            costs_A, from_A = own_B, np.arange(len(stops))
+        else:
+            time = float(notes.onset_N[index] - notes.onset_N[index - 1])
+            ways_AB = np.array([[_way_cost(a, b, time, instrument) for b in stops] for a in before])
+            ways_AB += costs_A[:, None]
+            best_B = ways_AB.argmin(axis=0)
+            costs_A = ways_AB[best_B, np.arange(len(stops))] + own_B
+            from_A = np.arange(len(stops)) if index == first else from_A[best_B]
+        before = stops
+    return choices[0][int(from_A[costs_A.argmin()])]
 
 
 def _choices(pitch: int, instrument: StringInstrument) -> list[Stop]:

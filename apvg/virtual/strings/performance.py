@@ -112,7 +112,6 @@ class Performance:
             np.float64,
         )  # fmt: skip
         self._stop_N4 = instrument.stop(self._hand_N[:, None] + above_N4)
-        self._phase = float(random.uniform(0, 2 * np.pi))
 
     def bow(self, times_X: np.ndarray) -> Bow:
         """The bow at these times."""
@@ -216,7 +215,8 @@ class Performance:
         length_X = into_X + left_X
         swells_X = minimum_jerk((into_X - _VIBRATO_AFTER) / 0.2) * minimum_jerk(left_X / 0.08)
         has_X = (at_X >= 0) & (length_X >= _VIBRATO_NOTE) & (self.finger_N[index_X] > 0)
-        wave_X = np.sin(2 * np.pi * style.vibrato_hz * times_X + self._phase)
+        # Every note's begins anew, or nobody could tell from the music where it is.
+        wave_X = np.sin(2 * np.pi * style.vibrato_hz * (into_X - _VIBRATO_AFTER))
         return np.where(has_X, style.vibrato * swells_X * wave_X, 0.0)
 
 
