@@ -61,30 +61,29 @@ class PoseMover(Mover):
         )
         self.seen = nn.Linear(hidden, hands)
         self.usual_KD: Tensor
-        self.home_X: Tensor
+        self.home_KD: Tensor
         self.bone_HFB: Tensor
         # Told by the trainer: the mean pose, how the pose that players wait in differs from it, and the greatest lengths
         # of the fingers' bones.
         self.register_buffer("usual_KD", torch.zeros(points, 2))
-        self.register_buffer("home_X", torch.zeros(2 * points + 1))
+        self.register_buffer("home_KD", torch.zeros(points, 2))
         self.register_buffer("bone_HFB", torch.full((hands, *BONES), ANY_LENGTH))
 
     def settle(self, poses_TKD: Tensor, home_X: Tensor, real_TKD: Tensor) -> None:
         """Begin from the mean of these poses, wait at the start of music as these starts say, with bones of real ones."""
         for hand, ids in enumerate(self.hands_KJ):
             self.bone_HFB[hand] = longest_bones(real_TKD[:, ids])
-        # Starts are told from the mean pose, which was none until now; and before the music there is no stroke.
+        # Starts are told from the mean pose, which was none until now.
         usual_KD = poses_TKD.mean(dim=0)
-        home_KD = home_X[:-1].to(usual_KD) + (self.usual_KD.cpu() - usual_KD).flatten()
-        self.home_X.copy_(F.pad(home_KD, (0, 1)))
+        home_KD = home_X[:-1].unflatten(0, (-1, 2)).to(usual_KD)
+        self.home_KD.copy_(home_KD + self.usual_KD.cpu() - usual_KD)
         self.usual_KD.copy_(usual_KD)
 
     def start(self, pose_KD: Tensor, seen_K: Tensor, past_2TP: Tensor) -> Tensor:
         """What the memory begins with, [2 K + 1]: a pose as it differs from the mean, home where a point is not seen; and
         which way the stroke goes, by the notes of all the music before."""
         off_KD = pose_KD - self.usual_KD.cpu()
-        home_KD = self.home_X[:-1].cpu().unflatten(0, (-1, 2))
-        off_KD = torch.where(seen_K[:, None] > 0, off_KD, home_KD)
+        off_KD = torch.where(seen_K[:, None] > 0, off_KD, self.home_KD.cpu())
         none_1 = torch.zeros(1, dtype=torch.long)
         way_1T, _ = count_strokes(past_2TP[None], none_1, none_1)
         way_1 = F.pad(way_1T[0], (1, 0))[-1:]
@@ -103,7 +102,9 @@ class PoseMover(Mover):
             player = state.player
             assert isinstance(player, PlayerState)
         else:
-            start_BX = start_BX if start_BX is not None else self.home_X.expand(len(notes_B2TP), -1)
+            if start_BX is None:
+                # Before the music there is no stroke.
+                start_BX = F.pad(self.home_KD.flatten(), (0, 1)).expand(len(notes_B2TP), -1)
             memory_1BC = self.begin(start_BX[:, :-1]).tanh()[None].float()
             way_B = start_BX[:, -1].long()
             player = PlayerState(way_B, torch.zeros_like(way_B), memory_1BC)

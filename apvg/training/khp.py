@@ -366,15 +366,16 @@ class KHPTrainer:
         if heard:
             features_RF = take.music.excerpt(start, length, speed, octave, gain_db)
         late = start - self.delay * speed
-        # From the take's beginning on, for where a player is tells of all that was played before.
+        notes_2TP = take.music.roll(late, length, speed, octave)
+        # How a player stands there tells of all that was played before, from the take's beginning on.
         past = max(0, math.ceil(late / speed))
-        whole = late - past * speed, past + length, speed, octave
-        notes_2TP = take.music.roll(*whole)
+        before = late - past * speed, past, speed, octave
         if by_ear and take.told_2TP is not None:
-            told_2TP = retimed(take.told_2TP, *whole)
+            told_2TP = retimed(take.told_2TP, late, length, speed, octave)
+            past_2TP = retimed(take.told_2TP, *before)
         else:
             told_2TP = self._with_mistakes(notes_2TP)
-        past_2TP, told_2TP, notes_2TP = told_2TP[:, :past], told_2TP[:, past:], notes_2TP[:, past:]
+            past_2TP = take.music.roll(*before)
         times = torch.arange(config.frames) * speed + start
         poses_TKD = interpolate(take.poses_TKD, times)
         poses_TKD[..., 0] += octave * OCTAVE_IN_WHITE_KEYS

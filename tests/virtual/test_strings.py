@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from apvg.cli.main import main
 from apvg.midi import Notes, write_midi
 from apvg.skeleton import BODY_HANDS_AND_BOW
 from apvg.takes.take import load_takes
-from apvg.virtual.strings.bowing import LIFTED_AFTER
+from apvg.virtual.strings.bowing import LIFTED_AFTER, articulated
 from apvg.virtual.strings.camera import Camera
-from apvg.virtual.strings.fingering import finger_notes
+from apvg.virtual.strings.fingering import AHEAD, finger_notes
 from apvg.virtual.strings.instruments import CELLO
 from apvg.virtual.strings.motion import FINGER_BONES, FOREARM, UPPER_ARM, bend, move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
@@ -182,11 +183,59 @@ def test_a_bent_finger_reaches_from_its_root_to_its_tip(away: float, angle: floa
     assert (points_T43[0, 1:3, 2] >= -1e-9).all()  # it bulges upwards
 
 
+SCALE = (48, 50, 52, 53, 55, 57, 59, 60)
+
+
 def test_a_scale_stays_in_a_position_and_crosses_strings() -> None:
-    stops = finger_notes(melody([48, 50, 52, 53, 55, 57, 59, 60], 0.25), CELLO)
+    stops = finger_notes(melody(list(SCALE), 0.25), CELLO, ahead=10.0)
     assert {stop.string for stop in stops} == {1, 2, 3}
-    # Who does not read the whole scale beforehand may begin it a semitone off.
-    assert len({stop.hand for stop in stops[1:] if stop.finger}) == 1
+    assert len({stop.hand for stop in stops if stop.finger}) == 1
+
+
+@given(
+    pitches=st.lists(st.integers(CELLO.lowest, CELLO.highest), min_size=2, max_size=12),
+    length=st.floats(0.08, 0.6),
+    known=st.integers(1, 12),
+)
+def test_a_note_is_settled_by_what_begins_soon(
+    pitches: list[int], length: float, known: int
+) -> None:
+    """Who has heard `AHEAD` seconds beyond a note knows its stop, whatever comes later."""
+    notes = melody(pitches, length)
+    heard = notes.select(np.arange(len(notes)) < known)
+    whole, begun = finger_notes(notes, CELLO), finger_notes(heard, CELLO)
+    settled = int((heard.onset_N + AHEAD <= float(heard.onset_N[-1])).sum())
+    assert whole[:settled] == begun[:settled]
+    # And it is the pitch's own.
+    for stop, pitch in zip(whole, pitches, strict=True):
+        above = stop.hand + (stop.frame.semitones[stop.finger - 1] or 0) if stop.finger else 0
+        assert CELLO.open_pitches[stop.string] + above == pitch
+
+
+@given(
+    lengths=st.lists(st.floats(0.06, 1.0), min_size=2, max_size=12),
+    slurs=st.lists(st.booleans(), min_size=12, max_size=12),
+    legato=st.floats(0.5, 1.0),
+)
+def test_a_synthesiser_stops_where_the_bow_turns_and_there_only(
+    lengths: list[float], slurs: list[bool], legato: float
+) -> None:
+    until_N = np.cumsum(lengths)
+    onset_N = until_N - lengths
+    offset_N = onset_N + legato * np.array(lengths)
+    count = len(lengths)
+    notes = Notes(onset_N, offset_N, offset_N, np.full(count, 50), np.full(count, 80))
+    notes = replace(notes, slurred_N=np.array([False, *slurs[1:count]]))
+    sounded = articulated(notes)
+    gap_N = until_N - sounded.offset_N
+    for n in range(count - 1):
+        if notes.slurred_N[n + 1]:
+            assert sounded.offset_N[n] == pytest.approx(offset_N[n])
+        else:
+            # A gap, but of very short notes half at least sounds.
+            assert gap_N[n] >= min(0.05, 0.5 * lengths[n]) - 1e-9
+            assert sounded.offset_N[n] - onset_N[n] >= 0.5 * (offset_N[n] - onset_N[n]) - 1e-9
+    assert sounded.offset_N[-1] == offset_N[-1]
 
 
 @given(st.lists(st.integers(0, 127), min_size=1, max_size=40))

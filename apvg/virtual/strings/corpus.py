@@ -137,7 +137,6 @@ def make_string_take(order: StringOrder, folder: Path) -> Path:
             "style": order.style,
             "sound": sounded,
             "size": [order.size, order.size],
-            "scene": f"virtual {order.instrument}",
             "strings": truth(performance),
         },
     )  # fmt: skip

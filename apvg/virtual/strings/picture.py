@@ -26,21 +26,18 @@ _STILL_SAMPLES = 64
 class Painter:
     """Paints one pose after another of one instrument's player in one room."""
 
-    def __init__(
-        self, instrument: StringInstrument, size: int, samples: int, camera: Camera | None = None
-    ) -> None:
+    def __init__(self, instrument: StringInstrument, size: int, samples: int) -> None:
         """
         Args:
             instrument: What is played.
             size: Width and height of the pictures, pixels.
             samples: Light paths per pixel: 4 for training, 16 and more where noise must not count.
-            camera: Where the viewer is.
 
         Raises:
             ApvgError: Mitsuba is not installed.
         """
         self._mi, self._denoise = _mitsuba()
-        self.size, self.samples, self.camera = size, samples, camera or Camera()
+        self.size, self.samples = size, samples
         place = self._mi.ScalarTransform4f().look_at(
             origin=[-1.9, 2.9, 2.4], target=[0, 0.8, 0.1], up=[0, 1, 0]
         )
@@ -87,7 +84,7 @@ class Painter:
         return light_HWC
 
     def _setting(self) -> dict[str, Any]:
-        mi, camera = self._mi, self.camera
+        mi, camera = self._mi, Camera()
         look = mi.ScalarTransform4f().look_at(origin=camera.at, target=camera.to, up=[0, 1, 0])
         return {
             "type": "scene",
