@@ -1,8 +1,8 @@
 """Pictures of the figure, path-traced by Mitsuba 3: soft light and shadows, from few light paths.
 
-Two things make few paths enough. The room without the figure is painted once, well. And every picture draws the same random
-numbers, so that its difference from the room painted with as few paths is exactly nothing wherever the figure changes
-nothing, and has little noise elsewhere (common random numbers); what noise there is, Open Image Denoise takes away.
+Two things make few paths enough. Open Image Denoise takes the noise away. And the room without the figure is painted once,
+well, and stays wherever the figure changes nothing, so that nothing still is blurred: every picture draws the same random
+numbers, so there it is exactly what the room is with as few paths.
 """
 
 from __future__ import annotations
@@ -67,12 +67,10 @@ class Painter:
     def paint(self, points_K3: np.ndarray) -> np.ndarray:
         """One picture of a pose of `BODY_HANDS_AND_BOW` (metres), RGB uint8 [size, size, 3]; the same for the same pose."""
         moving = {name: self._shape(name, mesh) for name, mesh in figure(points_K3).items()}
-        change_HWC = self._light(moving, self.samples) - self._rough_room_HWC
-        changed_HW = np.abs(change_HWC).max(axis=-1) > 1e-6
-        light_HWC = self._denoise((self._room_HWC + change_HWC).clip(0))
-        # Denoising would blur what has no noise.
+        light_HWC = self._light(moving, self.samples)
+        changed_HW = np.abs(light_HWC - self._rough_room_HWC).max(axis=-1) > 1e-6
         there_HW1 = gaussian_filter(maximum_filter(changed_HW.astype(np.float32), 3), 0.7)[..., None]  # fmt: skip
-        return _developed(self._room_HWC + there_HW1 * (light_HWC - self._room_HWC))
+        return _developed(self._room_HWC + there_HW1 * (self._denoise(light_HWC) - self._room_HWC))
 
     def _light(self, moving: dict[str, Any], samples: int) -> np.ndarray:
         """The light that reaches every pixel, float32 [size, size, 3]."""
