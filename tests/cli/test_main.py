@@ -153,7 +153,13 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, tiny_performer: Path) -> None:
     folder.mkdir()
     command = [sys.executable, "-m", "apvg", "generate", str(tmp_path / "long.wav")]
     command += ["-o", str(folder / "a.mp4"), "--performer", str(tiny_performer)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Jobs in a shell's background are born deaf to it, and so would be what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not list(folder.glob(".a.mp4.*/a.mp4")) and time.monotonic() < deadline:
         time.sleep(0.05)
