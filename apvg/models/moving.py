@@ -61,11 +61,13 @@ class Motion(NamedTuple):
         poses_BTKD: Keypoints in the performer's pose space (see PoseSpace).
         middle_BTH: x of each hand's middle, the mean of its fingertips.
         seen_BTH: Logit, per hand, of its being in the picture.
+        stops_BTX: Logits of where a string is stopped, and by which finger (see STOP_LOGITS); None at a keyboard.
     """
 
     poses_BTKD: Tensor
     middle_BTH: Tensor
     seen_BTH: Tensor
+    stops_BTX: Tensor | None = None
 
 
 class Mover(nn.Module):

@@ -1,9 +1,10 @@
 """The moving half of KHP where there is no keyboard: from struck and held notes to the whole pose of a player.
 
 Convolutions along time read what sounds and which way the strokes go by turns; then one memory follows them, begun with
-the pose that the music begins in, and says where every point is. Half of what a bow does is the parity of the strokes since
-the last rest, which a memory learns to keep count of very slowly; so it is counted (own choice; the source only says that
-keypoints are predicted).
+the pose that the music begins in. Half of what a bow does is the parity of the strokes since the last rest, which a memory
+learns to keep count of very slowly; so it is counted. Which finger stops which string where is a decision, and the mean of
+two decisions is none; so it is decided first, in likelihoods, and then all points are placed. (Own choice; the source only
+says that keypoints are predicted.)
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ from apvg.skeleton import Skeleton
 
 #: Frames without a sound after which strokes are counted anew.
 REST = 5
+#: Where a string can be stopped: on each of so many strings, at so many semitones from the open string on.
+STRINGS, STOPS = 4, 32
+#: And by what: nothing, where the string is open, or one of four fingers.
+FINGERS = 5
+#: How the logits of a motion's `stops_BTX` split: string * STOPS + semitone, then finger.
+STOP_LOGITS = [STRINGS * STOPS, FINGERS]
 
 
 def count_strokes(notes_B2TP: Tensor, way_B: Tensor, silent_B: Tensor) -> tuple[Tensor, Tensor]:
@@ -56,8 +63,11 @@ class PoseMover(Mover):
         )
         self.begin = nn.Linear(2 * points, hidden)
         self.remember = nn.GRU(hidden, hidden, batch_first=True)
+        self.stop = nn.Linear(2 * hidden, sum(STOP_LOGITS))
         self.shape = nn.Sequential(
-            nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2 * points)
+            nn.Linear(2 * hidden + sum(STOP_LOGITS), hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 2 * points),
         )
         self.seen = nn.Linear(hidden, hands)
         self.usual_KD: Tensor
@@ -114,11 +124,15 @@ class PoseMover(Mover):
         with torch.autocast(read_BTC.device.type, enabled=False):
             read_BTC = read_BTC.float()
             known_BTC, memory_1BC = self.remember(read_BTC, player.memory_1BC)
-            off_BTX = self.shape(torch.cat([read_BTC, known_BTC], dim=-1))
+            known_BTX = torch.cat([read_BTC, known_BTC], dim=-1)
+            stops_BTX = self.stop(known_BTX)
+            likely = [logits.softmax(dim=-1) for logits in stops_BTX.split(STOP_LOGITS, dim=-1)]
+            off_BTX = self.shape(torch.cat([known_BTX, *likely], dim=-1))
             poses_BTKD = self.usual_KD + off_BTX.unflatten(-1, (-1, 2))
             for hand, ids in enumerate(self.hands_KJ):
                 poses_BTKD[:, :, ids] = in_one_piece(poses_BTKD[:, :, ids], self.bone_HFB[hand])
-            motion = Motion(poses_BTKD, self.middles(poses_BTKD), self.seen(known_BTC))
+            middle_BTH = self.middles(poses_BTKD)
+            motion = Motion(poses_BTKD, middle_BTH, self.seen(known_BTC), stops_BTX)
         after = PlayerState(way_BT[:, -1], silent_BT[:, -1], memory_1BC)
         return motion, MovingState(stack, after)
 

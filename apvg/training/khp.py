@@ -24,11 +24,14 @@ from apvg.keyboard import KEY_COUNT, KEY_X
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
 from apvg.models.moving import Motion
+from apvg.models.posing import STOP_LOGITS, STOPS
 from apvg.skeleton import Skeleton
+from apvg.takes.take import Take
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.hearing import draw_shares, notes_loss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, interpolate, retimed
+from apvg.virtual.strings.instruments import INSTRUMENTS
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,11 @@ class KHPTrainingConfig:
         shift_octaves: Whether excerpts move along the keyboard by octaves; never where there is no keyboard.
         filmed_share: Share of the excerpts that come from filmed takes, where there are generated ones as well.
         missed, imagined: Share of struck keys that the listener is taken to miss, and of keys that it imagines struck.
-        tip_weight: Weight of fingertips beside other points.
+        tip_weight: Weight of fingertips, and of an instrument's points, beside other points.
         strike_weight: Added weight of frames in which a key is struck.
         touch_weight: Weight of the distance from struck keys to the nearest fingertip: another fingering can be right, but
-            some finger must be there.
+            some finger must be there. Of a string's stop, the distance to the finger that stops it.
+        stop_weight: Weight of the decision which finger stops which string where, where that is known.
         middle_weight, velocity_weight, notes_weight, seen_weight: Weights of those losses.
         adversarial_weight, feature_weight: Weights of the discriminator's losses.
         discriminator_rate: Its learning rate.
@@ -78,6 +82,7 @@ class KHPTrainingConfig:
     tip_weight: float = 2.0
     strike_weight: float = 2.0
     touch_weight: float = 3.0
+    stop_weight: float = 0.3
     middle_weight: float = 1.0
     velocity_weight: float = 2.0
     notes_weight: float = 20.0
@@ -107,6 +112,7 @@ class MotionTake:
         training_T: 1 in frames that may be trained on.
         filmed: Whether it is real footage, not a generated take.
         told_2TP: Keys struck and held as trained ears tell them, bool; None where nobody has listened.
+        stops_T2: How a string is stopped (see :func:`stops_of`); None where that is not known.
     """
 
     music: Music
@@ -115,6 +121,7 @@ class MotionTake:
     training_T: Tensor
     filmed: bool
     told_2TP: Tensor | None = None
+    stops_T2: Tensor | None = None
 
 
 class Excerpts(NamedTuple):
@@ -130,6 +137,7 @@ class Excerpts(NamedTuple):
         seen_BTH: 1 where a hand was in the picture.
         heard_BT: 1 in frames that may be learnt from.
         start_BX: What the mover begins with (see its `start`).
+        stops_BT2: How a string is stopped; -1 where it is not, or not known, or nothing may be learnt.
     """
 
     features_BRF: Tensor
@@ -141,6 +149,7 @@ class Excerpts(NamedTuple):
     seen_BTH: Tensor
     heard_BT: Tensor
     start_BX: Tensor
+    stops_BT2: Tensor
 
 
 class KHPTrainer:
@@ -186,10 +195,13 @@ class KHPTrainer:
         self.point_weight_K = torch.ones(len(self.skeleton))
         for hand in self.skeleton.hands:
             self.point_weight_K[list(self.skeleton.fingertips(hand))] = config.tip_weight
+        self.point_weight_K[list(self.skeleton.parts.get("instrument", ()))] = config.tip_weight
         self.point_weight_K = fabric.to_device(self.point_weight_K / self.point_weight_K.mean())
         self.tips_F = [
             tip for hand in self.skeleton.hands for tip in self.skeleton.fingertips(hand)
         ]
+        left = "left_hand" in self.skeleton.hands
+        self.stopping_K = list(self.skeleton.fingertips("left_hand")[1:]) if left else []
         self.key_x_P = fabric.to_device(torch.from_numpy(KEY_X).float())
         self.take_share = draw_shares(
             [float(take.training_T.sum()) for take in takes],
@@ -295,6 +307,9 @@ class KHPTrainer:
             losses["touch"] = config.touch_weight * self._touch(
                 predicted_BTKD, batch.notes_B2TP[:, 0, late : late + frames], batch.heard_BT
             )
+        stopped_BT = batch.stops_BT2[..., 0] >= 0
+        if motion.stops_BTX is not None and bool(stopped_BT.any()):
+            losses |= self._stopping(motion.stops_BTX[:, self.lookahead :], predicted_BTKD, batch)
         if logits_H2TP is not None:
             heard = slice(0, config.heard)
             losses["notes"] = config.notes_weight * notes_loss(
@@ -311,6 +326,28 @@ class KHPTrainer:
         away_N = (tips_NF - self.key_x_P[key_N, None]).abs().amin(dim=1)
         # A key at the other end of the keyboard is a mistake of the notes' rather than of the hand's.
         return (away_N - 0.25).clamp(0, 6).mean()
+
+    def _stopping(
+        self, stops_BTX: Tensor, poses_BTKD: Tensor, batch: Excerpts
+    ) -> dict[str, Tensor]:
+        """Is the right stop decided on, and is the finger where it is?"""
+        config = self.config
+        stopped_BT = batch.stops_BT2[..., 0] >= 0
+        stops_N2 = batch.stops_BT2[stopped_BT]
+        decided = [
+            F.cross_entropy(logits_NX, stops_N)
+            for logits_NX, stops_N in zip(
+                stops_BTX[stopped_BT].split(STOP_LOGITS, dim=-1), stops_N2.T, strict=True
+            )
+        ]
+        away_NK = (poses_BTKD - batch.poses_BTKD)[stopped_BT].abs().sum(-1)
+        finger_N1 = stops_N2[:, 1:]
+        tips_N4 = away_NK[:, self.stopping_K]
+        away_N1 = F.pad(tips_N4, (1, 0)).gather(1, finger_N1)  # an open string asks for no finger
+        return {
+            "stop": config.stop_weight * torch.stack(decided).sum(),
+            "touch": config.touch_weight * _mean(away_N1, (finger_N1 > 0).float()),
+        }
 
     def _adversarial(
         self,
@@ -391,13 +428,33 @@ class KHPTrainer:
         start_X = self.khp.move.start(poses_TKD[0], seen_TK[0], past_2TP)
         known_T = torch.full((length,), float(take.music.notes is not None))
         weight_TK = seen_TK * heard_T[:, None]
+        stops_T2 = torch.full((config.frames, 2), -1)
+        if take.stops_T2 is not None:
+            stops_T2 = take.stops_T2[index].masked_fill(heard_T[:, None] == 0, -1)
         return (
-            features_RF, notes_2TP, told_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T, start_X,
+            features_RF, notes_2TP, told_2TP, known_T, poses_TKD, weight_TK, seen_TH.float(), heard_T, start_X, stops_T2,
         )  # fmt: skip
 
     def picture_HWC(self) -> np.ndarray | None:
         """KHP's motion is looked at in the evaluation; its curve is enough here."""
         return None
+
+
+def stops_of(take: Take) -> Tensor | None:
+    """Where a string is stopped at every frame, int [T, 2]: string * STOPS + semitone, and finger; -1 in silence.
+
+    None where the take does not say (see :func:`apvg.virtual.strings.corpus.truth`).
+    """
+    truth, notes = take.metadata.get("strings"), take.notes
+    if truth is None or notes is None:
+        return None
+    string_N, finger_N = np.array(truth["string"]), np.array(truth["finger"])
+    semitone_N = notes.pitch_N - np.array(INSTRUMENTS[take.about.instrument].open_pitches)[string_N]
+    stop_N2 = np.stack([string_N * STOPS + semitone_N, finger_N], axis=1)
+    time_T = np.arange(len(take)) / take.fps
+    note_T = np.searchsorted(notes.onset_N, time_T, side="right") - 1
+    sounds_T = (note_T >= 0) & (time_T < notes.offset_N[note_T.clip(0)])
+    return torch.from_numpy(np.where(sounds_T[:, None], stop_N2[note_T.clip(0)], -1))
 
 
 def _mean(error: Tensor, weight: Tensor) -> Tensor:
