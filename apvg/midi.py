@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,12 @@ class Notes:
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Notes:
         """Inverse of :meth:`to_arrays`; other entries are ignored, and what older takes lack is as usual."""
         return cls(**{name: arrays[name] for name in _DTYPES if name in arrays})
+
+
+def concatenated(parts: Sequence[Notes]) -> Notes:
+    """The notes of all parts, none of which begins before the part before it is over."""
+    arrays = [part.to_arrays() for part in parts]
+    return Notes(**{name: np.concatenate([array[name] for array in arrays]) for name in _DTYPES})
 
 
 def read_midi(path: Path | str) -> Notes:

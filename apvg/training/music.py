@@ -17,7 +17,7 @@ from apvg.audio.features import (
     FeatureConfig,
 )
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
-from apvg.midi import Notes
+from apvg.midi import Notes, concatenated
 
 OCTAVE = 12
 OCTAVE_IN_WHITE_KEYS = 7.0
@@ -68,6 +68,24 @@ class Music:
             return torch.zeros(2, frames, KEY_COUNT)
         moved = self.notes.transposed(octave * OCTAVE)
         return torch.from_numpy(moved.roll(self.config.fps, frames, start=start, speed=speed))
+
+
+def joined(musics: Sequence[Music]) -> Music:
+    """The music of takes, one after the other; its notes are known where those of all are."""
+    if len(musics) == 1:
+        return musics[0]
+    config, notes, frames = musics[0].config, [], 0
+    for music in musics:
+        if music.notes is not None:
+            notes.append(music.notes.shifted(frames / config.fps))
+        frames += len(music)
+    features = [music.features_RF for music in musics if music.features_RF is not None]
+    return Music(
+        frames,
+        torch.cat(features) if len(features) == len(musics) else None,
+        concatenated(notes) if len(notes) == len(musics) else None,
+        config,
+    )
 
 
 def octave_shifts(notes: Notes) -> range:

@@ -42,7 +42,8 @@ class Recipe:
         instrument: What it plays.
         licence: Of the performer.
         credit: Whom to name.
-        scene: The take whose picture the performer has; CVG and FPVG train on it. The longest, when empty.
+        scene: The take whose picture the performer has; CVG and FPVG train on it. The longest, when empty; a pattern as
+            "evening-*" for several that one still camera has filmed.
         takes: The filmed takes whose motion KHP trains on; empty for all. It trains on all generated ones.
         held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
         start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.

@@ -11,6 +11,7 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,15 +30,16 @@ from apvg.models.listening import PITCHES
 from apvg.models.space import PoseSpace
 from apvg.performer import Performer, build_stages, find_performer
 from apvg.progress import track
+from apvg.skeleton import Skeleton
 from apvg.takes.take import Take
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
 from apvg.training.fpvg import FPVGTrainer, Predictions
 from apvg.training.hearing import HeardTake, HearingTrainer
 from apvg.training.joint import JointTrainer
-from apvg.training.khp import KHPTrainer, KHPTrainingConfig, MotionTake
+from apvg.training.khp import KHPTrainer, KHPTrainingConfig, MotionTake, stops_of
 from apvg.training.loop import Trainer, fit
-from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music
+from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, joined
 from apvg.training.recipe import HALVES, Recipe
 from apvg.training.scene import Scene, build_scene
 
@@ -71,16 +73,17 @@ class Run:
                 "prepare some, of the split train, with: apvg prepare"
             )
         names = (recipe.takes or tuple(take.name for take in filmed)) + generated
-        scene = recipe.scene or max(filmed, key=len).name
-        missing = sorted({scene, *names} - set(by_name))
+        self.scene_takes = _scene_takes(filmed, recipe)
+        missing = sorted(set(names) - set(by_name))
+        if not self.scene_takes:
+            missing.insert(0, recipe.scene)
         if missing:
             raise ApvgError(
                 f"recipe {recipe.name} needs a take {missing[0]!r}, and there are only "
                 f"{', '.join(by_name) or 'none'}; prepare it first"
             )
-        self.scene_take = by_name[scene]
         self.takes = [by_name[name] for name in names]
-        self.config = performer_config(recipe, self.scene_take)
+        self.config = performer_config(recipe, self.scene_takes[0])
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
@@ -138,7 +141,7 @@ class Run:
                 trained.dlt,
                 trained.space,
                 self._scene(),
-                self._music(self.scene_take),
+                self._scene_music(),
                 recipe.joint,
             )
         if name == "hear":
@@ -173,14 +176,22 @@ class Run:
                 # One front end: CVG begins with what KHP has learnt to hear.
                 heard = self._averages(("khp",)).khp.listen.state_dict()
                 network.listen.load_state_dict(heard)
-            if not self.scene_take.samples_S.any():
+            silent = [take.name for take in self.scene_takes if not take.samples_S.any()]
+            if silent:
                 raise ApvgError(
-                    f"take {self.scene_take.name} is silent, and CVG paints from sound; prepare it again with "
+                    f"take {silent[0]} is silent, and CVG paints from sound; prepare it again with "
                     "--audio, or give CVG no steps (as the recipe pianist-silent does)"
                 )
             octave = self._octave_pixels() if recipe.cvg.shift_octaves else 0
-            scene, music = self._scene(), self._music(self.scene_take)
-            return CVGTrainer(self.fabric, network, average, scene, music, octave, recipe.cvg)
+            return CVGTrainer(
+                self.fabric,
+                network,
+                average,
+                self._scene(),
+                self._scene_music(),
+                octave,
+                recipe.cvg,
+            )
         predictions = None
         if until is None or until > recipe.fpvg.predicted_from:
             predictions = self._predictions()
@@ -247,27 +258,39 @@ class Run:
         plate_CHW = self._scene().plate_CHW
         plate_HWC = (plate_CHW * 255).round().byte().permute(1, 2, 0).numpy()
         performer = _with_plate(performer, plate_HWC)
-        samples_S = resample(self.scene_take, performer.sample_rate)
         keypoints, coarse = [], []
-        with torch.inference_mode():
-            for keypoints_TKD, _, coarse_TChw in performer._predict([samples_S], coarse=True):
-                keypoints.append(keypoints_TKD)
-                coarse.append((coarse_TChw * 255).round().to(torch.uint8))
+        for take in track(self.scene_takes, "predicting", len(self.scene_takes)):
+            samples_S = resample(take, performer.sample_rate)
+            with torch.inference_mode():
+                for keypoints_TKD, _, coarse_TChw in performer._predict([samples_S], coarse=True):
+                    keypoints.append(keypoints_TKD)
+                    coarse.append((coarse_TChw * 255).round().to(torch.uint8))
         return Predictions(torch.cat(keypoints).clone(), torch.cat(coarse).clone())
 
     def _scene(self) -> Scene:
         """The scene's footage in memory, its plate and mattes kept on disk between calls."""
         if not hasattr(self, "_built_scene"):
-            take = self.scene_take
-            frames = [np.asarray(take.frames_THWC[i : i + 250]) for i in range(0, len(take), 250)]
+            takes = self.scene_takes
+            allowed = [training_mask(take, self.recipe) for take in takes]
+            for mask_T in allowed[:-1]:
+                mask_T[-1] = False  # or a clip might go on from one take to the next
+            frames = [
+                np.asarray(take.frames_THWC[i : i + 250])
+                for take in takes
+                for i in range(0, len(take), 250)
+            ]
             self._built_scene = build_scene(
                 np.concatenate(frames),
-                take.keypoints_TKD,
-                take.confidence_TK,
-                training_mask(take, self.recipe),
-                take.skeleton,
+                np.concatenate([take.keypoints_TKD for take in takes]),
+                np.concatenate([take.confidence_TK for take in takes]),
+                np.concatenate(allowed),
+                self.config.skeleton,
             )
         return self._built_scene
+
+    def _scene_music(self) -> Music:
+        """The music of the scene's frames."""
+        return joined([self._music(take) for take in self.scene_takes])
 
     def _music(self, take: Take) -> Music:
         """A take's music; its features are kept on disk, for hours of them are slow to make and fill the memory."""
@@ -298,6 +321,7 @@ class Run:
             torch.from_numpy(training_mask(take, self.recipe)),
             take.filmed,
             self._told(take, khp) if settings.by_ear else None,
+            stops_of(take),
         )
 
     def _told(self, take: Take, khp: KeypointPredictor) -> Tensor:
@@ -366,6 +390,38 @@ def _for_training(takes: Sequence[Take], recipe: Recipe) -> list[Take]:
             "prepare some takes whose split is train"
         )
     return chosen
+
+
+def _scene_takes(filmed: Sequence[Take], recipe: Recipe) -> list[Take]:
+    """The takes with the performer's picture, which one still camera has filmed.
+
+    Raises:
+        ApvgError: Their pictures or keypoints are not of one kind.
+    """
+    if not recipe.scene:
+        return [max(filmed, key=len)]
+    takes = [take for take in filmed if fnmatchcase(take.name, recipe.scene)]
+    for take in takes[1:]:
+        for what in ("fps", "size", "skeleton"):
+            mine, first = getattr(take, what), getattr(takes[0], what)
+            if mine != first:
+                mine, first = (x.name if isinstance(x, Skeleton) else x for x in (mine, first))
+                raise ApvgError(
+                    f"recipe {recipe.name} makes one scene of the takes {recipe.scene}, and {what} of "
+                    f"{take.name} is {mine}, of {takes[0].name} {first}; prepare them alike, or name fewer"
+                )
+        if not _same_corners(take, takes[0]):
+            raise ApvgError(
+                f"recipe {recipe.name} makes one scene of the takes {recipe.scene}, and the keyboard of "
+                f"{take.name} is not where that of {takes[0].name} is; name one of them"
+            )
+    return takes
+
+
+def _same_corners(one: Take, other: Take) -> bool:
+    if one.corners_42 is None or other.corners_42 is None:
+        return one.corners_42 is other.corners_42
+    return bool(np.allclose(one.corners_42, other.corners_42, atol=1.0))
 
 
 def training_mask(take: Take, recipe: Recipe) -> np.ndarray:

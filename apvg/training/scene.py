@@ -75,7 +75,7 @@ def limb_distances(
     """How far each cell is from the nearest limb, float32 [T, H / 4, W / 4]: at most 1 generously covers the limb.
 
     A limb is a bone with a radius in proportion to the hand; a forearm whose elbow is not in the layout runs from the
-    wrist, away from the middle finger's knuckle, out of the picture.
+    wrist, away from the middle finger's knuckle, out of the picture. The body is as thick as the shoulders are wide.
     """
     height, width = size_HW
     rows, columns = height // _CELL, width // _CELL
@@ -88,6 +88,8 @@ def limb_distances(
     )
     nearest_TN = torch.full((len(keypoints_TKD), rows * columns), float("inf"))
     palms = [(ids[0], ids[9]) for ids in skeleton.hands.values()]
+    shoulders = [i for i, name in enumerate(skeleton.points) if name.endswith("_shoulder")]
+    body = set(skeleton.parts.get("body", ()))
     with_elbow = any("elbow" in name for name in skeleton.points)
     for start in track(range(0, len(keypoints_TKD), _CHUNK), "finding the limbs"):
         chunk = slice(start, start + _CHUNK)
@@ -95,14 +97,23 @@ def limb_distances(
         palm_T = torch.stack([(points[:, a] - points[:, b]).norm(dim=-1) for a, b in palms])
         size_T1 = palm_T.amax(dim=0)[:, None]
         segments = [
-            (points[:, a], points[:, b], 0.35, seen[:, a] & seen[:, b]) for a, b in skeleton.edges
+            (points[:, a], points[:, b], 0.35 * size_T1, seen[:, a] & seen[:, b])
+            for a, b in skeleton.edges
         ]
+        if shoulders:
+            width_T1 = (points[:, shoulders[0]] - points[:, shoulders[1]]).norm(dim=-1)[:, None]
+            segments += [
+                (points[:, a], points[:, b], 0.4 * width_T1, seen[:, a] & seen[:, b])
+                for a, b in skeleton.edges
+                if {a, b} <= body
+            ]
         if not with_elbow:
             for wrist, knuckle in palms:
                 away = F.normalize(points[:, wrist] - points[:, knuckle], dim=-1)
                 elbow = points[:, wrist] + away * 2 * max(height, width)
-                segments.append((points[:, wrist], elbow, 0.55, seen[:, wrist] & seen[:, knuckle]))
-        for a_TD, b_TD, radius, seen_T in segments:
+                both_T = seen[:, wrist] & seen[:, knuckle]
+                segments.append((points[:, wrist], elbow, 0.55 * size_T1, both_T))
+        for a_TD, b_TD, radius_T1, seen_T in segments:
             bone_TD = b_TD - a_TD
             # |p - a - s b|² = |p - a|² - s (2 p·b - s |b|²), which needs no array of points per frame.
             offset_TN = middles_ND @ bone_TD.T - (a_TD * bone_TD).sum(-1)
@@ -111,7 +122,7 @@ def limb_distances(
                 middles_ND[:, 0] - a_TD[:, :1] - along_TN * bone_TD[:, :1],
                 middles_ND[:, 1] - a_TD[:, 1:] - along_TN * bone_TD[:, 1:],
             )
-            relative_TN = distance_TN / (radius * size_T1).clamp(min=1e-6)
+            relative_TN = distance_TN / radius_T1.clamp(min=1e-6)
             relative_TN[~seen_T] = float("inf")
             nearest_TN[chunk] = torch.minimum(nearest_TN[chunk], relative_TN)
     return nearest_TN.unflatten(1, (rows, columns))

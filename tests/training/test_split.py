@@ -29,7 +29,7 @@ def test_only_takes_of_the_split_train_are_trained_on(tmp_path, recipe):
     takes = [take("a", "train", 1.0), take("b", "validation", 2.0), take("c", "test", 2.0)]
     run = Run(recipe, takes, tmp_path, device="cpu")
     assert [one.name for one in run.takes] == ["a"]
-    assert run.scene_take.name == "a"
+    assert [one.name for one in run.scene_takes] == ["a"]
 
 
 def test_a_take_of_another_split_is_refused(tmp_path, recipe):
