@@ -26,7 +26,7 @@ class Evaluate:
         default_factory=tuple
     )
     """NAME START STOP: a stretch to judge, seconds of the take; may be given again. By default what the performer's card
-    says was held out of its training, or else the take's middle fifth."""
+    says was held out of its training; else all of a take whose split is test, and of others the middle fifth."""
     no_read_back: bool = False
     """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
     device: str = "cpu"
@@ -72,7 +72,7 @@ class Evaluate:
             for row in figures["targets"]:
                 mark = "met" if row["met"] else "short"
                 print(f"  {row['figure']}: {row['value']:.3g} (aim {row['target']}; {mark})")
-        for style, row in report["styles"].items():
+        for style, row in (*report["styles"].items(), *report["bowing_styles"].items()):
             print(f"music, {style} ({row['pieces']} pieces, {row['notes']} notes):")
             for target in row["targets"]:
                 mark = "met" if target["met"] else "short"

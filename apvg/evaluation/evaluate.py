@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,17 +29,15 @@ from apvg.evaluation.pictures import (
     crops,
     detail_energy,
     hand_boxes,
-    nearest_poses,
 )
 from apvg.evaluation.readback import ReadBack, Tracker, read_back
+from apvg.evaluation.stills import StillAnswers
 from apvg.progress import track
 
 if TYPE_CHECKING:
     from apvg.performer import Performer
     from apvg.takes.take import Take
 
-#: Frames this close to a held-out block are neither trained on nor used as still answers, seconds.
-GUARD = 2.0
 #: How long the video stages run before a block, so that their memory is warm, seconds.
 WARM_UP = 2.0
 #: Keyboard corners this close are the same, in frame heights: a camera that was not moved.
@@ -89,6 +87,22 @@ def held_out_blocks(performer: Performer, take: Take) -> list[Block]:
     ]
 
 
+def judged_blocks(
+    performer: Performer, take: Take, wanted: Sequence[Block], *, whole: bool
+) -> list[Block]:
+    """What to judge of a take: the blocks that are wanted; else those held out, or all where it is held out whole."""
+    held_out = held_out_blocks(performer, take)
+    if whole:
+        held_out = [Block("whole", 0.0, take.duration, held_out=True)]
+    middle = Block("middle fifth", 0.4 * take.duration, 0.6 * take.duration)
+    return [replace(b, held_out=_within(b, held_out)) for b in wanted] or held_out or [middle]
+
+
+def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
+    """Whether a block lies in one that was held out; None when none is known."""
+    return any(b.start <= block.start and block.stop <= b.stop for b in held_out) or None
+
+
 def mismatch(performer: Performer, take: Take) -> str | None:
     """Why a take cannot be judged with this performer, and what to do; None when it can.
 
@@ -117,49 +131,6 @@ def mismatch(performer: Performer, take: Take) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class StillAnswers:
-    """What a picture figure must beat: frames that know nothing of the moment, or only its pose."""
-
-    plate_HWC: np.ndarray
-    mean_HWC: np.ndarray
-    training_N: np.ndarray
-    poses_NKD: np.ndarray
-
-    def nearest(self, take: Take, poses_TKD: np.ndarray) -> np.ndarray:
-        """For every pose the training frame with the nearest one, [T, H, W, 3]."""
-        chosen_T = self.training_N[nearest_poses(poses_TKD, self.poses_NKD)]
-        unique_U, place_T = np.unique(chosen_T, return_inverse=True)
-        return np.stack([take.frames_THWC[int(u)] for u in unique_U])[place_T]
-
-
-def still_answers(take: Take, plate_HWC: np.ndarray, avoid: Sequence[Block]) -> StillAnswers:
-    """From all frames of the take outside of the blocks to avoid and their guards.
-
-    Raises:
-        ApvgError: Nothing of the take is left.
-    """
-    frames = len(take.keypoints_TKD)
-    time_T = np.arange(frames) / take.fps
-    allowed_T = np.ones(frames, bool)
-    for block in avoid:
-        allowed_T &= (time_T < block.start - GUARD) | (time_T >= block.stop + GUARD)
-    training_N = np.flatnonzero(allowed_T)
-    if not len(training_N):
-        raise ApvgError(
-            f"the blocks leave nothing of take {take.name} to compare with; give a shorter --block"
-        )
-    sum_HWC = np.zeros(plate_HWC.shape, np.int64)
-    for t in training_N:
-        sum_HWC += take.frames_THWC[int(t)]
-    return StillAnswers(
-        plate_HWC=plate_HWC,
-        mean_HWC=np.round(sum_HWC / len(training_N)).astype(np.uint8),
-        training_N=training_N,
-        poses_NKD=seen(take.keypoints_TKD[training_N], take.confidence_TK[training_N]),
-    )
-
-
 def evaluate_block(
     performer: Performer,
     take: Take,
@@ -175,7 +146,7 @@ def evaluate_block(
         performer: It fits the take (:func:`mismatch`).
         take: With sound; with notes and keyboard corners the piano's figures come too.
         block: What to judge.
-        stills: Of the same take.
+        stills: Of the same scene.
         music_S: The whole take's sound at the performer's rate.
         heard: Keypoints_TKD and confidence_TK that the performer predicts from it.
         tracker: For read-back; left out when None.
@@ -202,7 +173,7 @@ def evaluate_block(
     answers = {
         "clean plate": stills.plate_HWC,
         "mean frame": stills.mean_HWC,
-        "nearest pose": stills.nearest(take, true_TKD),
+        "nearest pose": stills.nearest(true_TKD),
     }
     answers = {name: compare(answer, true_THWC, true_boxes) for name, answer in answers.items()}
     best = max(answer["hand_psnr"] for answer in answers.values())

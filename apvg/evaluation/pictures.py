@@ -85,10 +85,12 @@ def hand_box(points_KD: np.ndarray, width: int, height: int) -> Box | None:
 def hand_boxes(
     keypoints_TKD: np.ndarray, skeleton: Skeleton, width: int, height: int
 ) -> list[list[Box]]:
-    """The boxes of the true hands in every frame; none in frames where a hand is missing (NaN)."""
+    """The boxes of the true hands, and of a bow, in every frame; none in frames where one of them is missing (NaN)."""
     boxes: list[list[Box]] = []
+    instrument = {name: ids for name, ids in skeleton.parts.items() if name == "instrument"}
+    parts = [list(ids) for ids in (skeleton.hands | instrument).values()]
     for points_KD in keypoints_TKD:
-        found = [hand_box(points_KD[list(ids)], width, height) for ids in skeleton.hands.values()]
+        found = [hand_box(points_KD[ids], width, height) for ids in parts]
         whole = [box for box in found if box is not None]
         boxes.append(whole if len(whole) == len(found) else [])
     return boxes
@@ -111,7 +113,7 @@ def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -
             flicker.
 
     Returns:
-        "psnr", "ssim" (whole frames), "hand_psnr", "hand_ssim" (crops), "sharpness" (detail energy of the hand
+        "psnr", "ssim" (whole frames), "hand_psnr", "hand_ssim" (crops, of a bow too), "sharpness" (detail energy of the hand
         crops over that of the real ones) and "flicker"; see the functions above.
     """
     frames_THWC = np.broadcast_to(frames, true_THWC.shape)

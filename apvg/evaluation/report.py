@@ -9,7 +9,7 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from importlib.resources import files
@@ -29,8 +29,8 @@ from apvg.evaluation.evaluate import (
     BlockResult,
     evaluate_block,
     held_out_blocks,
+    judged_blocks,
     mismatch,
-    still_answers,
 )
 from apvg.evaluation.figures import (
     component_figure,
@@ -42,6 +42,15 @@ from apvg.evaluation.figures import (
 )
 from apvg.evaluation.music import WAYS, MusicResult, by_style, evaluate_music
 from apvg.evaluation.readback import Tracker
+from apvg.evaluation.stills import still_answers
+from apvg.evaluation.strings import by_style as by_string_style
+from apvg.evaluation.strings import evaluate_strings, is_known
+from apvg.evaluation.targets import (
+    BOWING_TARGETS,
+    MUSIC_TARGETS,
+    picture_targets,
+    targets_table,
+)
 from apvg.progress import track
 from apvg.skeleton import draw_skeleton
 
@@ -54,94 +63,6 @@ _SOFTWARE = ("torch", "numpy", "scipy", "av", "mediapipe")
 _SHEET_ROWS = 10
 _CROP_COLUMNS = 6
 _CROP_SCALE = 3
-
-
-@dataclass(frozen=True)
-class Target:
-    """What a figure should be: a path into a block's figures, and the least and the greatest good value."""
-
-    label: str
-    path: tuple[str, ...]
-    low: float = -math.inf
-    high: float = math.inf
-    unit: str = ""
-
-    @property
-    def wanted(self) -> str:
-        """The bounds in words."""
-        if self.high == math.inf:
-            return f"≥ {self.low:g} {self.unit}".strip()
-        return f"{self.low:g} to {self.high:g} {self.unit}".strip()
-
-
-#: This project's aims for a piano performer on held-out music.
-TARGETS = (
-    Target(
-        "hand PSNR above the best still answer, from tracked keypoints",
-        ("from_keypoints", "hand_psnr_gain"),
-        low=3.0,
-        unit="dB",
-    ),
-    Target(
-        "sharpness of the hands, from tracked keypoints", ("from_keypoints", "sharpness"), 0.8, 1.2
-    ),
-    Target(
-        "read-back from tracked keypoints: hands found, share of real",
-        ("read_back", "from_keypoints", "hands_found_share"),
-        low=0.9,
-    ),
-    Target(
-        "read-back from tracked keypoints: key-hit skill, share of real",
-        ("read_back", "from_keypoints", "skill_share"),
-        low=0.9,
-    ),
-    Target("key-hit skill, from sound", ("from_sound", "key_hit", "skill"), low=0.4),
-    Target(
-        "motion-energy ratio of the left hand, from sound",
-        ("from_sound", "motion_energy", "left_hand"),
-        0.7,
-        1.3,
-    ),
-    Target(
-        "motion-energy ratio of the right hand, from sound",
-        ("from_sound", "motion_energy", "right_hand"),
-        0.7,
-        1.3,
-    ),
-    Target("lag of the picture, from sound", ("from_sound", "lag"), -0.08, 0.08, "s"),
-)
-#: Its aims for music of any kind, a row of :func:`apvg.evaluation.music.by_style`.
-MUSIC_TARGETS = (
-    Target("key-hit skill, from sound", ("from_sound", "skill"), low=0.6),
-    Target("key-hit skill, from notes", ("from_notes", "skill"), low=0.6),
-    Target("lag of the picture, from sound", ("from_sound", "lag"), -0.06, 0.06, "s"),
-    *(
-        Target(
-            f"read-back {label}, share of real, from {told}",
-            (f"from_{told}", "read_back", key),
-            0.9,
-        )
-        for told in ("sound", "notes")
-        for label, key in (("hands found", "hands_found_share"), ("key-hit skill", "skill_share"))
-    ),
-)
-
-
-def targets_table(
-    figures: dict[str, Any], targets: Sequence[Target] = TARGETS
-) -> list[dict[str, Any]]:
-    """Every target with its value and whether it is met; those that the figures lack are left out."""
-    rows = []
-    for target in targets:
-        value: Any = figures
-        for key in target.path:
-            value = value.get(key) if isinstance(value, dict) else None
-        if value is not None:
-            met = bool(target.low <= value <= target.high)
-            rows.append(
-                {"figure": target.label, "value": value, "target": target.wanted, "met": met}
-            )
-    return rows
 
 
 def write_report(
@@ -158,7 +79,8 @@ def write_report(
     Args:
         performer: Whose figures these are.
         takes: Of those that do not fit the performer (:func:`mismatch`), the ones with notes are judged by their music
-            alone; the others are left out, and the report says why.
+            alone; the others are left out, and the report says why. Takes of the split "test" are judged whole; beside
+            them those of the split "train" are only compared with.
         folder: An empty folder to write to.
         blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
@@ -172,6 +94,7 @@ def write_report(
         ApvgError: No take fits the performer, or one leaves no frames to compare with.
     """
     reasons = {take.name: mismatch(performer, take) for take in takes}
+    bowed = [take for take in _judged(takes) if is_known(performer, take)]
     heard_only = [
         take
         for take in takes
@@ -180,7 +103,7 @@ def write_report(
     left_out = {
         take.name: reason
         for take in takes
-        if (reason := reasons[take.name]) is not None and take not in heard_only
+        if (reason := reasons[take.name]) is not None and take not in (*heard_only, *bowed)
     }
     if len(left_out) == len(reasons):
         raise ApvgError(next(iter(left_out.values())))
@@ -195,22 +118,34 @@ def write_report(
         "blocks": [],
     }
     sections = []
-    for take in takes:
-        if reasons[take.name] is not None:
-            continue
-        held_out = held_out_blocks(performer, take)
-        middle = Block("middle fifth", 0.4 * take.duration, 0.6 * take.duration)
-        judged = [replace(b, held_out=_within(b, held_out)) for b in blocks] or held_out or [middle]
-        stills = still_answers(take, performer.plate_HWC, [*held_out, *judged])
+    seen = [take for take in takes if reasons[take.name] is None]
+    trained_on = [take for take in seen if take.about.split == "train"]
+    for take in _judged(seen):
+        # No performer trains on test takes (see Run), and those of its scene that it trains on are there to compare with.
+        whole = take.about.split == "test" and bool(trained_on)
+        judged = judged_blocks(performer, take, blocks, whole=whole)
+        avoid = [(b.start, b.stop) for b in (*held_out_blocks(performer, take), *judged)]
+        stills = (
+            still_answers(trained_on, performer.plate_HWC, {})
+            if whole
+            else still_answers([take], performer.plate_HWC, {take.name: avoid})
+        )
         music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
         heard = performer.predict_keypoints(music_S)
         for block in track(judged, f"evaluating on {take.name}", len(judged)):
             result = evaluate_block(performer, take, block, stills, music_S, heard, tracker)
-            figures = {**result.figures, "targets": targets_table(result.figures)}
+            targets = targets_table(result.figures, picture_targets(performer.skeleton))
+            figures = {**result.figures, "targets": targets}
             stem = f"{take.name}-{block.name}".replace(" ", "-")
             pictures = _draw(result, take.fps, folder, stem)
             report["blocks"].append(figures)
             sections.append({"figures": figures, "pictures": pictures})
+    report["bowing"] = [
+        evaluate_strings(performer, take) for take in track(bowed, "evaluating bowing", len(bowed))
+    ]
+    report["bowing_styles"] = by_string_style(report["bowing"])
+    for row in report["bowing_styles"].values():
+        row["targets"] = targets_table(row, BOWING_TARGETS)
     music = []
     results = _music_results(performer, heard_only, tracker, min(jobs, len(heard_only)))
     for result in track(results, "evaluating music", len(heard_only)):
@@ -222,6 +157,11 @@ def write_report(
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "report.html").write_text(_page(report, sections, folder))
     return report
+
+
+def _judged(takes: Sequence[Take]) -> list[Take]:
+    """The test takes, where there are any: those beside them were trained on; all takes, where there are none."""
+    return [take for take in takes if take.about.split == "test"] or list(takes)
 
 
 def _music_results(
@@ -276,11 +216,6 @@ def _draw_music(result: MusicResult, performer: Performer, folder: Path) -> None
     clips = {"from sound": frames_THWC, "keypoints": drawn_THWC}
     times = {int(t): f"{result.begin + t / performer.fps:.2f} s" for t in chosen_T}
     frame_sheet(folder / f"{name}-frames.png", clips, times)
-
-
-def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
-    """Whether a block lies in one that was held out; None when none is known."""
-    return any(b.start <= block.start and block.stop <= b.stop for b in held_out) or None
 
 
 def _draw(result: BlockResult, fps: int, folder: Path, stem: str) -> list[tuple[str, str]]:

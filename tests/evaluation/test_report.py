@@ -15,7 +15,8 @@ import pytest
 from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.evaluation.evaluate import Block
-from apvg.evaluation.report import targets_table, write_report
+from apvg.evaluation.report import write_report
+from apvg.evaluation.targets import targets_table
 from apvg.keyboard import Keyboard, key_x
 from apvg.midi import Notes
 from apvg.skeleton import HANDS, draw_skeleton

@@ -1,0 +1,119 @@
+"""Figures on a string player's motion for takes whose strings, fingers and strokes are known: those of the virtual player."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.signal import resample_poly
+
+from apvg.evaluation.bowing import bowing_figures
+from apvg.evaluation.motion import mean_speed, seen
+from apvg.virtual.strings.instruments import INSTRUMENTS
+
+if TYPE_CHECKING:
+    from apvg.performer import Performer
+    from apvg.takes.take import Take
+
+WAYS = ("from_sound", "from_notes")
+#: How many of what a figure counts; pieces weigh as much as they have of it.
+_COUNTED_BY = {
+    "direction": "sounding_frames",
+    "direction_ungiven": "sounding_frames",
+    "string": "sounding_frames",
+    "stop": "stops",
+    "change_f1": "changes",
+    "motion_energy_bow_arm": "sounding_frames",
+    "motion_energy_left_hand": "sounding_frames",
+}
+
+
+def is_known(performer: Performer, take: Take) -> bool:
+    """Whether a take tells how a string player's keypoints are to be judged, in the performer's own picture."""
+    return (
+        "strings" in take.metadata
+        and take.about.instrument in INSTRUMENTS
+        and take.notes is not None
+        and performer.skeleton.points == take.skeleton.points
+        and (performer.fps, tuple(performer.config.size)) == (take.fps, take.size)
+    )
+
+
+def evaluate_strings(performer: Performer, take: Take) -> dict[str, Any]:
+    """Figures of a take's music, played from the sound and from the notes; plain data. The take :func:`is_known`."""
+    assert take.notes is not None
+    music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+    figures: dict[str, Any] = {
+        "setting": {
+            "take": take.name,
+            "style": take.metadata.get("style", "score"),
+            "sound": take.metadata.get("sound"),
+            "split": take.about.split,
+            "seconds": take.duration,
+            "fps": performer.fps,
+            "notes": len(take.notes),
+        }
+    }
+    for way, told in zip(WAYS, (None, take.notes), strict=True):
+        poses_TKD = seen(*performer.predict_keypoints(music_S, told))
+        figures[way] = string_figures(poses_TKD, take)
+    return figures
+
+
+def string_figures(poses_TKD: np.ndarray, take: Take) -> dict[str, Any]:
+    """Bowing figures of keypoints in pixels, and motion-energy ratios beside the take's own."""
+    assert take.notes is not None
+    frames = min(len(poses_TKD), len(take))
+    bowing = bowing_figures(
+        poses_TKD[:frames],
+        take.skeleton,
+        take.notes,
+        take.metadata["strings"],
+        take.about.instrument,
+        take.size,
+        take.fps,
+    )
+    true_TKD = seen(take.keypoints_TKD, take.confidence_TK)
+
+    def energy(points: list[int]) -> float:
+        mine, real = poses_TKD[:frames, points], true_TKD[:frames, points]
+        return mean_speed(mine, take.fps) / mean_speed(real, take.fps)
+
+    parts = take.skeleton.parts
+    elbow = take.skeleton.points.index("right_elbow")
+    return bowing.to_dict() | {
+        "motion_energy_bow_arm": energy([elbow, *parts["right_hand"], *parts["instrument"]]),
+        "motion_energy_left_hand": energy(list(parts["left_hand"])),
+    }
+
+
+def by_style(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Figures over the pieces of each style and, where there are several, over all; what is counted counts alike."""
+    styles: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        styles.setdefault(result["setting"]["style"], []).append(result)
+    if len(styles) > 1:
+        styles["all"] = list(results)
+    return {
+        style: {
+            "pieces": len(pieces),
+            "notes": sum(piece["setting"]["notes"] for piece in pieces),
+            **{way: _mean([piece[way] for piece in pieces]) for way in WAYS},
+        }
+        for style, pieces in styles.items()
+    }
+
+
+def _mean(figures: list[dict[str, Any]]) -> dict[str, float]:
+    row = {}
+    for name, count in _COUNTED_BY.items():
+        value_P = np.array([f[name] for f in figures], np.float64)
+        count_P = np.array([f[count] for f in figures], np.float64)
+        known_P = np.isfinite(value_P) & (count_P > 0)
+        row[name] = (
+            float(np.average(value_P[known_P], weights=count_P[known_P]))
+            if known_P.any()
+            else float("nan")
+        )
+    return row
