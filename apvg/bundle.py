@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from apvg.audio.features import FeatureConfig
 from apvg.config import from_dict, to_dict
 from apvg.errors import ApvgError
+from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.models.cvg import CVGConfig
 from apvg.models.khp import KHPConfig
 from apvg.models.stu import STUConfig
@@ -42,6 +43,8 @@ class PerformerConfig:
         features: Of the audio; also says the frame rate.
         khp, cvg, stu: Shapes of the stages.
         sigma: Of the heatmaps, as a share of the frames' height.
+        compass: MIDI pitch of the lowest and of the highest note that it plays.
+        voices: How many notes it can play at a time; 0 for any number.
         held_out: Take to block name to (start, stop) in seconds: what no stage was trained on.
         weights: Stage to the SHA-256 of its weights' file.
         format_version: Of this file's layout.
@@ -60,6 +63,8 @@ class PerformerConfig:
     cvg: CVGConfig = field(default_factory=CVGConfig)
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
+    compass: tuple[int, int] = (LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1)
+    voices: int = 0
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION

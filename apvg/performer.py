@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.audio.features import FeatureExtractor
+from apvg.audio.features import FeatureExtractor, shift_features
 from apvg.audio.music import open_music
 from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
@@ -29,6 +29,7 @@ from apvg.models.khp import HearingState, KeypointPredictor
 from apvg.models.moving import MovingState
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
+from apvg.part import Part, one_voice
 from apvg.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ class Performer:
         start: float = 0.0,
         duration: float | None = None,
         notes: Notes | None = None,
+        transpose: int = 0,
     ) -> Performance:
         """Play short music whole; for any length use :meth:`stream`.
 
@@ -163,26 +165,39 @@ class Performer:
             start: Where in a file to begin, seconds.
             duration: How much of a file to play, seconds; all by default.
             notes: The notes of samples, where they are known: see :meth:`stream`.
+            transpose: How many semitones higher it is played.
         """
         if isinstance(music, np.ndarray):
-            return _join(list(self.stream([music], notes)), self)
+            return _join(list(self.stream([music], notes, transpose=transpose)), self)
         with open_music(music) as opened:
             samples_S = read_audio(opened.audio, self.sample_rate, start=start, duration=duration)
             notes = opened.notes.shifted(-start) if opened.notes is not None else None
-        return _join(list(self.stream([samples_S], notes)), self)
+        return _join(list(self.stream([samples_S], notes, transpose=transpose)), self)
 
     @torch.inference_mode()
     def stream(
-        self, chunks: Iterable[np.ndarray], notes: Notes | None = None
+        self,
+        chunks: Iterable[np.ndarray],
+        notes: Notes | None = None,
+        *,
+        transpose: int = 0,
+        part: Part | None = None,
     ) -> Iterator[Performance]:
         """Play music of any length: mono samples at :attr:`sample_rate` in, short performances out, in order.
 
         There is a frame for every 1 / fps of the music, rounded; memory does not grow. Where the notes are known (seconds
-        from the first sample), the hands play those rather than what is heard.
+        from the first sample), the hands play those rather than what is heard. Pitches beyond the performer's compass are
+        played in the nearest octave; :meth:`part`, where given, counts them.
         """
         painter = _Painter(self)
-        for poses in self._predict(chunks, coarse=True, notes=notes):
+        for poses in self._predict(
+            chunks, coarse=True, notes=notes, transpose=transpose, part=part
+        ):
             yield painter.paint(*poses)
+
+    def part(self) -> Part:
+        """What this performer plays of some music; for one call of :meth:`stream`."""
+        return Part(self.config.compass)
 
     @torch.inference_mode()
     def predict_keypoints(
@@ -228,13 +243,23 @@ class Performer:
             yield painter.paint(keypoints.to(self.device), confidence.to(self.device), coarse_TChw)
 
     def _predict(
-        self, chunks: Iterable[np.ndarray], *, coarse: bool, notes: Notes | None = None
+        self,
+        chunks: Iterable[np.ndarray],
+        *,
+        coarse: bool,
+        notes: Notes | None = None,
+        transpose: int = 0,
+        part: Part | None = None,
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Keypoints [T, K, 2], confidence [T, K] and coarse video [T, 3, h, w], block by block.
 
         Where the notes are given, KHP need not listen for them.
         """
         config = self.config
+        part = part or self.part()
+        if notes is not None:
+            notes = notes.transposed(transpose)
+            notes = one_voice(notes) if config.voices == 1 else notes
         hearing: HearingState | None = None
         moving: MovingState | None = None
         cvg_state: CVGState | None = None
@@ -244,7 +269,9 @@ class Performer:
         waiting_TChw = self._plate_1Chw.expand(behind, -1, -1, -1)
         first = 0
         for features_RF in self._feature_blocks(chunks):
-            features_1RF = torch.from_numpy(features_RF)[None].to(self.device)
+            # Music that is heard higher is played higher.
+            heard_RF = shift_features(torch.from_numpy(features_RF), transpose)
+            features_1RF = heard_RF[None].to(self.device)
             frames = len(features_RF) // config.features.rows_per_frame
             if notes is None:
                 heard, hearing = self.khp.hear(features_1RF, hearing)
@@ -253,7 +280,7 @@ class Performer:
                 since = first - config.khp.listening.delay
                 roll_2TP = notes.roll(self.fps, frames, start=since)
                 told_12TP = torch.from_numpy(roll_2TP)[None].to(self.device)
-            motion, moving = self.khp.play(told_12TP, moving)
+            motion, moving = self.khp.play(part.take(told_12TP), moving)
             first += frames
             coarse_TChw = self._plate_1Chw.expand(frames, -1, -1, -1)
             if coarse:

@@ -133,3 +133,13 @@ def test_known_notes_are_played_whatever_is_heard(performer: Performer, sizes: l
     np.testing.assert_allclose(streamed, whole, atol=1e-3)
     other, _ = performer.predict_keypoints(samples_S, known.transposed(12))
     assert np.abs(other - whole).max() > 0.01  # ten times what the way of cutting may change
+
+
+def test_transposed_music_is_played_elsewhere(performer: Performer):
+    """Known notes exactly as if they had been written so; heard ones otherwise than without."""
+    samples_S, known = music(32000), notes(2.0)
+    plain = performer.perform(samples_S, notes=known)
+    lower = performer.perform(samples_S, notes=known, transpose=-7)
+    written = performer.perform(samples_S, notes=known.transposed(-7))
+    np.testing.assert_array_equal(lower.keypoints_TKD, written.keypoints_TKD)
+    assert not np.array_equal(lower.keypoints_TKD, plain.keypoints_TKD)

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 LOWEST_MIDI = 21
 BINS_PER_SEMITONE = 3
@@ -172,3 +175,12 @@ def extract_features(samples_S: np.ndarray, config: FeatureConfig) -> np.ndarray
     """Features [rows_per_frame * round(duration * fps), F], float32, of mono samples at ``config.sample_rate``."""
     extractor = FeatureExtractor(config)
     return np.concatenate([extractor.push(samples_S), extractor.flush()])
+
+
+def shift_features(features_RF: Tensor, semitones: int) -> Tensor:
+    """The features of the same music so many semitones higher; bins that come from beyond the edge are silent."""
+    if not semitones:
+        return features_RF
+    by = semitones * BINS_PER_SEMITONE
+    long_RN, short_RN, onset_R1 = features_RF.split((N_BINS, N_BINS, 1), dim=-1)
+    return torch.cat([F.pad(long_RN, (by, -by)), F.pad(short_RN, (by, -by)), onset_R1], dim=-1)

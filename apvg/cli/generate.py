@@ -38,6 +38,9 @@ class Generate:
     """What a MIDI file is played with, .sf2 or .sf3; APVG_SOUNDFONT or the first that is found by default."""
     view: View = "video"
     """What the frames show. Side by side is one above the other where the picture is wide."""
+    transpose: int = 0
+    """Semitones that the performer plays higher than the music, which is heard as it is: -19 lets a cello play a violin's
+    part."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
     seed: int = 0
@@ -83,8 +86,10 @@ class Generate:
             notes = music.notes.shifted(-self.start) if music.notes is not None else None
             poses: list[tuple[np.ndarray, np.ndarray]] = []
 
+            part = performer.part()
+
             def frames() -> Iterator[np.ndarray]:
-                for chunk in performer.stream(samples, notes):
+                for chunk in performer.stream(samples, notes, transpose=self.transpose, part=part):
                     poses_T = zip(chunk.keypoints_TKD, chunk.confidence_TK, strict=True)
                     for frame_HWC, pose in zip(chunk.frames_THWC, poses_T, strict=True):
                         if self.keypoints is not None:
@@ -113,6 +118,8 @@ class Generate:
                 keypoints_TKD, confidence_TK = map(np.stack, zip(*poses, strict=True))
                 pose_track = KeypointTrack(keypoints_TKD, confidence_TK, fps)
                 write_keypoints(keypoints, pose_track, performer.skeleton)
+        if part.displaced:
+            print(f"{part}, the compass of {performer.name}; they are played in the nearest octave")
         report(self.output, writer.frames, fps, perf_counter() - begin)
 
 

@@ -121,8 +121,8 @@ def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -
     pairs = list(zip(crops(frames_THWC, boxes), crops(true_THWC, boxes), strict=True))
 
     def mean(values: Iterable[float]) -> float:
-        values = list(values)
-        return float(np.nanmean(values)) if values else float("nan")
+        values = [value for value in values if not np.isnan(value)]
+        return float(np.mean(values)) if values else float("nan")
 
     true_detail = mean(detail_energy(true) for _, true in pairs)
     return {

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from apvg.audio.features import (
-    BINS_PER_SEMITONE,
     FLUX_ROWS,
     FLUX_SCALE,
     N_BINS,
     FeatureConfig,
+    shift_features,
 )
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.midi import Notes, concatenated
@@ -59,7 +59,7 @@ class Music:
             raise ValueError("this music was loaded without its sound")
         per_frame = self.config.rows_per_frame
         rows = torch.arange(frames * per_frame) * speed + start * per_frame
-        features_RF = shift_features(_at(self.features_RF, rows), octave)
+        features_RF = shift_features(_at(self.features_RF, rows), octave * OCTAVE)
         return louder(features_RF, gain_db) if gain_db else features_RF
 
     def roll(self, start: float, frames: int, speed: float = 1.0, octave: int = 0) -> Tensor:
@@ -92,13 +92,6 @@ def octave_shifts(notes: Notes) -> range:
     """Shifts, in octaves, that keep every note on the keyboard."""
     keys_N = notes.pitch_N - LOWEST_PITCH
     return range(-(int(keys_N.min()) // OCTAVE), (KEY_COUNT - 1 - int(keys_N.max())) // OCTAVE + 1)
-
-
-def shift_features(features_RF: Tensor, octave: int) -> Tensor:
-    """The features of the same music some octaves higher."""
-    bins = octave * OCTAVE * BINS_PER_SEMITONE
-    long_RN, short_RN, onset_R1 = features_RF.split((N_BINS, N_BINS, 1), dim=-1)
-    return torch.cat([_shift(long_RN, bins), _shift(short_RN, bins), onset_R1], dim=-1)
 
 
 def louder(features_RF: Tensor, gain_db: float) -> Tensor:

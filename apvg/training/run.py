@@ -25,6 +25,8 @@ from apvg.audio.features import FeatureConfig, extract_features
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
+from apvg.keyboard import LOWEST_PITCH
+from apvg.midi import Notes
 from apvg.models.khp import HELD, STRUCK, KeypointPredictor
 from apvg.models.listening import PITCHES
 from apvg.models.space import PoseSpace
@@ -80,10 +82,10 @@ class Run:
         if missing:
             raise ApvgError(
                 f"recipe {recipe.name} needs a take {missing[0]!r}, and there are only "
-                f"{', '.join(by_name) or 'none'}; prepare it first"
+                f"{_few([take.name for take in filmed])} with pictures; prepare it first"
             )
         self.takes = [by_name[name] for name in names]
-        self.config = performer_config(recipe, self.scene_takes[0])
+        self.config = performer_config(recipe, self.scene_takes[0], self.takes)
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
@@ -351,11 +353,18 @@ class Run:
         return round(float(there[0] - here[0]))
 
 
-def performer_config(recipe: Recipe, take: Take) -> PerformerConfig:
-    """The performer that a recipe makes with a take's picture."""
-    corners = None
+def performer_config(recipe: Recipe, take: Take, takes: Sequence[Take]) -> PerformerConfig:
+    """The performer that a recipe makes with a take's picture, and the music of some."""
+    corners, compass, voices = None, (LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1), 0
     if take.corners_42 is not None:
         corners = tuple((float(x), float(y)) for x, y in take.corners_42)
+    elif known := [take.notes for take in takes if take.notes is not None and len(take.notes)]:
+        # A hand on a keyboard moves to any key; other players play what they were seen to play.
+        pitches = [
+            int(end) for notes in known for end in (notes.pitch_N.min(), notes.pitch_N.max())
+        ]
+        compass = min(pitches), max(pitches)
+        voices = int(all(_is_melody(notes) for notes in known))
     return PerformerConfig(
         name=recipe.name,
         instrument=recipe.instrument,
@@ -370,8 +379,15 @@ def performer_config(recipe: Recipe, take: Take) -> PerformerConfig:
         cvg=recipe.model.cvg,
         stu=recipe.model.stu,
         sigma=recipe.model.sigma,
+        compass=compass,
+        voices=voices,
         held_out=recipe.held_out,
     )
+
+
+def _is_melody(notes: Notes) -> bool:
+    """Whether every note is over when the next begins."""
+    return bool((notes.offset_N[:-1] <= notes.onset_N[1:] + 1e-6).all())
 
 
 def _for_training(takes: Sequence[Take], recipe: Recipe) -> list[Take]:
@@ -390,6 +406,12 @@ def _for_training(takes: Sequence[Take], recipe: Recipe) -> list[Take]:
             "prepare some takes whose split is train"
         )
     return chosen
+
+
+def _few(names: Sequence[str], most: int = 8) -> str:
+    """Names for a message; of many only the first."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _scene_takes(filmed: Sequence[Take], recipe: Recipe) -> list[Take]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import librosa
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from apvg.audio.features import (
     FeatureConfig,
     FeatureExtractor,
     extract_features,
+    shift_features,
 )
 
 CONFIG = FeatureConfig()
@@ -105,3 +107,16 @@ def test_nothing_gives_no_rows() -> None:
 def test_too_low_a_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="too low"):
         FeatureConfig(hop=80)
+
+
+@pytest.mark.parametrize("semitones", [-19, -1, 0, 5, 12])
+def test_shifted_features_show_the_pitch_that_much_higher(semitones: int) -> None:
+    low_RF, high_RF = (
+        torch.from_numpy(extract_features(sine(hz), CONFIG))
+        for hz in (440.0, 440.0 * 2 ** (semitones / 12))
+    )
+    middle = len(low_RF) // 2
+    moved_F = shift_features(low_RF, semitones)[middle]
+    for half in (slice(0, N_BINS), slice(N_BINS, 2 * N_BINS)):
+        assert int(moved_F[half].argmax()) == int(high_RF[middle, half].argmax())
+    assert moved_F[-1] == low_RF[middle, -1]

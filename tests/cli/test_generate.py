@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -148,6 +149,23 @@ def test_a_midi_file_is_played(
     assert not list(scratch.iterdir())
     performance = Performer.from_pretrained(tiny_performer).perform(midi, duration=1.0)
     assert len(performance.frames_THWC) == 25
+
+
+@needs_synthesiser
+def test_notes_beyond_the_compass_are_told(
+    tmp_path: Path, tiny_performer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "low"
+    shutil.copytree(tiny_performer, folder)
+    config = json.loads((folder / "config.json").read_text()) | {"compass": [48, 71], "voices": 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    midi, out = str(write_midi(tmp_path / "a.mid", 0.5, 1.5)), str(tmp_path / "a.mp4")
+    args = ["generate", midi, "-o", out, "--performer", str(folder), "--force"]
+    assert main(args) == 0
+    told = capsys.readouterr().out
+    assert "2 of 2 notes lie beyond C3 to B4, the compass of tiny" in told
+    assert main([*args, "--transpose", "-1"]) == 0
+    assert "lie beyond" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.audio.features import FeatureConfig
+from apvg.audio.features import FeatureConfig, shift_features
 from apvg.bones import in_one_piece
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
 from apvg.models.khp import HELD, STRUCK, KeypointPredictor, KHPConfig
@@ -15,7 +15,6 @@ from apvg.models.listening import AudioEncoder, ListeningConfig
 from apvg.models.moving import HandMover
 from apvg.models.posing import REST, count_strokes
 from apvg.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS
-from apvg.training.music import shift_features
 
 NOTHING = torch.zeros(2, 0, 88)
 LISTENING = ListeningConfig(spectral=4, channels=6)
@@ -88,7 +87,7 @@ def test_what_is_heard_moves_with_the_music_by_octaves():
     rows[..., :100] = 0.0  # the moved music must lie within the keyboard, partials included
     rows[..., 150:364] = 0.0
     rows[..., 414:528] = 0.0
-    shifted = torch.stack([shift_features(rows[0], 1)])
+    shifted = torch.stack([shift_features(rows[0], 12)])
     with torch.inference_mode():
         here, there = encoder(rows, None)[1], encoder(shifted, None)[1]
     middle = slice(30, 55)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tiny
 
@@ -39,3 +40,36 @@ def test_a_take_of_another_split_is_refused(tmp_path, recipe):
             Run(named, takes, tmp_path)
     with pytest.raises(ApvgError, match=r"nothing to train on: the split of b is test"):
         Run(recipe, takes[1:], tmp_path)
+
+
+def test_a_scene_may_be_of_several_takes(tmp_path, recipe):
+    takes = [
+        take("hall-1", "train", 1.04),
+        take("hall-2", "train", 1.4),
+        take("yard", "train", 2.0),
+    ]
+    run = Run(replace(recipe, scene="hall-*"), takes, tmp_path, device="cpu")
+    assert [one.name for one in run.scene_takes] == ["hall-1", "hall-2"]
+    scene, music = run._scene(), run._scene_music()
+    assert len(scene.frames_TCHW) == len(scene.keypoints_TKD) == len(music) == 61
+    np.testing.assert_array_equal(
+        scene.frames_TCHW[26:].numpy().transpose(0, 2, 3, 1), takes[1].frames_THWC
+    )
+    assert 25 not in scene.training_T  # no clip goes on from one take to the next
+    assert {24, 26, 60} <= set(scene.training_T.tolist())
+    first, second = (run._music(one) for one in run.scene_takes)
+    np.testing.assert_array_equal(music.excerpt(26, 30), second.excerpt(0, 30))
+    np.testing.assert_array_equal(music.roll(0, 26), first.roll(0, 26))
+    np.testing.assert_array_equal(music.roll(26, 35), second.roll(0, 35))
+
+
+def test_takes_of_two_cameras_make_no_scene(tmp_path, recipe):
+    one = take("hall-1", "train", 1.0)
+    wide = replace(one, name="hall-2", frames_THWC=np.tile(one.frames_THWC, (1, 1, 2, 1)))
+    with pytest.raises(ApvgError, match="size of hall-2"):
+        Run(replace(recipe, scene="hall-*"), [one, wide], tmp_path)
+    moved = replace(one, name="hall-2", corners_42=np.array(one.corners_42) + 5)
+    with pytest.raises(ApvgError, match="keyboard of hall-2"):
+        Run(replace(recipe, scene="hall-*"), [one, moved], tmp_path)
+    with pytest.raises(ApvgError, match=r"needs a take 'attic-\*'"):
+        Run(replace(recipe, scene="attic-*"), [one], tmp_path)

@@ -21,7 +21,7 @@ from apvg.virtual.strings.fingering import AHEAD, finger_notes
 from apvg.virtual.strings.instruments import CELLO
 from apvg.virtual.strings.motion import FINGER_BONES, FOREARM, UPPER_ARM, bend, move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
-from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, compose, one_voice
+from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, compose, playable
 from apvg.virtual.strings.sound import synthesise
 
 FPS = 25
@@ -244,7 +244,7 @@ def test_any_notes_become_a_melody_in_the_compass(pitches: list[int]) -> None:
     onset_N = np.sort(random.uniform(0, 5, len(pitches)))
     offset_N = onset_N + random.uniform(0.05, 1, len(pitches))
     loud_N = np.full(len(pitches), 80)
-    voice = one_voice(Notes(onset_N, offset_N, offset_N, np.array(pitches), loud_N), CELLO)
+    voice = playable(Notes(onset_N, offset_N, offset_N, np.array(pitches), loud_N), CELLO)
     assert len(voice) >= 1
     assert CELLO.lowest <= voice.pitch_N.min()
     assert voice.pitch_N.max() <= CELLO.highest

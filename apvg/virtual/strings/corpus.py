@@ -26,7 +26,7 @@ from apvg.virtual.strings.camera import Camera
 from apvg.virtual.strings.instruments import INSTRUMENTS
 from apvg.virtual.strings.motion import move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
-from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, Melody, compose, one_voice
+from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, Melody, compose, playable
 from apvg.virtual.strings.sound import synthesise
 
 #: How often a soundfont is heard in place of the synthesised strings, where there is one.
@@ -165,7 +165,7 @@ def _melody(order: StringOrder, random: np.random.Generator) -> Melody:
     instrument = INSTRUMENTS[order.instrument]
     if order.score is None:
         return compose(order.style, order.seed, order.seconds, instrument)
-    notes = one_voice(read_midi(order.score), instrument)
+    notes = playable(read_midi(order.score), instrument)
     return Melody(order.name, slur(notes, int(random.choice((1, 2, 4))), random))
 
 

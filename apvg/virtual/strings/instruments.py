@@ -110,14 +110,6 @@ class StringInstrument:
         """How the bow lies on strings, radians; between two strings in proportion."""
         return np.interp(string_X, np.arange(self.strings), self.tilts)
 
-    def in_compass(self, pitch: int) -> int:
-        """The pitch itself, or in the nearest octave that the instrument has."""
-        while pitch < self.lowest:
-            pitch += 12
-        while pitch > self.highest:
-            pitch -= 12
-        return pitch
-
 
 CELLO = StringInstrument(
     name="cello",

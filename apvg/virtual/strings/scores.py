@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from apvg.midi import Notes
+from apvg.part import nearest_octave, one_voice
 from apvg.virtual.draft import RIGHT, Draft, move, plan
 from apvg.virtual.playing import play
 from apvg.virtual.strings.bowing import slur
@@ -53,29 +54,19 @@ def compose(style: str, seed: int, seconds: float, instrument: StringInstrument)
     strokes, _ = play(writing.write(rng, seconds, instrument), seconds)
     columns = [(s.onset, s.offset, s.pitch, s.velocity) for s in strokes]
     onset_N, offset_N, pitch_N, velocity_N = np.array(columns, np.float64).reshape(-1, 4).T
-    notes = one_voice(Notes(onset_N, offset_N, offset_N, pitch_N, velocity_N), instrument)
+    notes = playable(Notes(onset_N, offset_N, offset_N, pitch_N, velocity_N), instrument)
     longest = int(rng.choice(writing.slurs))
     return Melody(f"{style}-{seed:04d}", slur(notes, longest, rng))
 
 
-def one_voice(notes: Notes, instrument: StringInstrument) -> Notes:
-    """A melody that the instrument can play: of notes that begin together the highest, in its compass, ended by the next.
-
-    Notes outside the compass are played in the nearest octave that it has. Silences too short to be meant are closed.
-    """
-    order_N = np.lexsort((-notes.pitch_N, notes.onset_N))
-    kept: list[int] = []
-    for index in order_N:
-        if not kept or notes.onset_N[index] - notes.onset_N[kept[-1]] > 0.04:
-            kept.append(int(index))
-    melody = notes.select(np.array(kept, np.int64))
-    offset_N = melody.offset_N.copy()
-    following_N = np.append(melody.onset_N[1:], np.inf)
-    offset_N = np.minimum(offset_N, following_N)
-    gap_N = following_N - offset_N
-    offset_N = np.where(gap_N < 0.04, following_N, offset_N)
-    pitch_N = np.array([instrument.in_compass(int(pitch)) for pitch in melody.pitch_N], np.int64)
-    return Notes(melody.onset_N, offset_N, offset_N, pitch_N, melody.velocity_N)
+def playable(notes: Notes, instrument: StringInstrument) -> Notes:
+    """A melody that the instrument can play: one voice, in the nearest octave that it has."""
+    melody = one_voice(notes)
+    pitches = [
+        nearest_octave(int(pitch), instrument.lowest, instrument.highest)
+        for pitch in melody.pitch_N
+    ]
+    return replace(melody, pitch_N=np.array(pitches, np.int64))
 
 
 def _plan(rng: Rng, seconds: float, tempo: tuple[float, float], **more: object) -> Draft:
