@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
-from apvg.midi import Notes
+
+if TYPE_CHECKING:
+    from apvg.midi import Notes
 
 #: Notes that begin so close together are a chord, and silences as short as this are not meant; seconds.
 _TOGETHER = 0.04
@@ -24,7 +29,10 @@ def nearest_octave(pitch: int, lowest: int, highest: int) -> int:
 
 
 def one_voice(notes: Notes) -> Notes:
-    """A melody: of notes that begin together the highest, ended by the next; silences too short to be meant are closed."""
+    """A melody: of notes that begin together the highest, ended by the next; silences too short to be meant are closed.
+
+    Every note is struck.
+    """
     order_N = np.lexsort((-notes.pitch_N, notes.onset_N))
     kept: list[int] = []
     for index in order_N:
@@ -34,7 +42,8 @@ def one_voice(notes: Notes) -> Notes:
     following_N = np.append(melody.onset_N[1:], np.inf)[: len(melody)]
     offset_N = np.minimum(melody.offset_N, following_N)
     offset_N = np.where(following_N - offset_N < _TOGETHER, following_N, offset_N)
-    return Notes(melody.onset_N, offset_N, offset_N, melody.pitch_N, melody.velocity_N)
+    none_N = np.zeros(len(melody), bool)
+    return replace(melody, offset_N=offset_N, sounding_N=offset_N, slurred_N=none_N)
 
 
 def pitch_name(pitch: int) -> str:
