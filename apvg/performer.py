@@ -368,7 +368,8 @@ def build_stages(
     columns_P = space.to_pixels(keys_P2)[:, 0] / STRIDE
     cvg = CoarseVideoGenerator(config.cvg, (height // STRIDE, width // STRIDE), columns_P)
     stu = StructuredTemporalUNet(config.stu, config.skeleton)
-    dlt = DifferentiableLandmarkTransformer(stride=STRIDE, sigma=config.sigma)
+    bones = config.skeleton.bones if config.stu.bones else ()
+    dlt = DifferentiableLandmarkTransformer(stride=STRIDE, sigma=config.sigma, bones=bones)
     return space, khp, dlt, cvg, stu
 
 

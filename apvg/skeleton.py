@@ -55,6 +55,12 @@ class Skeleton:
         """The parts that are hands, left first."""
         return {name: ids for name, ids in self.parts.items() if name.endswith("_hand")}
 
+    @property
+    def bones(self) -> list[list[tuple[int, int]]]:
+        """The edges in groups, by the part that they begin in."""
+        groups = [[edge for edge in self.edges if edge[0] in ids] for ids in self.parts.values()]
+        return [group for group in groups if group]
+
     def fingertips(self, hand: str) -> tuple[int, ...]:
         """Indices of one hand's five fingertips, thumb first."""
         return tuple(self.parts[hand][tip] for tip in FINGERTIPS)

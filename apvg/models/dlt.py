@@ -1,10 +1,13 @@
 """DLT: the differentiable landmark transformer, from keypoints to heatmaps (source: the abstract's "space transformer").
 
 A heatmap tells the video stages precisely where a joint is, but is hard to predict from sound; coordinates are easy to
-predict but tell a convolution nothing. The DLT turns one into the other and lets the gradient through.
+predict but tell a convolution nothing. The DLT turns one into the other and lets the gradient through. Of a long bone, as of a
+bow, two peaks far apart tell little: it can draw bones as well (own choice).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +19,21 @@ class DifferentiableLandmarkTransformer(nn.Module):
     Args:
         stride: Pixels per heatmap cell; cell i covers pixels [i * stride, (i + 1) * stride).
         sigma: Standard deviation as a share of the image's height (own choice).
+        bones: Groups of bones, each a pair of keypoints. Every group has three maps more: how near its nearest bone is, and
+            in which direction.
     """
 
-    def __init__(self, *, stride: int = 4, sigma: float = 0.03) -> None:
+    def __init__(
+        self,
+        *,
+        stride: int = 4,
+        sigma: float = 0.03,
+        bones: Sequence[Sequence[tuple[int, int]]] = (),
+    ) -> None:
         super().__init__()
         self.stride = stride
         self.sigma = sigma
+        self.bones = bones
 
     def forward(
         self,
@@ -39,16 +51,63 @@ class DifferentiableLandmarkTransformer(nn.Module):
             frame_height: Height that sigma refers to, where the picture is a crop of a larger frame.
 
         Returns:
-            Heatmaps [B, T, K, H / stride, W / stride] in 0..1.
+            Heatmaps [B, T, K, H / stride, W / stride] in 0..1, and after them those of the bones, -1..1.
         """
         height, width = size_HW
         sigma = self.sigma * (frame_height or height)
         profile_BTKw = self._profile(keypoints_BTKD[..., 0], width, sigma)
         profile_BTKh = self._profile(keypoints_BTKD[..., 1], height, sigma)
         # A Gaussian is separable: two profiles and one outer product instead of a map of exponentials.
-        return (confidence_BTK[..., None] * profile_BTKh)[..., None] * profile_BTKw[..., None, :]
+        rows_BTKh1 = (confidence_BTK[..., None] * profile_BTKh)[..., None]
+        heatmaps_BTKhw = rows_BTKh1 * profile_BTKw[..., None, :]
+        if not self.bones:
+            return heatmaps_BTKhw
+        drawn = [
+            self._draw(keypoints_BTKD, confidence_BTK, group, size_HW, sigma)
+            for group in self.bones
+        ]
+        return torch.cat([heatmaps_BTKhw, *drawn], dim=2)
+
+    def _draw(
+        self,
+        keypoints_BTKD: Tensor,
+        confidence_BTK: Tensor,
+        bones: Sequence[tuple[int, int]],
+        size_HW: tuple[int, int],
+        sigma: float,
+    ) -> Tensor:
+        """[B, T, 3, h, w]: a Gaussian of the distance to the nearest of some bones, and the way to it in sigmas times that.
+
+        A bone is as sure as the less sure of its ends; one that was not seen is drawn nowhere.
+        """
+        first, second = (list(ends) for ends in zip(*bones, strict=True))
+        x_w, y_h = (self._middles(pixels, keypoints_BTKD) for pixels in reversed(size_HW))
+        start_BTE2, bone_BTE2 = keypoints_BTKD[:, :, first], keypoints_BTKD[:, :, second]
+        bone_BTE2 = bone_BTE2 - start_BTE2
+        sure_BTE = torch.minimum(confidence_BTK[:, :, first], confidence_BTK[:, :, second])
+        from_x_BTEw = x_w - start_BTE2[..., :1]
+        from_y_BTEh = y_h - start_BTE2[..., 1:]
+        bone_x_BTE11, bone_y_BTE11 = (bone_BTE2[..., d, None, None] for d in (0, 1))
+        length_BTE11 = bone_x_BTE11.square() + bone_y_BTE11.square()
+        along_BTEhw = (from_x_BTEw[..., None, :] * bone_x_BTE11) + (
+            from_y_BTEh[..., None] * bone_y_BTE11
+        )
+        along_BTEhw = (along_BTEhw / length_BTE11.clamp(min=1e-6)).clamp(0, 1)
+        way_x_BTEhw = along_BTEhw * bone_x_BTE11 - from_x_BTEw[..., None, :]
+        way_y_BTEhw = along_BTEhw * bone_y_BTE11 - from_y_BTEh[..., None]
+        away_BTEhw = way_x_BTEhw.square() + way_y_BTEhw.square()
+        away_BTEhw = away_BTEhw.masked_fill(sure_BTE[..., None, None] <= 0, float("inf"))
+        away_BT1hw, at_BT1hw = away_BTEhw.min(dim=2, keepdim=True)
+        sure_BT1hw = sure_BTE[..., None, None].expand_as(away_BTEhw).gather(2, at_BT1hw)
+        near_BT1hw = sure_BT1hw * torch.exp(-0.5 * away_BT1hw / sigma**2)
+        ways = [way.gather(2, at_BT1hw) * near_BT1hw / sigma for way in (way_x_BTEhw, way_y_BTEhw)]
+        return torch.cat([near_BT1hw, *ways], dim=2)
 
     def _profile(self, centre_BTK: Tensor, pixels: int, sigma: float) -> Tensor:
-        cells = torch.arange(pixels // self.stride, device=centre_BTK.device)
-        middles = cells.to(centre_BTK.dtype) * self.stride + (self.stride - 1) / 2
+        middles = self._middles(pixels, centre_BTK)
         return torch.exp(-0.5 * ((middles - centre_BTK[..., None]) / sigma) ** 2)
+
+    def _middles(self, pixels: int, like: Tensor) -> Tensor:
+        """Where the cells' middles are along a side of the picture, pixels."""
+        cells = torch.arange(pixels // self.stride, device=like.device)
+        return cells.to(like.dtype) * self.stride + (self.stride - 1) / 2

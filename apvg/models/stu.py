@@ -30,12 +30,14 @@ class STUConfig:
         node_channels: Features of one keypoint within the graph convolution.
         graph_layers: Graph convolutions in a row.
         hidden: Channels of the ConvGRU's state.
+        bones: Whether it is shown the skeleton's bones beside the heatmaps of its points (see the DLT).
     """
 
     channels: tuple[int, int, int] = (64, 96, 128)
     node_channels: int = 32
     graph_layers: int = 2
     hidden: int = 64
+    bones: bool = False
 
 
 class KeypointGraph(nn.Module):
@@ -101,7 +103,8 @@ class StructuredTemporalUNet(nn.Module):
         super().__init__()
         fine, middle, coarsest = config.channels
         self.skeleton = skeleton
-        self.stem = nn.Conv2d(len(skeleton) + 3 + 3 * STRIDE**2, fine, 1)
+        maps = len(skeleton) + (3 * len(skeleton.bones) if config.bones else 0)
+        self.stem = nn.Conv2d(maps + 3 + 3 * STRIDE**2, fine, 1)
         self.encode_fine = ResidualBlock(fine)
         self.graph = KeypointGraph(skeleton, fine, config.node_channels, config.graph_layers)
         self.down_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
@@ -128,7 +131,7 @@ class StructuredTemporalUNet(nn.Module):
         """
         Args:
             coarse_BTChw: Coarse video in 0..1 at a quarter of the frame's size.
-            heatmaps_BTKhw: Heatmaps on the same grid.
+            heatmaps_BTKhw: Heatmaps on the same grid, and after them those of the bones where it is shown them.
             keypoints_BTKD: The keypoints behind them, pixels.
             plate_BCHW: Still background in 0..1; its height and width are multiples of 16.
             state_BCHW: The ConvGRU's state after the chunk before; None at the start.
@@ -143,7 +146,8 @@ class StructuredTemporalUNet(nn.Module):
         x_fine = self.stem(
             torch.cat([heatmaps_NKhw, coarse_BTChw.flatten(0, 1), plate_NChw], dim=1)
         )
-        x_fine = self.graph(self.encode_fine(x_fine), keypoints_BTKD.flatten(0, 1), heatmaps_NKhw)
+        points_NKhw = heatmaps_NKhw[:, : len(self.skeleton)]
+        x_fine = self.graph(self.encode_fine(x_fine), keypoints_BTKD.flatten(0, 1), points_NKhw)
         x_middle = self.encode_middle(self.down_middle(F.relu(x_fine)))
         x_coarsest = self.encode_coarsest(self.down_coarsest(F.relu(x_middle)))
 

@@ -62,3 +62,41 @@ def test_gradient_reaches_keypoints_and_confidence():
     assert torch.autograd.gradcheck(
         lambda k, c: dlt(k, c, SIZE), (keypoints.requires_grad_(), confidence.requires_grad_())
     )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    ends=st.lists(st.tuples(st.floats(-20, 70), st.floats(-20, 50)), min_size=4, max_size=4),
+    confidence=st.floats(0.1, 1),
+)
+def test_a_bone_is_drawn_as_far_as_it_is_near(ends, confidence: float):
+    """Against the distance to many points along the bones."""
+    sigma = 0.15 * SIZE[0]
+    dlt = DifferentiableLandmarkTransformer(sigma=0.15, bones=[[(0, 1), (2, 3)]])
+    keypoints = torch.tensor(ends, dtype=torch.float64)[None, None]
+    sure = torch.full((1, 1, 4), confidence, dtype=torch.float64)
+    near_hw, way_x_hw, way_y_hw = dlt(keypoints, sure, SIZE)[0, 0, 4:].numpy()
+    share_S1 = np.linspace(0, 1, 2001)[:, None]
+    first, second, third, fourth = map(np.array, ends)
+    along_S2 = np.concatenate(
+        [first + share_S1 * (second - first), third + share_S1 * (fourth - third)]
+    )
+    for row in range(near_hw.shape[0]):
+        for column in range(near_hw.shape[1]):
+            off_S2 = along_S2 - [4 * column + 1.5, 4 * row + 1.5]
+            distance = np.linalg.norm(off_S2, axis=1).min()
+            expected = confidence * np.exp(-(distance**2) / (2 * sigma**2))
+            assert near_hw[row, column] == pytest.approx(expected, abs=1e-4)
+            way = np.hypot(way_x_hw[row, column], way_y_hw[row, column])
+            assert way == pytest.approx(expected * distance / sigma, abs=2e-3)
+
+
+def test_a_bone_that_was_not_seen_is_not_drawn():
+    dlt = DifferentiableLandmarkTransformer(sigma=0.15, bones=[[(0, 1)]])
+    keypoints = torch.tensor([[[[5.0, 5.0], [40.0, 20.0]]]], requires_grad=True)
+    unseen = dlt(keypoints, torch.tensor([[[1.0, 0.0]]]), SIZE)[:, :, 2:]
+    assert not unseen.any()
+    seen = dlt(keypoints, torch.ones(1, 1, 2), SIZE)[:, :, 2:]
+    seen.sum().backward()
+    assert keypoints.grad is not None
+    assert keypoints.grad.abs().min() > 0
