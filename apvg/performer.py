@@ -201,10 +201,11 @@ class Performer:
 
     @torch.inference_mode()
     def predict_keypoints(
-        self, samples_S: np.ndarray, notes: Notes | None = None
+        self, samples_S: np.ndarray, notes: Notes | None = None, *, transpose: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """KHP alone: keypoints [T, K, 2] in pixels and their confidence [T, K] for mono samples at `sample_rate`."""
-        blocks = list(self._predict([samples_S], coarse=False, notes=notes))
+        predicted = self._predict([samples_S], coarse=False, notes=notes, transpose=transpose)
+        blocks = list(predicted)
         keypoints = [keypoints_TKD.cpu().numpy() for keypoints_TKD, _, _ in blocks]
         confidence = [confidence_TK.cpu().numpy() for _, confidence_TK, _ in blocks]
         points = len(self.skeleton)

@@ -97,9 +97,7 @@ def bowing_figures(
     string_N = np.array(truth["string"])
     clear_T = inside_T & _settled(time_T, notes.onset_N, 0.06)
     stops = _stops(points_TKD, at, notes, truth, played, size, fps)
-    precision, recall, f1 = _matched(
-        _changes(speed_T, strokes, fps), strokes.turns, CHANGE_TOLERANCE
-    )
+    precision, recall, f1 = matched(_changes(speed_T, strokes, fps), strokes.turns)
     return BowingFigures(
         direction=_mean(_given(agrees_T, phrase_T, stroke_T, inside_T)[inside_T] > 0),
         direction_ungiven=_mean(agrees_T[inside_T] > 0),
@@ -112,6 +110,41 @@ def bowing_figures(
         stops=len(stops),
         changes=len(strokes.turns),
     )
+
+
+def bow_turns(
+    keypoints_TKD: np.ndarray,
+    skeleton: Skeleton,
+    instrument: str,
+    size: tuple[int, int],
+    fps: float,
+) -> np.ndarray:
+    """When the bow turns in predicted keypoints, seconds, in rests too; for music whose strokes nobody knows.
+
+    Arguments as those of :func:`bowing_figures`.
+    """
+    bow = [skeleton.points.index(end) for end in ("bow_frog", "bow_tip")]
+    points_TKD = np.asarray(keypoints_TKD, np.float64)
+    _, place_T = _read_bow(points_TKD[:, bow], INSTRUMENTS[instrument], size)
+    return _turns(np.gradient(place_T) * fps, fps)
+
+
+def matched(
+    found_C: np.ndarray, true_C: np.ndarray, tolerance: float = CHANGE_TOLERANCE
+) -> tuple[float, float, float]:
+    """Precision, recall and F1 of times matched one to one, in order."""
+    matches = i = j = 0
+    while i < len(found_C) and j < len(true_C):
+        if abs(found_C[i] - true_C[j]) <= tolerance:
+            matches, i, j = matches + 1, i + 1, j + 1
+        elif found_C[i] < true_C[j]:
+            i += 1
+        else:
+            j += 1
+    precision = matches / len(found_C) if len(found_C) else float("nan")
+    recall = matches / len(true_C) if len(true_C) else float("nan")
+    both = len(found_C) + len(true_C)
+    return precision, recall, 2 * matches / both if both else float("nan")
 
 
 class _Strokes:
@@ -207,13 +240,18 @@ def _stops(
     return np.array(right, bool)
 
 
-def _changes(speed_T: np.ndarray, strokes: _Strokes, fps: float) -> np.ndarray:
-    """When the bow turns, seconds: its speed changes sign, and it has moved and will move; turns in rests are none."""
+def _turns(speed_T: np.ndarray, fps: float) -> np.ndarray:
+    """When the bow turns, seconds: its speed changes sign, and it has moved and will move."""
     moving = np.flatnonzero(np.abs(speed_T) > _MOVING)
     turned = np.flatnonzero(np.diff(np.sign(speed_T[moving])) != 0)
     before, after = moving[turned], moving[turned + 1]
     share = np.abs(speed_T[before]) / (np.abs(speed_T[before]) + np.abs(speed_T[after]))
-    time_C = (before + share * (after - before)) / fps
+    return (before + share * (after - before)) / fps
+
+
+def _changes(speed_T: np.ndarray, strokes: _Strokes, fps: float) -> np.ndarray:
+    """The turns within phrases."""
+    time_C = _turns(speed_T, fps)
     # In a rest the bow goes to where it begins anew; where it turns for that, at a phrase's ends, is nobody's bow change.
     first_B = np.append(True, np.diff(strokes.phrase_B) > 0)
     begin_P, end_P = strokes.start_B[first_B], strokes.stop_B[np.append(first_B[1:], True)]
@@ -222,24 +260,6 @@ def _changes(speed_T: np.ndarray, strokes: _Strokes, fps: float) -> np.ndarray:
         time_C < end_P[at_C] - CHANGE_TOLERANCE
     )
     return time_C[inside_C]
-
-
-def _matched(
-    found_C: np.ndarray, true_C: np.ndarray, tolerance: float
-) -> tuple[float, float, float]:
-    """Precision, recall and F1 of times matched one to one, in order."""
-    matched = i = j = 0
-    while i < len(found_C) and j < len(true_C):
-        if abs(found_C[i] - true_C[j]) <= tolerance:
-            matched, i, j = matched + 1, i + 1, j + 1
-        elif found_C[i] < true_C[j]:
-            i += 1
-        else:
-            j += 1
-    precision = matched / len(found_C) if len(found_C) else float("nan")
-    recall = matched / len(true_C) if len(true_C) else float("nan")
-    both = len(found_C) + len(true_C)
-    return precision, recall, 2 * matched / both if both else float("nan")
 
 
 def _settled(time_T: np.ndarray, onset_N: np.ndarray, margin: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from apvg.cli.main import main
 from apvg.midi import Notes, write_midi
 from apvg.skeleton import BODY_HANDS_AND_BOW
 from apvg.takes.take import load_takes
-from apvg.virtual.strings.bowing import LIFTED_AFTER, articulated
+from apvg.virtual.strings.bowing import LIFTED_AFTER, articulated, turning_gain
 from apvg.virtual.strings.camera import Camera
 from apvg.virtual.strings.fingering import AHEAD, finger_notes
 from apvg.virtual.strings.instruments import CELLO
@@ -250,6 +250,40 @@ def test_any_notes_become_a_melody_in_the_compass(pitches: list[int]) -> None:
     assert voice.pitch_N.max() <= CELLO.highest
     assert (voice.offset_N[:-1] <= voice.onset_N[1:]).all()
     assert {int(p) % 12 for p in voice.pitch_N} <= {p % 12 for p in pitches}
+
+
+@given(
+    lengths=st.lists(st.floats(0.15, 1.0), min_size=2, max_size=8),
+    slurs=st.lists(st.booleans(), min_size=8, max_size=8),
+    depth=st.floats(0.3, 0.9),
+)
+def test_a_turn_is_a_dip_and_a_slur_is_none(
+    lengths: list[float], slurs: list[bool], depth: float
+) -> None:
+    onset_N = 0.2 + np.cumsum([0.0, *lengths[:-1]])
+    count, rate = len(lengths), 8000
+    notes = Notes(onset_N, onset_N + lengths, onset_N + lengths, np.full(count, 50), np.full(count, 80))  # fmt: skip
+    notes = replace(notes, slurred_N=np.array([False, *slurs[1:count]]))
+    gain_S = turning_gain(notes, int((sum(lengths) + 0.4) * rate), rate, depth, seconds=0.08)
+    assert gain_S.max() == 1
+    for onset, slurred in zip(notes.onset_N, notes.slurred_N, strict=True):
+        around_S = gain_S[round((onset - 0.05) * rate) : round((onset + 0.05) * rate)]
+        assert around_S.min() == pytest.approx(1.0 if slurred else 1 - depth, abs=1e-3)
+        assert gain_S[round((onset + 0.06) * rate)] == 1
+
+
+def test_a_turn_of_the_bow_is_heard_and_a_slurred_note_is_not_one() -> None:
+    """The same two notes on one string: in two strokes the sound dips between them, in one it does not."""
+    dips = []
+    for slurred in (False, True):
+        notes = replace(melody([53, 55], 1.0), slurred_N=np.array([False, slurred]))
+        performance = played(notes, style=PlayingStyle(vibrato=0))
+        sound_S = synthesise(performance, 4, 16000, np.random.default_rng(0)).astype(np.float64)
+        loud_S = np.sqrt(np.convolve(sound_S**2, np.full(320, 1 / 320), "same"))
+        before, after = loud_S[int(1.7 * 16000)], loud_S[int(2.3 * 16000)]
+        dips.append(20 * np.log10(loud_S[int(1.9 * 16000) : int(2.1 * 16000)].min() / min(before, after)))  # fmt: skip
+    assert dips[0] < -4
+    assert dips[1] > -2
 
 
 def test_the_sound_has_the_pitch_of_the_notes_and_follows_the_bow() -> None:

@@ -112,6 +112,25 @@ def articulated(notes: Notes) -> Notes:
     return replace(notes, offset_N=offset_N, sounding_N=offset_N)
 
 
+def turning_gain(
+    notes: Notes, samples: int, sample_rate: int, depth: float, seconds: float = 0.05
+) -> np.ndarray:
+    """What a synthesiser's sound is multiplied by for its strokes to be heard: [S], less by `depth` where the bow turns.
+
+    It is quietest just before the new stroke, and as loud as ever after half the time that the turn takes.
+    """
+    gain_S = np.ones(samples)
+    width = round(seconds * sample_rate)
+    dip_W = depth * np.hanning(width)
+    for onset in notes.onset_N[~notes.slurred_N]:
+        first = round((onset - 0.6 * seconds) * sample_rate)
+        begin, end = max(first, 0), min(first + width, samples)
+        if begin < end:
+            dipped_W = 1 - dip_W[begin - first : end - first]
+            gain_S[begin:end] = np.minimum(gain_S[begin:end], dipped_W)
+    return gain_S
+
+
 def _groups(notes: Notes) -> list[tuple[int, int]]:
     firsts = [i for i in range(len(notes)) if i == 0 or not notes.slurred_N[i]]
     return list(zip(firsts, [*firsts[1:], len(notes)], strict=True))

@@ -21,7 +21,7 @@ from apvg.takes.about import NOT_STATED, About
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.corpus import FPS, SAMPLE_RATE, Split, midi_files, soundfonts_for
 from apvg.virtual.recording import record
-from apvg.virtual.strings.bowing import articulated, slur
+from apvg.virtual.strings.bowing import articulated, slur, turning_gain
 from apvg.virtual.strings.camera import Camera
 from apvg.virtual.strings.instruments import INSTRUMENTS
 from apvg.virtual.strings.motion import move
@@ -187,6 +187,10 @@ def _recording(
                 cents=random.uniform(-25, 25),
                 reverb=bool(random.random() < 0.5),
             )
+        # A released note rings on beneath the next: silences between notes alone do not tell a turn of the bow.
+        depth = random.uniform(0.6, 0.9)
+        gain_S = turning_gain(performance.notes, len(clean_S), SAMPLE_RATE, depth, seconds=0.08)
+        clean_S = (clean_S * gain_S).astype(np.float32)
         clean_S, sounded = np.pad(clean_S, (0, max(0, samples - len(clean_S)))), soundfont.stem
     else:
         clean_S = synthesise(performance, samples / SAMPLE_RATE, SAMPLE_RATE, random)

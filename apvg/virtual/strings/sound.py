@@ -1,7 +1,7 @@
 """What the performance sounds like: a bowed string made of partials, whose loudness, colour and pitch the motion drives.
 
 The string follows the bow: its amplitude the speed of the hair, its brightness where it is bowed and how hard, its pitch the
-finger with its vibrato and its slides. A string that the bow leaves rings on for a moment. Partials of a bowed string fall
+finger with its vibrato and its slides. A string that the bow leaves rings on for a moment; a bow that turns on it damps it. Partials of a bowed string fall
 as 1/n (Helmholtz motion); the body's resonances stand over them; the rest is own choice.
 """
 
@@ -22,8 +22,8 @@ _RESONANCES = (
     (480, 1.4, 0.5),
     (2200, 1.8, 0.6),
 )
-#: Seconds in which a string falls to 1/e when the bow has left it.
-_RINGS = 0.25
+#: Seconds in which a string falls to 1/e when the bow has left it, and when the bow lies on it and hardly moves.
+_RINGS, _DAMPED = 0.25, 0.045
 _MOST_PARTIALS = 48
 
 
@@ -82,16 +82,16 @@ def _strings(performance: Performance, time_C: np.ndarray) -> tuple[np.ndarray, 
         last_C = np.maximum.accumulate(np.where(plays_C, np.arange(len(time_C)), -1))
         pitch_CI[:, string] = open_pitch + np.where(last_C >= 0, heard_C[last_C], 0.0)
         under_C = (1 - np.abs(bow.string_X - string) / 0.5).clip(0, 1)
-        force_CI[:, string] = _ring(drawn_C * under_C)
+        force_CI[:, string] = _ring(drawn_C * under_C, (under_C > 0) & (bow.lift_X <= 0))
     return pitch_CI, force_CI
 
 
-def _ring(drive_C: np.ndarray) -> np.ndarray:
-    """The string's amplitude: it speaks within a few milliseconds and rings on."""
-    falls = np.exp(-1 / (_RINGS * _CONTROL_HZ))
+def _ring(drive_C: np.ndarray, bowed_C: np.ndarray) -> np.ndarray:
+    """The string's amplitude: it speaks within a few milliseconds, and rings on where the bow is not on it."""
+    falls_C = np.exp(-1 / (np.where(bowed_C, _DAMPED, _RINGS) * _CONTROL_HZ))
     drive_C = gaussian_filter1d(drive_C, 0.008 * _CONTROL_HZ)
     rung_C, held = np.zeros_like(drive_C), 0.0
-    for index, drive in enumerate(drive_C.tolist()):
+    for index, (drive, falls) in enumerate(zip(drive_C.tolist(), falls_C.tolist(), strict=True)):
         held = max(drive, held * falls)
         rung_C[index] = held
     return rung_C
