@@ -163,7 +163,7 @@ def test_fpvg_overfits_one_clip():
     assert np.mean(losses[-10:]) < 0.35 * np.mean(losses[:3])
 
 
-@pytest.mark.parametrize("name", ["piano", "piano-eval", "person"])
+@pytest.mark.parametrize("name", ["piano", "piano-eval", "cello", "person"])
 def test_recipes_of_the_package_are_read(name: str):
     assert load_recipe(name).name == name
 
