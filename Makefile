@@ -1,13 +1,13 @@
-# make play    a video of a built-in performer: out/play.mp4     (AUDIO=your.mp3 for your own music; PERFORMER=cello)
+# make play    a video of the built-in performer: out/play.mp4     (AUDIO=your.mp3 for your own music, PERFORMER=your-folder)
 # make test    lint, types and tests
 PYTHON ?= python3
 PERFORMER ?= piano
-AUDIO ?= apvg/samples/$(if $(findstring cello,$(PERFORMER)),air,prelude).ogg
+AUDIO ?= apvg/samples/prelude.ogg
 
 .PHONY: play test
 play: .venv/installed
 	mkdir -p out
-	.venv/bin/apvg generate "$(AUDIO)" -o out/play.mp4 --performer $(PERFORMER) --force
+	.venv/bin/apvg generate "$(AUDIO)" -o out/play.mp4 --performer "$(PERFORMER)" --force
 
 test: .venv/installed-dev
 	.venv/bin/ruff check

@@ -1,12 +1,7 @@
-"""Write the cards of built-in performers from what `apvg evaluate` measured: of `piano` and its twin, or of `cello`.
+"""Write the cards of `piano` and `piano-eval` from what `apvg evaluate` measured.
 
 apvg virtual TAKES --instrument piano --split test --minutes 20 --seed 2    # beside the footage of both filmed takes
 apvg evaluate piano-eval TAKES -o REPORT
-python scripts/write_cards.py REPORT/report.json
-
-apvg virtual TAKES --split test --minutes 12 --seed 2 --samples 0    # beside the pictures that it was trained on, and
-apvg virtual TAKES --split test --minutes 0.5 --seconds 10 --seed 4 --samples 4
-apvg evaluate cello TAKES -o REPORT --no-read-back
 python scripts/write_cards.py REPORT/report.json
 """
 
@@ -74,48 +69,6 @@ against other keys. Read-back: what a hand tracker finds in 8 s of the generated
   looked for.
 """
 
-CELLO = """# {name}
-
-A wooden figure at the cello: upper body, both hands and the bow, {width}×{height} pixels at {fps} frames/s; nobody's likeness.
-
-| | |
-|---|---|
-| recipe | [{recipe}](../../recipes/{recipe}.toml) |
-| licence | {licence} |
-| credit | {credit} |
-{hashes}
-
-All that it was trained on was generated (`apvg virtual`, see [data.md](../../../docs/data.md#takes-that-nobody-played-apvg-virtual)).
-Test pieces are of styles, and heard through soundfonts, that training never meets, so there is no held-out twin: the figures
-are its own.
-
-## Training data
-
-- Pictures: 16 pieces of ten seconds, for CVG and FPVG.
-- Music and motion: 200 minutes without pictures, for KHP. Half of it sounds as the strings are synthesised from the motion,
-  half through soundfonts; rooms, microphones, noise and codecs come on top.
-
-## Measured
-
-By `apvg evaluate cello TAKES -o REPORT --no-read-back`, on test pieces alone.
-
-### Pictures, from true keypoints
-
-{tables}
-
-### Motion, {pieces} pieces
-
-{music}
-
-## Limits
-
-{limits}
-"""
-
-#: What was seen when its videos were looked at.
-CELLO_LIMITS = """- TODO
-"""
-
 ROLES = {
     "piano": "This is the performer that ships: it goes on from `piano-eval` on all of the footage, so that nothing is left "
     "to measure it on; the figures below are its held-out twin's.",
@@ -125,13 +78,6 @@ ROLES = {
 
 def main() -> None:
     report = json.loads(Path(sys.argv[1]).read_text())
-    if report["bowing_styles"]:
-        _write_cello(report)
-    else:
-        _write_pianos(report)
-
-
-def _write_pianos(report: dict) -> None:
     configs = {name: read_config(PERFORMERS / name) for name in ROLES}
     hashes = "\n".join(
         f"| weights of {name} | {_hash(config)} |" for name, config in configs.items()
@@ -139,7 +85,13 @@ def _write_pianos(report: dict) -> None:
     tables = "\n\n".join(_table(figures) for figures in report["blocks"])
     for name, config in configs.items():
         card = TEXT.format(
-            **_about(config),
+            name=name,
+            width=config.size[0],
+            height=config.size[1],
+            fps=config.features.fps,
+            recipe=config.recipe,
+            licence=config.licence,
+            credit=config.credit,
             hashes=hashes,
             role=ROLES[name],
             tables=tables,
@@ -147,31 +99,6 @@ def _write_pianos(report: dict) -> None:
             styles=len(STYLES) - len(HELD_OUT_STYLES),
         )
         (PERFORMERS / name / CARD).write_text(card)
-
-
-def _write_cello(report: dict) -> None:
-    config = read_config(PERFORMERS / "cello")
-    card = CELLO.format(
-        **_about(config),
-        hashes=f"| weights | {_hash(config)} |",
-        tables="\n\n".join(_table(figures) for figures in report["blocks"]),
-        pieces=len(report["bowing"]),
-        music=_bowing_table(report["bowing_styles"]),
-        limits=CELLO_LIMITS.strip(),
-    )
-    (PERFORMERS / "cello" / CARD).write_text(card)
-
-
-def _about(config: PerformerConfig) -> dict:
-    return {
-        "name": config.name,
-        "width": config.size[0],
-        "height": config.size[1],
-        "fps": config.features.fps,
-        "recipe": config.recipe,
-        "licence": config.licence,
-        "credit": config.credit,
-    }
 
 
 def _hash(config: PerformerConfig) -> str:
@@ -213,26 +140,6 @@ def _music_table(styles: dict) -> str:
     for style in ("real", "all generated"):
         rows += ["", f"{style}:", "", "| figure | aim | measured |", "|---|---|---|"]
         rows += [_target_row(row) for row in styles[style]["targets"]]
-    return "\n".join(rows)
-
-
-def _bowing_table(styles: dict) -> str:
-    rows = [
-        "| style | notes | told by | direction | string | stop | bow changes, F1 | motion of bow arm, left hand |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for style, row in styles.items():
-        for told in ("sound", "notes"):
-            way = row[f"from_{told}"]
-            shares = " | ".join(
-                "" if way[name] is None else f"{way[name]:.2f}"
-                for name in ("direction", "string", "stop", "change_f1")
-            )
-            energies = f"{way['motion_energy_bow_arm']:.2f}, {way['motion_energy_left_hand']:.2f}"
-            rows.append(f"| {style} | {row['notes']} | {told} | {shares} | {energies} |")
-    last = list(styles)[-1]
-    rows += ["", f"{last}:", "", "| figure | aim | measured |", "|---|---|---|"]
-    rows += [_target_row(row) for row in styles[last]["targets"]]
     return "\n".join(rows)
 
 

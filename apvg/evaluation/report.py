@@ -125,11 +125,8 @@ def write_report(
         whole = take.about.split == "test" and bool(trained_on)
         judged = judged_blocks(performer, take, blocks, whole=whole)
         avoid = [(b.start, b.stop) for b in (*held_out_blocks(performer, take), *judged)]
-        stills = (
-            still_answers(trained_on, performer.plate_HWC, {})
-            if whole
-            else still_answers([take], performer.plate_HWC, {take.name: avoid})
-        )
+        others = trained_on if whole else [take]
+        stills = still_answers(others, performer.plate_HWC, {take.name: avoid})
         music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
         heard = performer.predict_keypoints(music_S)
         for block in track(judged, f"evaluating on {take.name}", len(judged)):

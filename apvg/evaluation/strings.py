@@ -10,13 +10,13 @@ from scipy.signal import resample_poly
 
 from apvg.evaluation.bowing import bowing_figures
 from apvg.evaluation.motion import mean_speed, seen
+from apvg.evaluation.music import WAYS
 from apvg.virtual.strings.instruments import INSTRUMENTS
 
 if TYPE_CHECKING:
     from apvg.performer import Performer
     from apvg.takes.take import Take
 
-WAYS = ("from_sound", "from_notes")
 #: How many of what a figure counts; pieces weigh as much as they have of it.
 _COUNTED_BY = {
     "direction": "sounding_frames",

@@ -40,6 +40,14 @@ def melody(pitches: list[int], step: float, held: float = 1.0, velocity: int = 8
     return Notes(onset_N, offset_N, offset_N, np.array(pitches), loud_N)
 
 
+def slurred(lengths: list[float], slurs: list[bool], legato: float = 1.0) -> Notes:
+    """One pitch again and again; a note is slurred to the one before where `slurs` says so."""
+    onset_N = 0.2 + np.cumsum(lengths) - lengths
+    offset_N, count = onset_N + legato * np.array(lengths), len(lengths)
+    notes = Notes(onset_N, offset_N, offset_N, np.full(count, 50), np.full(count, 80))
+    return replace(notes, slurred_N=np.array([False, *slurs[1:count]]))
+
+
 def played(notes: Notes, style: PlayingStyle | None = None) -> Performance:
     return Performance(notes, CELLO, np.random.default_rng(0), style)
 
@@ -220,15 +228,11 @@ def test_a_note_is_settled_by_what_begins_soon(
 def test_a_synthesiser_stops_where_the_bow_turns_and_there_only(
     lengths: list[float], slurs: list[bool], legato: float
 ) -> None:
-    until_N = np.cumsum(lengths)
-    onset_N = until_N - lengths
-    offset_N = onset_N + legato * np.array(lengths)
-    count = len(lengths)
-    notes = Notes(onset_N, offset_N, offset_N, np.full(count, 50), np.full(count, 80))
-    notes = replace(notes, slurred_N=np.array([False, *slurs[1:count]]))
+    notes = slurred(lengths, slurs, legato)
+    onset_N, offset_N = notes.onset_N, notes.offset_N
     sounded = articulated(notes)
-    gap_N = until_N - sounded.offset_N
-    for n in range(count - 1):
+    gap_N = onset_N + lengths - sounded.offset_N
+    for n in range(len(lengths) - 1):
         if notes.slurred_N[n + 1]:
             assert sounded.offset_N[n] == pytest.approx(offset_N[n])
         else:
@@ -260,23 +264,20 @@ def test_any_notes_become_a_melody_in_the_compass(pitches: list[int]) -> None:
 def test_a_turn_is_a_dip_and_a_slur_is_none(
     lengths: list[float], slurs: list[bool], depth: float
 ) -> None:
-    onset_N = 0.2 + np.cumsum([0.0, *lengths[:-1]])
-    count, rate = len(lengths), 8000
-    notes = Notes(onset_N, onset_N + lengths, onset_N + lengths, np.full(count, 50), np.full(count, 80))  # fmt: skip
-    notes = replace(notes, slurred_N=np.array([False, *slurs[1:count]]))
+    notes, rate = slurred(lengths, slurs), 8000
     gain_S = turning_gain(notes, int((sum(lengths) + 0.4) * rate), rate, depth, seconds=0.08)
     assert gain_S.max() == 1
-    for onset, slurred in zip(notes.onset_N, notes.slurred_N, strict=True):
+    for onset, joined in zip(notes.onset_N, notes.slurred_N, strict=True):
         around_S = gain_S[round((onset - 0.05) * rate) : round((onset + 0.05) * rate)]
-        assert around_S.min() == pytest.approx(1.0 if slurred else 1 - depth, abs=1e-3)
+        assert around_S.min() == pytest.approx(1.0 if joined else 1 - depth, abs=1e-3)
         assert gain_S[round((onset + 0.06) * rate)] == 1
 
 
 def test_a_turn_of_the_bow_is_heard_and_a_slurred_note_is_not_one() -> None:
     """The same two notes on one string: in two strokes the sound dips between them, in one it does not."""
     dips = []
-    for slurred in (False, True):
-        notes = replace(melody([53, 55], 1.0), slurred_N=np.array([False, slurred]))
+    for joined in (False, True):
+        notes = replace(melody([53, 55], 1.0), slurred_N=np.array([False, joined]))
         performance = played(notes, style=PlayingStyle(vibrato=0))
         sound_S = synthesise(performance, 4, 16000, np.random.default_rng(0)).astype(np.float64)
         loud_S = np.sqrt(np.convolve(sound_S**2, np.full(320, 1 / 320), "same"))
