@@ -234,7 +234,7 @@ def test_a_synthesiser_stops_where_the_bow_turns_and_there_only(
     gap_N = onset_N + lengths - sounded.offset_N
     for n in range(len(lengths) - 1):
         if notes.slurred_N[n + 1]:
-            assert sounded.offset_N[n] == pytest.approx(offset_N[n])
+            assert sounded.offset_N[n] > onset_N[n + 1] or offset_N[n] < onset_N[n + 1] - 0.05
         else:
             # A gap, but of very short notes half at least sounds.
             assert gap_N[n] >= min(0.05, 0.5 * lengths[n]) - 1e-9

@@ -21,6 +21,9 @@ _SPEEDS = (0.12, 0.75)
 _SHORTEST = 0.03
 #: Seconds for which a synthesised sound stops where the bow turns.
 _TURNS = 0.05
+#: Seconds for which a synthesised sound goes on into the note that is slurred to it: an attack beneath a note that still
+#: sounds is less of a new stroke.
+_OVERLAP = 0.08
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,15 @@ def slur(notes: Notes, longest: int, random: np.random.Generator) -> Notes:
 
 
 def articulated(notes: Notes) -> Notes:
-    """The same notes for a synthesiser that knows no slurs: before every new stroke the sound stops for a moment."""
-    until_N = np.append(notes.onset_N[1:], np.inf)
-    until_N = np.where(np.append(notes.slurred_N[1:], False), until_N, until_N - _TURNS)
+    """The same notes for a synthesiser that knows no slurs.
+
+    Before every new stroke the sound stops for a moment; slurred notes overlap.
+    """
+    joined_N = np.append(notes.slurred_N[1:], False)
+    until_N = np.append(notes.onset_N[1:], np.inf) - _TURNS
     shortest_N = notes.onset_N + 0.5 * (notes.offset_N - notes.onset_N)
     offset_N = np.minimum(notes.offset_N, np.maximum(until_N, shortest_N))
+    offset_N = np.where(joined_N, notes.offset_N + _OVERLAP, offset_N)
     return replace(notes, offset_N=offset_N, sounding_N=offset_N)
 
 
