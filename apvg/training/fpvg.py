@@ -43,6 +43,7 @@ class FPVGTrainingConfig:
         rate: Peak learning rate of Adam.
         adversarial_rate: Its learning rate in phase 3, where the cosine of the phases before has run out.
         limb_weight: Weight of painted pixels over those of the plate, in the reconstruction loss.
+        near_weight: Weight of pixels near the hands' bones and an instrument's over others: of a whole player, hands are few.
         edge_weight: Weight of the loss on differences between neighbouring pixels.
         matte_weight: Weight of the matte's own loss.
         empty_share: Share of clips that show the plate alone, without any keypoint.
@@ -67,6 +68,7 @@ class FPVGTrainingConfig:
     rate: float = 6e-4
     adversarial_rate: float = 1.5e-4
     limb_weight: float = 5.0
+    near_weight: float = 0.0
     edge_weight: float = 1.0
     matte_weight: float = 0.1
     empty_share: float = 0.03
@@ -134,6 +136,9 @@ class FPVGTrainer:
         self.fabric, self.dlt, self.scene, self.config = fabric, dlt, scene, config
         self.predictions, self.steps = predictions, config.steps
         self.crop_width = min(config.crop_width, scene.frames_TCHW.shape[-1])
+        body = scene.skeleton.parts.get("body", ())
+        held = [bones for bones in scene.skeleton.bones if bones[0][0] not in body]
+        self.nearness = DifferentiableLandmarkTransformer(stride=STRIDE, bones=held)
         optimizer = Adam(stu.parameters(), lr=config.rate, betas=(0.9, 0.99))
         self.stu, self.optimizer = fabric.setup(stu, optimizer)
         self.average = fabric.to_device(average)
@@ -196,6 +201,8 @@ class FPVGTrainer:
         """Weighted L1 of pixels and of their differences, and the matte's cross-entropy."""
         config = self.config
         weight_BT1HW = (1 + config.limb_weight * clips.matte_BTHW)[:, :, None]
+        if config.near_weight:
+            weight_BT1HW = weight_BT1HW + config.near_weight * self._near(clips)
         error_BTCHW = painting.frames_BTCHW - clips.target_BTCHW
         across, down = error_BTCHW.diff(dim=-1).abs(), error_BTCHW.diff(dim=-2).abs()
         edges = (across * weight_BT1HW[..., 1:]).mean() + (down * weight_BT1HW[..., 1:, :]).mean()
@@ -205,6 +212,18 @@ class FPVGTrainer:
             "edges": config.edge_weight * edges,
             "matte": config.matte_weight * matte,
         }
+
+    def _near(self, clips: Clips) -> Tensor:
+        """How near every pixel is to a bone of a hand or an instrument, [B, T, 1, H, W] in 0..1."""
+        maps_BTMhw = self.nearness(
+            clips.keypoints_BTKD, clips.confidence_BTK, clips.target_BTCHW.shape[-2:]
+        )
+        first = len(self.scene.skeleton)
+        near_BT1hw = maps_BTMhw[:, :, first::3].amax(
+            dim=2, keepdim=True
+        )  # of three maps a group, the first
+        near_N1HW = F.interpolate(near_BT1hw.flatten(0, 1), scale_factor=STRIDE, mode="bilinear")
+        return near_N1HW.unflatten(0, near_BT1hw.shape[:2])
 
     def adversarial(
         self, painting: Painting, clips: Clips, random: np.random.Generator, *, judges_learn: bool

@@ -231,12 +231,15 @@ class Run:
     def _averages(self, names: Sequence[str]) -> Performer:
         """A performer with the averaged weights of these stages, as their checkpoints hold them.
 
-        A stage that the recipe gives no steps is as it begins.
+        A stage that the recipe gives no steps is as it begins; KHP as its halves were trained.
         """
         performer = Performer(self.config, np.zeros((*self.config.size[::-1], 3), np.uint8))
         for name in names:
             if not getattr(self.recipe, name).steps:
-                performer.stages[name].load_state_dict(self._network(name).state_dict())
+                network = self._network(name)
+                if name == "khp":
+                    self._load_halves(network)
+                performer.stages[name].load_state_dict(network.state_dict())
                 continue
             checkpoint = self.training / f"{name}.ckpt.safetensors"
             if not checkpoint.exists():

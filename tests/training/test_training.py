@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.stu import StructuredTemporalUNet, STUConfig
+from apvg.models.stu import Painting, StructuredTemporalUNet, STUConfig
 from apvg.performer import Performer
 from apvg.skeleton import BODY_AND_HANDS
 from apvg.takes.take import Take
@@ -163,6 +163,34 @@ def test_fpvg_overfits_one_clip():
     assert np.mean(losses[-10:]) < 0.35 * np.mean(losses[:3])
 
 
+def test_errors_near_hands_can_be_made_to_weigh_more():
+    """The same error costs more on a hand than in a corner where no hand is."""
+    take = tiny.take(seconds=1.0)
+    scene = build_scene(
+        np.asarray(take.frames_THWC), take.keypoints_TKD, take.confidence_TK, np.ones(25, bool), take.skeleton
+    )  # fmt: skip
+    shape = STUConfig(channels=(16, 16, 16), node_channels=8, graph_layers=1, hidden=8)
+    network, average = (StructuredTemporalUNet(shape, take.skeleton) for _ in range(2))
+    config = FPVGTrainingConfig(clip_lengths=(4,), crop_width=tiny.WIDTH, near_weight=10.0)
+    dlt = DifferentiableLandmarkTransformer()
+    fabric = Fabric(accelerator="cpu", devices=1)
+    trainer = FPVGTrainer(fabric, network, average, dlt, scene, None, config)
+    clips = trainer.sample(np.random.default_rng(0), predicted=False)
+    clips.matte_BTHW.zero_()
+
+    def cost(y: int, x: int) -> float:
+        frames_BTCHW = clips.target_BTCHW.clone()
+        frames_BTCHW[:, :, :, y : y + 3, x : x + 3] += 0.5
+        zeros_BTHW = torch.zeros_like(clips.matte_BTHW)
+        losses = trainer.reconstruction(Painting(frames_BTCHW, zeros_BTHW, zeros_BTHW), clips)
+        return float(losses["pixels"])
+
+    x, y = (int(v) for v in clips.keypoints_BTKD[0, 0, 0])
+    away_BTK = (clips.keypoints_BTKD - torch.tensor([0.0, 0.0])).norm(dim=-1)
+    assert away_BTK.min() > 0.25 * tiny.HEIGHT
+    assert cost(y - 1, x - 1) > 2 * cost(0, 0)
+
+
 @pytest.mark.parametrize("name", ["piano", "piano-eval", "cello", "person"])
 def test_recipes_of_the_package_are_read(name: str):
     assert load_recipe(name).name == name
@@ -185,6 +213,20 @@ def test_ears_are_shared_and_half_of_khp_can_be_begun_with(
         torch.testing.assert_close(value, ears[f"move.{key}"].float())
     own = "listen.spectral.conv.weight"
     assert not torch.equal(khp.state_dict()[own], ears[own].float())
+
+
+def test_khp_without_steps_of_its_own_is_its_halves(
+    takes_dir: Path, trained: Path, recipe_file: Path
+):
+    recipe = load_recipe(recipe_file)
+    takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
+    recipe = replace(recipe, khp=replace(recipe.khp, steps=0))
+    khp = Run(recipe, takes, trained, device="cpu")._averages(("khp",)).khp
+    for half, part in (("hear", ""), ("move", "move.")):
+        checkpoint = load_file(trained / f"training/{half}.ckpt.safetensors")
+        network = khp.listen if half == "hear" else khp.move
+        for key, value in network.state_dict().items():
+            torch.testing.assert_close(value, checkpoint[f"module/ema/{part}{key}"])
 
 
 @pytest.mark.parametrize(
