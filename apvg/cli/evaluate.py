@@ -1,8 +1,9 @@
-"""``apvg evaluate``: a performer's figures on takes."""
+"""``apvg evaluate``: a performer's figures on takes, or reports of several side by side."""
 
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,14 +15,16 @@ from apvg.errors import ApvgError
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a performer on takes: report.json, report.html and pictures."""
+    """Measure a performer on takes: report.json, report.html and pictures. Or, with --compare, put reports side by side."""
 
-    performer: tyro.conf.Positional[str]
-    """Name of an installed performer, or a performer's folder."""
-    takes: tyro.conf.Positional[Path]
-    """A folder of takes that `apvg prepare` made, or one take."""
     output: Output
     """The folder to write the report to."""
+    performer: tyro.conf.Positional[str] = ""
+    """Name of an installed performer, or a performer's folder."""
+    takes: tyro.conf.Positional[Path | None] = None
+    """A folder of takes that `apvg prepare` made, or one take."""
+    compare: tuple[Path, ...] = ()
+    """Folders of two reports or more, of the same takes: how the others differ from the first, with intervals."""
     block: tyro.conf.UseAppendAction[tuple[tuple[str, float, float], ...]] = field(
         default_factory=tuple
     )
@@ -37,7 +40,33 @@ class Evaluate:
     """Replace the report folder if it is there already."""
 
     def run(self) -> None:
-        """Write the report; see :mod:`apvg.evaluation.report`."""
+        """Write the report; see :mod:`apvg.evaluation.report` and :mod:`apvg.evaluation.comparing`."""
+        if self.compare:
+            self._compare()
+            return
+        if not self.performer or self.takes is None:
+            print(
+                "apvg: error: give a performer and takes, or reports to --compare", file=sys.stderr
+            )
+            raise SystemExit(2)
+        self._evaluate(self.performer, self.takes)
+
+    def _compare(self) -> None:
+        from apvg.evaluation.comparing import compare_reports, read_report, write_comparison
+        from apvg.files import atomic_path
+
+        if self.performer:
+            raise ApvgError("--compare takes reports alone, without a performer and takes")
+        reports = [read_report(folder) for folder in self.compare]
+        comparison = compare_reports([folder.resolve().name for folder in self.compare], reports)
+        with atomic_path(self.output, force=self.force) as folder:
+            folder.mkdir()
+            write_comparison(comparison, folder)
+        certain = sum(bool(d and d.certain) for row in comparison.figures.values() for d in row)
+        print(f"{len(comparison.figures)} figures; {certain} differences are more than chance")
+        print(f"wrote {self.output / 'compare.html'}")
+
+    def _evaluate(self, performer_name: str, takes_path: Path) -> None:
         from apvg.evaluation.evaluate import Block
         from apvg.evaluation.report import write_report
         from apvg.files import atomic_path
@@ -56,8 +85,8 @@ class Evaluate:
         tracker = None
         if not self.no_read_back:
             from apvg.takes.pose.mediapipe import track_hands as tracker
-        performer = Performer.from_pretrained(self.performer, device=self.device)
-        takes = load_takes(self.takes)
+        performer = Performer.from_pretrained(performer_name, device=self.device)
+        takes = load_takes(takes_path)
         with atomic_path(self.output, force=self.force) as folder:
             folder.mkdir()
             jobs = self.jobs if performer.device.type == "cpu" else 1
