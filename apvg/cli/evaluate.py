@@ -30,6 +30,9 @@ class Evaluate:
     )
     """NAME START STOP: a stretch to judge, seconds of the take; may be given again. By default what the performer's card
     says was held out of its training; else all of a take whose split is test, and of others the middle fifth."""
+    baselines: bool = False
+    """Train baselines on the takes whose split is train, and put their keypoints beside the performer's; needs the extra
+    `baselines`."""
     no_read_back: bool = False
     """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
     device: str = "cpu"
@@ -67,6 +70,7 @@ class Evaluate:
         print(f"wrote {self.output / 'compare.html'}")
 
     def _evaluate(self, performer_name: str, takes_path: Path) -> None:
+        from apvg.evaluation.beside import train_baselines
         from apvg.evaluation.evaluate import Block
         from apvg.evaluation.report import write_report
         from apvg.files import atomic_path
@@ -91,7 +95,13 @@ class Evaluate:
             folder.mkdir()
             jobs = self.jobs if performer.device.type == "cpu" else 1
             report = write_report(
-                performer, takes, folder, blocks=blocks, tracker=tracker, jobs=jobs
+                performer,
+                takes,
+                folder,
+                blocks=blocks,
+                tracker=tracker,
+                baselines=train_baselines(performer, takes) if self.baselines else (),
+                jobs=jobs,
             )
         for reason in report["left_out"].values():
             print(f"left out: {reason}")
@@ -108,4 +118,9 @@ class Evaluate:
                 print(
                     f"  {target['figure']}: {target['value']:.3g} (aim {target['target']}; {mark})"
                 )
+        for name, row in report["beside_mean"].items():
+            energy = [value for figure, value in row.items() if figure.startswith("motion_energy")]
+            print(
+                f"{name}: pixel error {row['pixel_error']:.3g} px, motion energy {min(energy):.2g} to {max(energy):.2g}"
+            )
         print(f"wrote {self.output / 'report.html'}")

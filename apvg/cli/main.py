@@ -26,6 +26,7 @@ VERBS = {
 #: Which extra brings a module that the core installation does without.
 EXTRAS = {
     "jinja2": "evaluate",
+    "librosa": "baselines",
     "lightning": "train",
     "matplotlib": "evaluate",
     "mido": "takes",

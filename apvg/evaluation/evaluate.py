@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -186,18 +186,8 @@ def evaluate_block(
     )
 
     keyboard, notes = take.keyboard, take.notes
-    scale = keyboard.to_keyboard if keyboard is not None else lambda points: points / height
-    unit = "white keys" if keyboard is not None else "frame heights"
+    scale, unit = _scale(take)
     component = pose_component(sound_TKD, true_TKD)
-    motion = {
-        "pixel_error": pixel_error(sound_TKD, true_TKD),
-        **{f"pck@{alpha}": pck(sound_TKD, true_TKD, alpha) for alpha in _PCK_ALPHAS},
-        "velocity_error": derivative_error(sound_TKD, true_TKD, fps, 1),
-        "jerk_error": derivative_error(sound_TKD, true_TKD, fps, 3),
-        "motion_energy": motion_energy(scale(sound_TKD), scale(true_TKD), take.skeleton, fps),
-        "component_correlation": component.correlation,
-        "component_explained": component.explained,
-    }
     speeds = {
         part: (
             _speed(scale(sound_TKD)[:, list(ids)], fps),
@@ -208,11 +198,10 @@ def evaluate_block(
     real: dict[str, Any] = {}
     curves: list[LagCurve | None] = [None, None]
     if keyboard is not None and notes is not None:
-        for i, (into, keypoints_TKD) in enumerate(((real, true_TKD), (motion, sound_TKD))):
+        for i, keypoints_TKD in enumerate((true_TKD, sound_TKD)):
             tips_TF = fingertip_x(keypoints_TKD, take.skeleton, keyboard)
-            into["key_hit"] = hit_figures(key_hit(tips_TF, notes, fps, start=start))
             curves[i] = lag_curve(tips_TF, notes, fps, start=start)
-            into.update(lag_figures(curves[i]))
+        real = _keyboard_figures(true_TKD, take, start)
 
     figures = {
         "setting": {
@@ -231,7 +220,7 @@ def evaluate_block(
         "real": real,
         "still_answers": answers,
         "from_keypoints": rendered,
-        "from_sound": {**performed, **motion},
+        "from_sound": {**performed, **motion_figures(sound_TKD, true_TKD, take, start)},
     }
     if tracker is not None:
         backs = {
@@ -257,6 +246,45 @@ def evaluate_block(
         speeds=speeds,
         unit=unit,
     )
+
+
+def motion_figures(
+    predicted_TKD: np.ndarray, true_TKD: np.ndarray, take: Take, start: float
+) -> dict[str, Any]:
+    """How predicted keypoints move beside the true ones of a take, from second `start` on; plain data.
+
+    With notes and keyboard corners the piano's figures come too.
+    """
+    scale, _ = _scale(take)
+    component = pose_component(predicted_TKD, true_TKD)
+    energy = motion_energy(scale(predicted_TKD), scale(true_TKD), take.skeleton, take.fps)
+    figures = {
+        "pixel_error": pixel_error(predicted_TKD, true_TKD),
+        **{f"pck@{alpha}": pck(predicted_TKD, true_TKD, alpha) for alpha in _PCK_ALPHAS},
+        "velocity_error": derivative_error(predicted_TKD, true_TKD, take.fps, 1),
+        "jerk_error": derivative_error(predicted_TKD, true_TKD, take.fps, 3),
+        "motion_energy": energy,
+        "component_correlation": component.correlation,
+        "component_explained": component.explained,
+    }
+    return figures | _keyboard_figures(predicted_TKD, take, start)
+
+
+def _keyboard_figures(keypoints_TKD: np.ndarray, take: Take, start: float) -> dict[str, Any]:
+    """Key-hit and lag, where there are notes and a keyboard."""
+    if take.keyboard is None or take.notes is None:
+        return {}
+    tips_TF = fingertip_x(keypoints_TKD, take.skeleton, take.keyboard)
+    hit = key_hit(tips_TF, take.notes, take.fps, start=start)
+    lag = lag_curve(tips_TF, take.notes, take.fps, start=start)
+    return {"key_hit": hit_figures(hit), **lag_figures(lag)}
+
+
+def _scale(take: Take) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
+    """What motion is measured in, from pixels, and its unit."""
+    if take.keyboard is not None:
+        return take.keyboard.to_keyboard, "white keys"
+    return lambda points: points / take.size[1], "frame heights"
 
 
 def hit_figures(hit: KeyHit) -> dict[str, float]:

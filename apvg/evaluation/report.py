@@ -24,6 +24,7 @@ from scipy.signal import resample_poly
 
 from apvg import __version__
 from apvg.errors import ApvgError
+from apvg.evaluation.beside import baseline_figures, mean_beside
 from apvg.evaluation.evaluate import (
     Block,
     BlockResult,
@@ -55,6 +56,7 @@ from apvg.progress import track
 from apvg.skeleton import draw_skeleton
 
 if TYPE_CHECKING:
+    from apvg.baselines.keypoints import KeypointBaseline
     from apvg.performer import Performer
     from apvg.takes.take import Take
 
@@ -72,6 +74,7 @@ def write_report(
     *,
     blocks: Sequence[Block] = (),
     tracker: Tracker | None = None,
+    baselines: Sequence[KeypointBaseline] = (),
     jobs: int = 1,
 ) -> dict[str, Any]:
     """Evaluate a performer on takes and write the report.
@@ -85,6 +88,7 @@ def write_report(
         blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
         tracker: For read-back; left out when None.
+        baselines: Whose keypoints to put beside the performer's (see :mod:`apvg.evaluation.beside`).
         jobs: How many processes judge music side by side; more than one for a performer on the CPU alone.
 
     Returns:
@@ -116,6 +120,7 @@ def write_report(
         "software": {"apvg": __version__, "python": platform.python_version(), **_versions()},
         "left_out": left_out,
         "blocks": [],
+        "beside": [],
     }
     sections = []
     seen = [take for take in takes if reasons[take.name] is None]
@@ -135,8 +140,16 @@ def write_report(
             figures = {**result.figures, "targets": targets}
             stem = f"{take.name}-{block.name}".replace(" ", "-")
             pictures = _draw(result, take.fps, folder, stem)
+            if baselines:
+                report["beside"].append(baseline_figures(performer, baselines, take, block, heard))
             report["blocks"].append(figures)
             sections.append({"figures": figures, "pictures": pictures})
+    unseen = [take for take in bowed if baselines and take not in seen]
+    for take in track(unseen, "evaluating beside baselines", len(unseen)):
+        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+        whole, heard = Block("whole", 0.0, take.duration), performer.predict_keypoints(music_S)
+        report["beside"].append(baseline_figures(performer, baselines, take, whole, heard))
+    report["beside_mean"] = mean_beside(report["beside"])
     report["bowing"] = [
         evaluate_strings(performer, take) for take in track(bowed, "evaluating bowing", len(bowed))
     ]

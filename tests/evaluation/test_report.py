@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apvg.baselines.keypoints import Audio2BodyConfig, MeanPose
 from apvg.cli.main import main
 from apvg.errors import ApvgError
+from apvg.evaluation.beside import train_baselines
 from apvg.evaluation.evaluate import Block
 from apvg.evaluation.report import write_report
 from apvg.evaluation.targets import targets_table
 from apvg.keyboard import Keyboard, key_x
 from apvg.midi import Notes
 from apvg.skeleton import HANDS, draw_skeleton
+from apvg.takes.about import About
 from apvg.takes.take import Take
 
 FPS, WIDTH, HEIGHT, SECONDS = 25, 208, 48, 16
@@ -160,6 +163,33 @@ def test_a_take_without_notes_or_keyboard_has_the_other_figures(take: Take, tmp_
     assert "key_hit" not in figures["from_sound"]
     assert len(figures["targets"]) == 4
     assert len(list(tmp_path.glob("*.png"))) == 5  # no lag curve
+
+
+def test_baselines_learn_from_what_was_not_held_out(take: Take, tmp_path: Path) -> None:
+    performer: Any = Oracle(take, still=False)
+    # What is held out is far from all else: who has seen it would answer with it.
+    keypoints_TKD = take.keypoints_TKD.copy()
+    keypoints_TKD[3 * FPS : 12 * FPS, :, 1] -= 20
+    take = performer.take = replace(take, keypoints_TKD=keypoints_TKD)
+    config = Audio2BodyConfig(hidden=8, components=3, steps=5)
+    baselines = train_baselines(performer, [take], config)
+    assert isinstance(baselines[0], MeanPose)
+    learnt_TKD = keypoints_TKD[
+        12 * FPS :
+    ]  # three seconds before the block and its guard are too few
+    np.testing.assert_allclose(baselines[0].mean_KD, learnt_TKD.mean(axis=0), atol=0.05)
+
+    written = write_report(performer, [take], tmp_path, baselines=baselines)
+    rows = written["beside_mean"]
+    assert list(rows) == ["apvg", "mean pose", "nearest sound", "Audio2BodyDynamics"]
+    assert rows["apvg"]["pixel_error"] == 0
+    assert rows["apvg"]["key_hit.rate"] == 1
+    assert rows["apvg"]["motion_energy.left_hand"] == pytest.approx(1)
+    assert rows["mean pose"]["motion_energy.left_hand"] == pytest.approx(0, abs=1e-6)
+    assert min(rows[name]["pixel_error"] for name in list(rows)[1:]) > 5
+    assert "Audio2BodyDynamics</th>" in (tmp_path / "report.html").read_text()
+    with pytest.raises(ApvgError, match="split train"):
+        train_baselines(performer, [replace(take, about=About(split="test"))], config)
 
 
 def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
