@@ -15,6 +15,7 @@ from apvg.audio import soundfonts
 from apvg.audio.reading import probe_audio, read_audio
 from apvg.audio.soundfonts import TAIL_SECONDS, find_soundfonts, render_midi, render_midi_file
 from apvg.errors import ApvgError
+from apvg.virtual import corpus
 
 needs_synthesiser = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or not find_soundfonts(),
@@ -82,6 +83,23 @@ def test_detuning_keeps_the_clock_and_survives_a_reset_of_the_controllers(tmp_pa
         assert 1200 * np.log2(ratio) == pytest.approx(cents, abs=1.1)
     with pytest.raises(ValueError, match="cents"):
         render_midi(path, cents=101)
+
+
+@needs_synthesiser
+def test_a_bank_of_effects_alone_is_not_heard_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FluidSynth plays what a soundfont lacks as silence, of which nobody learns to hear."""
+    corpus.soundfonts_for("train", (GRAND, ORGAN))
+    silent = Path("effects.sf2")
+    monkeypatch.setattr(corpus, "find_soundfonts", lambda: [silent, *find_soundfonts()])
+    rendered = render_midi
+
+    def render(midi: Path, rate: int, soundfont: Path, *, program: int) -> np.ndarray:
+        samples_S = rendered(midi, rate, find_soundfonts()[0], program=program)
+        return 0 * samples_S if soundfont == silent else samples_S
+
+    monkeypatch.setattr(soundfonts, "render_midi", render)
+    assert silent not in corpus.soundfonts_for("train", (GRAND,))
+    assert soundfonts.sounds(find_soundfonts()[0], GRAND)
 
 
 @needs_synthesiser

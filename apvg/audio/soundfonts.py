@@ -14,6 +14,7 @@ import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,20 @@ def find_soundfonts() -> list[Path]:
         if path.is_file()
     }
     return found + sorted(there - {path.resolve() for path in found}, key=_rank)
+
+
+@cache
+def sounds(soundfont: Path, program: int) -> bool:
+    """Whether a soundfont has a General MIDI program: banks of effects alone are silent, and FluidSynth says nothing."""
+    import mido
+
+    file = mido.MidiFile()
+    note = [mido.Message("note_on", note=60, velocity=90), mido.Message("note_off", note=60, time=300)]  # fmt: skip
+    file.tracks.append(mido.MidiTrack(note))
+    with tempfile.TemporaryDirectory(prefix="apvg-") as folder:
+        midi = Path(folder) / "note.mid"
+        file.save(midi)
+        return bool(render_midi(midi, 8000, soundfont, program=program).any())
 
 
 def render_midi(

@@ -7,7 +7,7 @@ tell what happens with music and pianos that training never met.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from apvg.audio.soundfonts import find_soundfonts, render_midi
+from apvg.audio.soundfonts import find_soundfonts, render_midi, sounds
 from apvg.errors import ApvgError
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH, WHITE_KEY_COUNT, Keyboard
 from apvg.midi import Notes, read_midi, write_midi
@@ -82,7 +82,7 @@ def order_pieces(
     Raises:
         ApvgError: There is no soundfont for this split, or no MIDI file in the folder.
     """
-    soundfonts = soundfonts_for(split)
+    soundfonts = soundfonts_for(split, _PROGRAMS)
     styles = [style for style in STYLES if (style in HELD_OUT_STYLES) == (split == "test")]
     random = np.random.default_rng((seed, split == "test"))
     orders = []
@@ -97,13 +97,13 @@ def order_pieces(
     return orders
 
 
-def soundfonts_for(split: Split) -> list[Path]:
-    """The soundfonts that pieces of a split are heard through.
+def soundfonts_for(split: Split, programs: Iterable[int]) -> list[Path]:
+    """The soundfonts that pieces of a split are heard through, of those that have all these General MIDI programs.
 
     Raises:
         ApvgError: There is none.
     """
-    found = find_soundfonts()
+    found = [path for path in find_soundfonts() if all(sounds(path, p) for p in programs)]
     test = [path for path in found if path.name.startswith(HELD_OUT_SOUNDFONTS)]
     chosen = test if split == "test" else [path for path in found if path not in test]
     if not chosen:

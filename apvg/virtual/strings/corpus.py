@@ -174,7 +174,7 @@ def _recording(
 ) -> tuple[np.ndarray, str]:
     """The performance as somebody might have recorded it, mono float32, and what it was sounded with."""
     if find_soundfonts() and random.random() < _SOUNDFONT_SHARE:
-        soundfonts = soundfonts_for(order.split)
+        soundfonts = soundfonts_for(order.split, performance.instrument.programs)
         soundfont = soundfonts[int(random.integers(len(soundfonts)))]
         with tempfile.TemporaryDirectory() as scratch:
             midi = Path(scratch) / "notes.mid"
