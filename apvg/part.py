@@ -31,7 +31,7 @@ def nearest_octave(pitch: int, lowest: int, highest: int) -> int:
 def one_voice(notes: Notes) -> Notes:
     """A melody: of notes that begin together the highest, ended by the next; silences too short to be meant are closed.
 
-    Every note is struck.
+    Slurs stay, but for one from a note that is left out.
     """
     order_N = np.lexsort((-notes.pitch_N, notes.onset_N))
     kept: list[int] = []
@@ -42,8 +42,11 @@ def one_voice(notes: Notes) -> Notes:
     following_N = np.append(melody.onset_N[1:], np.inf)[: len(melody)]
     offset_N = np.minimum(melody.offset_N, following_N)
     offset_N = np.where(following_N - offset_N < _TOGETHER, following_N, offset_N)
-    none_N = np.zeros(len(melody), bool)
-    return replace(melody, offset_N=offset_N, sounding_N=offset_N, slurred_N=none_N)
+    # Whoever of a chord is left goes on in the bow of the melody's note before, if that is the note it was slurred to.
+    place_N = np.argsort(order_N)[kept] if kept else np.zeros(0, int)
+    follows_N = np.diff(place_N, prepend=-1) == 1
+    slurred_N = melody.slurred_N & follows_N & (np.arange(len(melody)) > 0)
+    return replace(melody, offset_N=offset_N, sounding_N=offset_N, slurred_N=slurred_N)
 
 
 def pitch_name(pitch: int) -> str:

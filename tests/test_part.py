@@ -54,3 +54,17 @@ def test_a_whole_keyboard_lacks_nothing() -> None:
 def test_no_notes_have_one_voice() -> None:
     empty = Notes(*(np.zeros(0) for _ in range(5)))
     assert len(one_voice(empty)) == 0
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=20))
+def test_a_melody_keeps_its_slurs(slurs: list[bool]) -> None:
+    onset_N = np.arange(len(slurs)) * 0.25
+    slurred_N = np.array(slurs) & (np.arange(len(slurs)) > 0)
+    pitch_N, loud_N = 60 + np.arange(len(slurs)) % 5, np.full(len(slurs), 80)
+    melody = Notes(onset_N, onset_N + 0.25, onset_N + 0.25, pitch_N, loud_N, slurred_N)
+    np.testing.assert_array_equal(one_voice(melody).slurred_N, slurred_N)
+    # A lower voice beneath it is left out, and of what goes on from there nothing is known.
+    below = melody.transposed(-12)
+    both = Notes(**{k: np.concatenate([v, below.to_arrays()[k]]) for k, v in melody.to_arrays().items()})  # fmt: skip
+    assert not one_voice(both).slurred_N.any()
+    np.testing.assert_array_equal(one_voice(both).pitch_N, pitch_N)

@@ -19,8 +19,8 @@ from apvg.models.moving import HandMover, Motion, MovingState
 from apvg.models.posing import PoseMover
 from apvg.skeleton import Skeleton
 
-#: A key is taken as struck when it becomes so likely, and as held while it is so likely.
-STRUCK, HELD = 0.5, 0.5
+#: A key is taken as held while it is so likely.
+HELD = 0.5
 #: Whole music is listened to so many frames at a time, which bounds the memory.
 _BLOCK = 200
 
@@ -37,6 +37,7 @@ class KHPConfig:
         lookahead_frames: Frames of music heard beyond the frame that is predicted.
         decided: Whether the hands are told which keys are struck and held rather than how likely they are. Where notes are
             what is listened for, what is heard is then like what is written, and one motion serves both.
+        struck: A key is taken as struck when it becomes so likely.
     """
 
     listening: ListeningConfig = field(default_factory=ListeningConfig)
@@ -45,8 +46,11 @@ class KHPConfig:
     hidden: int = 128
     lookahead_frames: int = 10
     decided: bool = False
+    struck: float = 0.5
 
     def __post_init__(self) -> None:
+        if not 0 < self.struck < 1:
+            raise ValueError("KHP takes a key as struck at a likelihood between 0 and 1")
         if self.lookahead_frames < self.listening.delay:
             raise ValueError("KHP cannot look ahead less than its notes are late")
 
@@ -114,7 +118,7 @@ class KeypointPredictor(nn.Module):
         """Keys struck and held, told from the sound."""
         _, logits_B2TP, encoder = self.listen(features_BRF, state.encoder if state else None)
         chance_B2TP = logits_B2TP.float().sigmoid()
-        likely_BTP = chance_B2TP[:, 0] > STRUCK
+        likely_BTP = chance_B2TP[:, 0] > self.config.struck
         before_B1P = state.likely_B1P if state else torch.zeros_like(likely_BTP[:, :1])
         after = HearingState(encoder, likely_BTP[:, -1:])
         if not self.config.decided:

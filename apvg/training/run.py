@@ -27,7 +27,7 @@ from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.keyboard import LOWEST_PITCH
 from apvg.midi import Notes
-from apvg.models.khp import HELD, STRUCK, KeypointPredictor
+from apvg.models.khp import HELD, KeypointPredictor
 from apvg.models.listening import PITCHES
 from apvg.models.space import PoseSpace
 from apvg.performer import Performer, build_stages, find_performer
@@ -333,7 +333,7 @@ class Run:
         """Keys struck and held [2, T, 88], bool, as KHP's ears tell them of a take; kept on disk, for it takes minutes."""
         music = self._music(take)
         assert music.features_RF is not None
-        digest = hashlib.sha256(repr((khp.config, music.config, STRUCK, HELD)).encode())
+        digest = hashlib.sha256(repr((khp.config, music.config, HELD)).encode())
         digest.update(take.samples_S.tobytes())
         for value in khp.listen.state_dict().values():
             digest.update(value.numpy().tobytes())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from apvg.audio.features import FeatureConfig, shift_features
 from apvg.bones import in_one_piece
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
-from apvg.models.khp import HELD, STRUCK, KeypointPredictor, KHPConfig
+from apvg.models.khp import HELD, KeypointPredictor, KHPConfig
 from apvg.models.listening import AudioEncoder, ListeningConfig
 from apvg.models.moving import HandMover
 from apvg.models.posing import REST, count_strokes
@@ -240,7 +240,7 @@ def test_a_decided_key_is_struck_once_and_held_while_it_sounds(monkeypatch: pyte
         all_2TP = predictor.hear(torch.cat([features(), silence], dim=1))[0].notes_B2TP[0]
         told_2TP = all_2TP[:, :FRAMES]
         whole_2TP = predictor.transcribe(features()[0])
-    struck_TP, held_TP = likely_B2TP[0, 0] > STRUCK, likely_B2TP[0, 1] > HELD
+    struck_TP, held_TP = likely_B2TP[0, 0] > predictor.config.struck, likely_B2TP[0, 1] > HELD
     assert set(told_2TP.unique().tolist()) == {0.0, 1.0}
     for frame in range(FRAMES):
         before_P = struck_TP[frame - 1] if frame else torch.zeros(88, dtype=torch.bool)
