@@ -1,8 +1,8 @@
-# make play    a video of the built-in performer: out/play.mp4     (AUDIO=your.mp3 for your own music, PERFORMER=your-folder)
+# make play    a video of a built-in performer: out/play.mp4     (PERFORMER=cello, AUDIO=your.mp3 for your own music)
 # make test    lint, types and tests
 PYTHON ?= python3
 PERFORMER ?= piano
-AUDIO ?= apvg/samples/prelude.ogg
+AUDIO ?= apvg/samples/$(if $(filter cello,$(PERFORMER)),air,prelude).ogg
 
 .PHONY: play test
 play: .venv/installed

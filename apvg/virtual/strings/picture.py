@@ -20,8 +20,8 @@ from apvg.virtual.strings.instruments import StringInstrument
 from apvg.virtual.strings.meshes import Mesh
 from apvg.virtual.strings.scene import COLOURS, figure, instrument_parts, room
 
-#: Names another of Mitsuba's variants. `llvm_ad_rgb` is faster (by 1.7 on two cores), but is killed where the system's LLVM is
-#: older than 17 or so.
+#: Names another of Mitsuba's variants. `llvm_ad_rgb` is faster (by 1.7 on two cores), but is killed where the LLVM is
+#: older: 14 to 16 fail, 19 works.
 VARIANT = "APVG_MITSUBA"
 #: Light paths per pixel of the room without the figure.
 _STILL_SAMPLES = 64
