@@ -19,7 +19,7 @@ from apvg.virtual.strings.instruments import HandFrame, StringInstrument
 #: held for a second (it has no vibrato), of the little finger, of one finger on two notes without a shift of the hand.
 #: Low positions are much liked, so that the hand comes back to them: after four notes 96 of 100 are stopped as if the hand had
 #: come from anywhere, where at a tenth of this cost 66 are, and nobody could tell from the music which.
-_SHIFT, _CROSSING, _HEIGHT, _OPEN, _LITTLE, _SLIDE = 6.0, 0.25, 0.4, 0.5, 0.15, 2.0
+_SHIFT, _CROSSING, _HEIGHT, _OPEN, _LITTLE, _SLIDE = 8.0, 0.25, 0.4, 0.5, 0.15, 2.0
 #: So far ahead of a note reads who settles its fingering, seconds.
 AHEAD = 0.2
 #: The hand has at least so long for a shift, seconds.
