@@ -22,7 +22,8 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.second.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, x_NCHW: Tensor) -> Tensor:
-        return x_NCHW + self.second(F.relu(self.first(F.relu(x_NCHW))))
+        between_NCHW = F.relu(self.first(F.relu(x_NCHW)), inplace=True)
+        return x_NCHW + self.second(between_NCHW)
 
 
 class ConvGRU(nn.Module):

@@ -78,8 +78,18 @@ class KeypointGraph(nn.Module):
         for layer, learned_KK in zip(self.layers, self.learned_LKK, strict=True):
             along_bones_NKC = (self.adjacency_KK + learned_KK) @ layer(nodes_NKC)
             nodes_NKC = nodes_NKC + F.relu(along_bones_NKC)
-        written_NKC = self.write(nodes_NKC)
-        return block_NChw + torch.einsum("nkhw,nkc->nchw", heatmaps_NKhw, written_NKC)
+        # Cell by cell rather than map by map: one matrix product where channels lie innermost.
+        heatmaps_NXK = heatmaps_NKhw.permute(0, 2, 3, 1).flatten(1, 2)
+        written_NXC = heatmaps_NXK @ self.write(nodes_NKC).to(heatmaps_NXK.dtype)
+        return block_NChw + written_NXC.transpose(1, 2).unflatten(2, (height, width))
+
+
+class Encoded(NamedTuple):
+    """What the UNet's way down knows of every frame, at 1/4, 1/8 and 1/16 of its size."""
+
+    fine_NChw: Tensor
+    middle_NChw: Tensor
+    coarsest_NChw: Tensor
 
 
 class Painting(NamedTuple):
@@ -139,31 +149,64 @@ class StructuredTemporalUNet(nn.Module):
         Returns:
             The painting and the state to hand to the next chunk.
         """
-        batch, frames = coarse_BTChw.shape[:2]
-        heatmaps_NKhw = heatmaps_BTKhw.flatten(0, 1)
-        plate_BChw = F.pixel_unshuffle(plate_BCHW, STRIDE)
-        plate_NChw = plate_BChw[:, None].expand(-1, frames, -1, -1, -1).flatten(0, 1)
-        x_fine = self.stem(
-            torch.cat([heatmaps_NKhw, coarse_BTChw.flatten(0, 1), plate_NChw], dim=1)
+        encoded = self.encode(coarse_BTChw, heatmaps_BTKhw, keypoints_BTKD, plate_BCHW)
+        remembered_NChw, last_BCHW = self.remember(
+            encoded.coarsest_NChw, len(plate_BCHW), state_BCHW
         )
-        points_NKhw = heatmaps_NKhw[:, : len(self.skeleton)]
-        x_fine = self.graph(self.encode_fine(x_fine), keypoints_BTKD.flatten(0, 1), points_NKhw)
+        return self.decode(encoded, remembered_NChw, plate_BCHW), last_BCHW
+
+    def encode(
+        self,
+        coarse_BTChw: Tensor,
+        heatmaps_BTKhw: Tensor,
+        keypoints_BTKD: Tensor,
+        plate_BCHW: Tensor,
+    ) -> Encoded:
+        """The way down: every frame by itself, with the graph over its keypoints."""
+        x_fine = self.graph(
+            self.encode_fine(self._enter(coarse_BTChw, heatmaps_BTKhw, plate_BCHW)),
+            keypoints_BTKD.flatten(0, 1),
+            heatmaps_BTKhw.flatten(0, 1)[:, : len(self.skeleton)],
+        )
         x_middle = self.encode_middle(self.down_middle(F.relu(x_fine)))
         x_coarsest = self.encode_coarsest(self.down_coarsest(F.relu(x_middle)))
+        return Encoded(x_fine, x_middle, x_coarsest)
 
-        states_BTChw, last_BCHW = self.gru(x_coarsest.unflatten(0, (batch, frames)), state_BCHW)
-        x_coarsest = x_coarsest + self.from_gru(states_BTChw.flatten(0, 1))
+    def remember(
+        self, coarsest_NChw: Tensor, batch: int, state_BCHW: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Between frames: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w]."""
+        states_BTChw, last_BChw = self.gru(coarsest_NChw.unflatten(0, (batch, -1)), state_BCHW)
+        return states_BTChw.flatten(0, 1), last_BChw
 
+    def decode(self, encoded: Encoded, remembered_NChw: Tensor, plate_BCHW: Tensor) -> Painting:
+        """The way up, and the colour over the plate: every frame by itself again."""
+        x_fine, x_middle, x_coarsest = encoded
+        x_coarsest = x_coarsest + self.from_gru(remembered_NChw)
         x_coarsest = self.up_middle(self.decode_coarsest(x_coarsest))
         x_middle = x_middle + F.interpolate(x_coarsest, scale_factor=2.0, mode="nearest")
         x_middle = self.up_fine(self.decode_middle(x_middle))
         x_fine = x_fine + F.interpolate(x_middle, scale_factor=2.0, mode="nearest")
-        painted_NCHW = F.pixel_shuffle(self.paint(F.relu(self.decode_fine(x_fine))), STRIDE)
+        logits_NChw = self.paint(F.relu(self.decode_fine(x_fine)))
 
-        painted_BTCHW = painted_NCHW.unflatten(0, (batch, frames))
-        matte_logits_BTHW = painted_BTCHW[:, :, 3]
-        matte_BTHW = torch.sigmoid(matte_logits_BTHW)
-        colour_BTCHW = torch.sigmoid(painted_BTCHW[:, :, :3])
-        plate_B1CHW = plate_BCHW[:, None]
-        frames_BTCHW = plate_B1CHW + matte_BTHW[:, :, None] * (colour_BTCHW - plate_B1CHW)
-        return Painting(frames_BTCHW, matte_BTHW, matte_logits_BTHW), last_BCHW
+        # Still in the stem's grid, where the pixels of a cell lie side by side as channels X. The last
+        # steps are taken in full precision, whatever that of the convolutions.
+        logits_NCXhw = logits_NChw.float().unflatten(1, (4, -1))
+        logits_BTCXhw = logits_NCXhw.unflatten(0, (len(plate_BCHW), -1))
+        painted_BTCXhw = logits_BTCXhw.sigmoid()
+        plate_B1CXhw = F.pixel_unshuffle(plate_BCHW.float(), STRIDE).unflatten(1, (3, -1))[:, None]
+        colour_BTCXhw, matte_BT1Xhw = painted_BTCXhw.split((3, 1), dim=2)
+        frames_BTCXhw = torch.lerp(plate_B1CXhw, colour_BTCXhw, matte_BT1Xhw)
+        return Painting(
+            F.pixel_shuffle(frames_BTCXhw.flatten(2, 3), STRIDE),
+            F.pixel_shuffle(matte_BT1Xhw[:, :, 0], STRIDE)[:, :, 0],
+            F.pixel_shuffle(logits_BTCXhw[:, :, 3], STRIDE)[:, :, 0],
+        )
+
+    def _enter(self, coarse_BTChw: Tensor, heatmaps_BTKhw: Tensor, plate_BCHW: Tensor) -> Tensor:
+        """The stem, [N, C, h, w]; the plate's share of it is the same for all frames."""
+        shown_NMhw = torch.cat([heatmaps_BTKhw.flatten(0, 1), coarse_BTChw.flatten(0, 1)], dim=1)
+        of_frames, of_plate = self.stem.weight.split((shown_NMhw.shape[1], 3 * STRIDE**2), dim=1)
+        plate_BChw = F.conv2d(F.pixel_unshuffle(plate_BCHW, STRIDE), of_plate, self.stem.bias)
+        entered_BTChw = F.conv2d(shown_NMhw, of_frames).unflatten(0, (len(plate_BCHW), -1))
+        return (entered_BTChw + plate_BChw[:, None]).flatten(0, 1)
