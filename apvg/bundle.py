@@ -75,6 +75,13 @@ class PerformerConfig:
         if self.khp.lookahead_frames < self.cvg.lookahead_frames:
             raise ValueError("CVG cannot look further ahead than KHP, whom its frames wait for")
 
+    @property
+    def lookahead_seconds(self) -> float:
+        """Music heard beyond the moment of the frame that is painted."""
+        features = self.features
+        last_row = (features.rows_per_frame - 1) / (features.rows_per_frame * features.fps)
+        return self.khp.lookahead_frames / features.fps + last_row + features.lookahead_seconds
+
 
 def write_bundle(
     folder: Path,

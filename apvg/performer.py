@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -14,47 +14,34 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.audio.features import FeatureExtractor, shift_features
 from apvg.audio.music import open_music
 from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
+from apvg.engines.protocol import Engine
+from apvg.engines.pytorch import PyTorchEngine
 from apvg.errors import ApvgError
 from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
-from apvg.models.cvg import CoarseVideoGenerator, CVGState
+from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.khp import HearingState, KeypointPredictor
-from apvg.models.moving import MovingState
+from apvg.models.khp import KeypointPredictor
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
-from apvg.part import Part, one_voice
 from apvg.skeleton import Skeleton
+from apvg.streaming import (
+    BLOCK,
+    CoarseVideo,
+    Features,
+    Painter,
+    Performance,
+    Poses,
+    Stream,
+    join,
+)
 
 if TYPE_CHECKING:
     from apvg.midi import Notes
-
-BLOCK = 8  # frames worked on at a time: enough for the convolutions to be efficient, little memory, little delay
-
-
-@dataclass(frozen=True)
-class Performance:
-    """Frames and the keypoints behind them.
-
-    Attributes:
-        frames_THWC: RGB uint8 [T, H, W, 3].
-        keypoints_TKD: float32 [T, K, 2], pixels of the frames.
-        confidence_TK: float32 [T, K] in 0..1.
-        coarse_ThwC: RGB uint8, CVG's coarse video at a quarter of the size.
-        fps: Frames per second.
-    """
-
-    frames_THWC: np.ndarray
-    keypoints_TKD: np.ndarray
-    confidence_TK: np.ndarray
-    coarse_ThwC: np.ndarray
-    fps: int
 
 
 @dataclass(frozen=True)
@@ -71,17 +58,16 @@ class Performer:
     """A trained performer: all stages, ready to play. Make one with :meth:`from_pretrained`."""
 
     def __init__(self, config: PerformerConfig, plate_HWC: np.ndarray) -> None:
-        width, height = config.size
         self.config = config
         self.plate_HWC = plate_HWC
         self.skeleton: Skeleton = config.skeleton
         stages = build_stages(config)
         self.space, self.khp, self.dlt, self.cvg, self.stu = stages
         plate_HWC1 = torch.from_numpy(np.array(plate_HWC)).permute(2, 0, 1)[None]
-        self._plate_1CHW = plate_HWC1.float() / 255
-        self._plate_1Chw = F.avg_pool2d(self._plate_1CHW, STRIDE)
+        self.plate_1CHW = plate_HWC1.float() / 255
+        self.coarse_plate_1Chw = F.avg_pool2d(self.plate_1CHW, STRIDE)
         self.device = torch.device("cpu")
-        self._size_HW = (height, width)
+        self.engine: Engine = PyTorchEngine(self)
 
     @classmethod
     def from_pretrained(cls, name: str | Path = "piano", device: str = "cpu") -> Performer:
@@ -123,9 +109,7 @@ class Performer:
     @property
     def lookahead_seconds(self) -> float:
         """Music heard beyond the frame that is painted."""
-        features = self.config.features
-        group = (features.rows_per_frame - 1) / (features.rows_per_frame * features.fps)
-        return self.config.khp.lookahead_frames / features.fps + group + features.lookahead_seconds
+        return self.config.lookahead_seconds
 
     @cached_property
     def keyboard(self) -> Keyboard | None:
@@ -140,8 +124,8 @@ class Performer:
                 module.eval().requires_grad_(False).to(self.device)
             if self.device.type == "cpu":
                 self.stu.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-            self._plate_1CHW = self._plate_1CHW.to(self.device)
-            self._plate_1Chw = self._plate_1Chw.to(self.device)
+            self.plate_1CHW = self.plate_1CHW.to(self.device)
+            self.coarse_plate_1Chw = self.coarse_plate_1Chw.to(self.device)
         except (RuntimeError, AssertionError) as error:
             raise ApvgError(
                 f"the device {device!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu"
@@ -168,53 +152,51 @@ class Performer:
             transpose: How many semitones higher it is played.
         """
         if isinstance(music, np.ndarray):
-            return _join(list(self.stream([music], notes, transpose=transpose)), self)
+            return self._perform(music, notes, transpose)
         with open_music(music) as opened:
             samples_S = read_audio(opened.audio, self.sample_rate, start=start, duration=duration)
             notes = opened.notes.shifted(-start) if opened.notes is not None else None
-        return _join(list(self.stream([samples_S], notes, transpose=transpose)), self)
+        return self._perform(samples_S, notes, transpose)
 
-    @torch.inference_mode()
+    def _perform(self, samples_S: np.ndarray, notes: Notes | None, transpose: int) -> Performance:
+        with self.stream(notes, transpose=transpose) as stream:
+            return join(list(stream.run([samples_S])), self.config)
+
     def stream(
         self,
-        chunks: Iterable[np.ndarray],
         notes: Notes | None = None,
         *,
         transpose: int = 0,
-        part: Part | None = None,
-    ) -> Iterator[Performance]:
-        """Play music of any length: mono samples at :attr:`sample_rate` in, short performances out, in order.
+        block: int = BLOCK,
+    ) -> Stream:
+        """Play music of any length as it comes: see :class:`apvg.streaming.Stream`.
 
-        There is a frame for every 1 / fps of the music, rounded; memory does not grow. Where the notes are known (seconds
-        from the first sample), the hands play those rather than what is heard. Pitches beyond the performer's compass are
-        played in the nearest octave; :meth:`part`, where given, counts them.
+        Args:
+            notes: The notes, where they are known (seconds from the first sample): the hands play those rather than what
+                is heard.
+            transpose: How many semitones higher it is played. Pitches beyond the performer's compass are played in the
+                nearest octave.
+            block: Frames worked on at a time. Many are efficient, few come soon.
         """
-        painter = _Painter(self)
-        for poses in self._predict(
-            chunks, coarse=True, notes=notes, transpose=transpose, part=part
-        ):
-            yield painter.paint(*poses)
+        return Stream(self.config, self.engine, notes, transpose=transpose, block=block)
 
-    def part(self) -> Part:
-        """What this performer plays of some music; for one call of :meth:`stream`."""
-        return Part(self.config.compass)
-
-    @torch.inference_mode()
     def predict_keypoints(
         self, samples_S: np.ndarray, notes: Notes | None = None, *, transpose: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """KHP alone: keypoints [T, K, 2] in pixels and their confidence [T, K] for mono samples at `sample_rate`."""
-        predicted = self._predict([samples_S], coarse=False, notes=notes, transpose=transpose)
-        blocks = list(predicted)
-        keypoints = [keypoints_TKD.cpu().numpy() for keypoints_TKD, _, _ in blocks]
-        confidence = [confidence_TK.cpu().numpy() for _, confidence_TK, _ in blocks]
+        features = Features(self.config, self.engine, transpose=transpose)
+        poses = Poses(self.config, self.engine, notes, transpose=transpose)
         points = len(self.skeleton)
-        return (
-            np.concatenate([np.zeros((0, points, 2), np.float32), *keypoints]),
-            np.concatenate([np.zeros((0, points), np.float32), *confidence]),
+        keypoints, confidence = (
+            [np.zeros((0, points, 2), np.float32)],
+            [np.zeros((0, points), np.float32)],
         )
+        for features_RF in features.run(samples_S):
+            keypoints_TKD, confidence_TK = poses.next(features_RF)
+            keypoints.append(keypoints_TKD.cpu().numpy())
+            confidence.append(confidence_TK.cpu().numpy())
+        return np.concatenate(keypoints), np.concatenate(confidence)
 
-    @torch.inference_mode()
     def render(
         self,
         keypoints_TKD: np.ndarray,
@@ -222,132 +204,24 @@ class Performer:
         samples_S: np.ndarray | None = None,
     ) -> Iterator[Performance]:
         """Paint given keypoints; with music (mono, at `sample_rate`) the coarse video is CVG's, without it the plate."""
-        frames = len(keypoints_TKD)
-        coarse_blocks = (
-            (coarse for _, _, coarse in self._predict([samples_S], coarse=True))
-            if samples_S is not None
-            else iter(())
-        )
-        held_TChw = self._plate_1Chw[:0]
-        painter = _Painter(self)
-        for first in range(0, frames, BLOCK):
-            span = slice(first, min(first + BLOCK, frames))
-            wanted = span.stop - span.start
-            while len(held_TChw) < wanted and (block := next(coarse_blocks, None)) is not None:
-                held_TChw = torch.cat([held_TChw, block])
+        features, coarse = Features(self.config, self.engine), CoarseVideo(self.config, self.engine)
+        painter = Painter(self.config, self.engine)
+        blocks = iter(())
+        if samples_S is not None:
+            blocks = features.run(samples_S)
+        for first in range(0, len(keypoints_TKD), BLOCK):
+            block = slice(first, first + BLOCK)
+            keypoints = torch.from_numpy(np.asarray(keypoints_TKD[block], np.float32))
+            confidence = torch.from_numpy(np.asarray(confidence_TK[block], np.float32))
+            frames = len(keypoints)
+            while len(coarse.waiting) < frames and (features_RF := next(blocks, None)) is not None:
+                coarse.feed(features_RF)
             # Music shorter than the keypoints: the rest is painted from the plate.
-            missing = self._plate_1Chw.expand(max(wanted - len(held_TChw), 0), -1, -1, -1)
-            coarse_TChw = torch.cat([held_TChw[:wanted], missing])
-            held_TChw = held_TChw[wanted:]
-            keypoints = torch.from_numpy(np.asarray(keypoints_TKD[span], np.float32))
-            confidence = torch.from_numpy(np.asarray(confidence_TK[span], np.float32))
-            yield painter.paint(keypoints.to(self.device), confidence.to(self.device), coarse_TChw)
-
-    def _predict(
-        self,
-        chunks: Iterable[np.ndarray],
-        *,
-        coarse: bool,
-        notes: Notes | None = None,
-        transpose: int = 0,
-        part: Part | None = None,
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Keypoints [T, K, 2], confidence [T, K] and coarse video [T, 3, h, w], block by block.
-
-        Where the notes are given, KHP need not listen for them.
-        """
-        config = self.config
-        part = part or self.part()
-        if notes is not None:
-            notes = notes.transposed(transpose)
-            notes = one_voice(notes) if config.voices == 1 else notes
-        hearing: HearingState | None = None
-        moving: MovingState | None = None
-        cvg_state: CVGState | None = None
-        early = config.khp.lookahead_frames  # the first outputs lie before the music
-        # CVG may look less far ahead than KHP; its frames then wait for KHP's.
-        behind = config.khp.lookahead_frames - config.cvg.lookahead_frames
-        waiting_TChw = self._plate_1Chw.expand(behind, -1, -1, -1)
-        first = 0
-        for features_RF in self._feature_blocks(chunks):
-            # Music that is heard higher is played higher.
-            heard_RF = shift_features(torch.from_numpy(features_RF), transpose)
-            features_1RF = heard_RF[None].to(self.device)
-            frames = len(features_RF) // config.features.rows_per_frame
-            if notes is None:
-                heard, hearing = self.khp.hear(features_1RF, hearing)
-                told_12TP = heard.notes_B2TP
-            else:
-                since = first - config.khp.listening.delay
-                roll_2TP = notes.roll(self.fps, frames, start=since)
-                told_12TP = torch.from_numpy(roll_2TP)[None].to(self.device)
-            motion, moving = self.khp.play(part.take(told_12TP), moving)
-            first += frames
-            coarse_TChw = self._plate_1Chw.expand(frames, -1, -1, -1)
-            if coarse:
-                painted, cvg_state = self.cvg(features_1RF, self._plate_1Chw, cvg_state)
-                coarse_TChw = torch.cat([waiting_TChw, painted.frames_BTChw[0]])
-                coarse_TChw, waiting_TChw = coarse_TChw[:frames], coarse_TChw[frames:]
-            if early >= frames:
-                early -= frames
-                continue
-            keypoints_TKD = self.space.to_pixels(motion.poses_BTKD[0, early:])
-            confidence_TK = self._confidence(motion.seen_BTH[0, early:])
-            yield keypoints_TKD, confidence_TK, coarse_TChw[early:]
-            early = 0
-
-    def _confidence(self, seen_TH: Tensor) -> Tensor:
-        """Every point of a hand is as sure as the hand; points of no hand are taken as seen."""
-        confidence_TK = seen_TH.new_ones(len(seen_TH), len(self.skeleton))
-        for hand, ids in enumerate(self.skeleton.hands.values()):
-            confidence_TK[:, list(ids)] = seen_TH[:, hand, None].sigmoid()
-        return confidence_TK
-
-    def _feature_blocks(self, chunks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Feature rows in blocks of BLOCK frames, then the silence that lets the lookahead run out."""
-        config = self.config.features
-        rows = BLOCK * config.rows_per_frame
-        extractor = FeatureExtractor(config)
-        waiting_RF = np.zeros((0, config.size), np.float32)
-        for samples_S in chunks:
-            waiting_RF = np.concatenate([waiting_RF, extractor.push(samples_S)])
-            while len(waiting_RF) >= rows:
-                yield waiting_RF[:rows]
-                waiting_RF = waiting_RF[rows:]
-        silence_RF = np.zeros(
-            (self.config.khp.lookahead_frames * config.rows_per_frame, config.size), np.float32
-        )
-        waiting_RF = np.concatenate([waiting_RF, extractor.flush(), silence_RF])
-        for first in range(0, len(waiting_RF), rows):
-            yield waiting_RF[first : first + rows]
-
-
-class _Painter:
-    """DLT and STU with the state that goes from block to block."""
-
-    def __init__(self, performer: Performer) -> None:
-        self.performer = performer
-        self.state_BCHW: Tensor | None = None
-
-    def paint(
-        self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor
-    ) -> Performance:
-        performer = self.performer
-        heatmaps_1TKhw = performer.dlt(keypoints_TKD[None], confidence_TK[None], performer._size_HW)
-        painting, self.state_BCHW = performer.stu(
-            coarse_TChw[None],
-            heatmaps_1TKhw,
-            keypoints_TKD[None],
-            performer._plate_1CHW,
-            self.state_BCHW,
-        )
-        return Performance(
-            frames_THWC=_to_uint8(painting.frames_BTCHW[0]),
-            keypoints_TKD=keypoints_TKD.cpu().numpy(),
-            confidence_TK=confidence_TK.cpu().numpy(),
-            coarse_ThwC=_to_uint8(coarse_TChw),
-            fps=performer.fps,
-        )
+            painted = coarse.take(frames)
+            painted += [self.coarse_plate_1Chw[0]] * (frames - len(painted))
+            yield painter.next(
+                keypoints.to(self.device), confidence.to(self.device), torch.stack(painted)
+            )
 
 
 def build_stages(
@@ -407,27 +281,3 @@ def find_performer(name: str | Path) -> Path:
 
 def _installed_folder() -> Path:
     return Path(str(resources.files("apvg"))) / "performers"
-
-
-def _to_uint8(frames_TCHW: Tensor) -> np.ndarray:
-    """[T, C, H, W] in 0..1 to RGB uint8 [T, H, W, C]."""
-    scaled = frames_TCHW.clamp(0, 1).mul(255).round().to(torch.uint8)
-    return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
-def _join(parts: list[Performance], performer: Performer) -> Performance:
-    """Consecutive performances as one; music of no frames gives empty arrays."""
-    if not parts:
-        height, width = performer._size_HW
-        points = len(performer.skeleton)
-        empty_THWC = np.zeros((0, height, width, 3), np.uint8)
-        empty_ThwC = np.zeros((0, height // STRIDE, width // STRIDE, 3), np.uint8)
-        empty_TKD = np.zeros((0, points, 2), np.float32)
-        return Performance(empty_THWC, empty_TKD, empty_TKD[..., 0], empty_ThwC, performer.fps)
-    return Performance(
-        np.concatenate([part.frames_THWC for part in parts]),
-        np.concatenate([part.keypoints_TKD for part in parts]),
-        np.concatenate([part.confidence_TK for part in parts]),
-        np.concatenate([part.coarse_ThwC for part in parts]),
-        performer.fps,
-    )

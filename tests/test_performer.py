@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from apvg.errors import ApvgError
 from apvg.midi import Notes
-from apvg.performer import BLOCK, Performer
+from apvg.performer import Performer
+from apvg.streaming import BLOCK
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def cut(samples_S: np.ndarray, sizes: list[int]) -> Iterator[np.ndarray]:
 def test_any_chunking_gives_the_same_performance(performer: Performer, sizes: list[int]):
     samples_S = music(16000)
     whole = performer.perform(samples_S)
-    parts = list(performer.stream(cut(samples_S, sizes)))
+    parts = list(performer.stream().run(cut(samples_S, sizes)))
     keypoints_TKD = np.concatenate([part.keypoints_TKD for part in parts])
     np.testing.assert_allclose(keypoints_TKD, whole.keypoints_TKD, atol=1e-3)
     frames_THWC = np.concatenate([part.frames_THWC for part in parts]).astype(int)
@@ -128,7 +129,7 @@ def test_known_notes_are_played_whatever_is_heard(performer: Performer, sizes: l
     whole, _ = performer.predict_keypoints(samples_S, known)
     silence, _ = performer.predict_keypoints(np.zeros_like(samples_S), known)
     np.testing.assert_array_equal(whole, silence)
-    parts = list(performer.stream(cut(samples_S, list(sizes)), known))
+    parts = list(performer.stream(known).run(cut(samples_S, list(sizes))))
     streamed = np.concatenate([part.keypoints_TKD for part in parts])
     np.testing.assert_allclose(streamed, whole, atol=1e-3)
     other, _ = performer.predict_keypoints(samples_S, known.transposed(12))

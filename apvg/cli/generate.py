@@ -86,10 +86,10 @@ class Generate:
             notes = music.notes.shifted(-self.start) if music.notes is not None else None
             poses: list[tuple[np.ndarray, np.ndarray]] = []
 
-            part = performer.part()
+            stream = outputs.enter_context(performer.stream(notes, transpose=self.transpose))
 
             def frames() -> Iterator[np.ndarray]:
-                for chunk in performer.stream(samples, notes, transpose=self.transpose, part=part):
+                for chunk in stream.run(samples):
                     poses_T = zip(chunk.keypoints_TKD, chunk.confidence_TK, strict=True)
                     for frame_HWC, pose in zip(chunk.frames_THWC, poses_T, strict=True):
                         if self.keypoints is not None:
@@ -118,8 +118,10 @@ class Generate:
                 keypoints_TKD, confidence_TK = map(np.stack, zip(*poses, strict=True))
                 pose_track = KeypointTrack(keypoints_TKD, confidence_TK, fps)
                 write_keypoints(keypoints, pose_track, performer.skeleton)
-        if part.displaced:
-            print(f"{part}, the compass of {performer.name}; they are played in the nearest octave")
+        if stream.part.displaced:
+            print(
+                f"{stream.part}, the compass of {performer.name}; they are played in the nearest octave"
+            )
         report(self.output, writer.frames, fps, perf_counter() - begin)
 
 

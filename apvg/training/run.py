@@ -33,6 +33,7 @@ from apvg.models.space import PoseSpace
 from apvg.performer import Performer, build_stages, find_performer
 from apvg.progress import track
 from apvg.skeleton import Skeleton
+from apvg.streaming import CoarseVideo, Features, Poses
 from apvg.takes.take import Take
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
@@ -266,11 +267,15 @@ class Run:
         keypoints, coarse = [], []
         for take in track(self.scene_takes, "predicting", len(self.scene_takes)):
             samples_S = resample(take, performer.sample_rate)
-            with torch.inference_mode():
-                for keypoints_TKD, _, coarse_TChw in performer._predict([samples_S], coarse=True):
-                    keypoints.append(keypoints_TKD)
-                    coarse.append((coarse_TChw * 255).round().to(torch.uint8))
-        return Predictions(torch.cat(keypoints).clone(), torch.cat(coarse).clone())
+            poses = Poses(performer.config, performer.engine)
+            coarse_video = CoarseVideo(performer.config, performer.engine)
+            for features_RF in Features(performer.config, performer.engine).run(samples_S):
+                keypoints_TKD, _ = poses.next(features_RF)
+                keypoints.append(keypoints_TKD)
+                coarse_video.feed(features_RF)
+                for coarse_Chw in coarse_video.take(len(keypoints_TKD)):
+                    coarse.append((coarse_Chw * 255).round().to(torch.uint8))
+        return Predictions(torch.cat(keypoints).clone(), torch.stack(coarse).clone())
 
     def _scene(self) -> Scene:
         """The scene's footage in memory, its plate and mattes kept on disk between calls."""

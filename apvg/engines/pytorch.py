@@ -1,0 +1,68 @@
+"""The stages as they were trained: PyTorch's modules, on any of its devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from apvg.models.cvg import CVGState
+from apvg.models.khp import HearingState
+from apvg.models.moving import MovingState
+
+if TYPE_CHECKING:
+    from apvg.performer import Performer
+
+
+class PyTorchEngine:
+    """The performer's own modules (see :class:`apvg.engines.protocol.Engine`)."""
+
+    name = "PyTorch"
+
+    def __init__(self, performer: Performer) -> None:
+        self._performer = performer
+
+    @property
+    def device(self) -> torch.device:
+        return self._performer.device
+
+    @torch.inference_mode()
+    def hear(self, features_RF: Tensor, state: HearingState | None) -> tuple[Tensor, HearingState]:
+        heard, after = self._performer.khp.hear(features_RF[None], state)
+        return heard.notes_B2TP[0], after
+
+    @torch.inference_mode()
+    def play(
+        self, notes_2TP: Tensor, state: MovingState | None
+    ) -> tuple[Tensor, Tensor, MovingState]:
+        performer = self._performer
+        motion, after = performer.khp.play(notes_2TP[None], state)
+        keypoints_TKD = performer.space.to_pixels(motion.poses_BTKD[0])
+        # Every point of a hand is as sure as the hand; points of no hand are taken as seen.
+        confidence_TK = keypoints_TKD.new_ones(keypoints_TKD.shape[:2])
+        for hand, ids in enumerate(performer.skeleton.hands.values()):
+            confidence_TK[:, list(ids)] = motion.seen_BTH[0, :, hand, None].sigmoid()
+        return keypoints_TKD, confidence_TK, after
+
+    @torch.inference_mode()
+    def cvg(self, features_RF: Tensor, state: CVGState | None) -> tuple[Tensor, CVGState]:
+        performer = self._performer
+        coarse, after = performer.cvg(features_RF[None], performer.coarse_plate_1Chw, state)
+        return coarse.frames_BTChw[0], after
+
+    @torch.inference_mode()
+    def paint(
+        self,
+        keypoints_TKD: Tensor,
+        confidence_TK: Tensor,
+        coarse_TChw: Tensor,
+        state: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        performer = self._performer
+        width, height = performer.config.size
+        heatmaps_1TKhw = performer.dlt(keypoints_TKD[None], confidence_TK[None], (height, width))
+        painting, after = performer.stu(
+            coarse_TChw[None], heatmaps_1TKhw, keypoints_TKD[None], performer.plate_1CHW, state
+        )
+        return painting.frames_BTCHW[0], after

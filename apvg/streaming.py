@@ -1,0 +1,328 @@
+"""Music in as it comes, frames out as soon as they can be: the one way that all music goes, whole files too.
+
+>>> with performer.stream(block=1) as stream:  # doctest: +SKIP
+...     for samples_S in microphone:
+...         show(stream.push(samples_S).frames_THWC)
+
+Samples become feature rows (:class:`Features`), these become poses (:class:`Poses`) and the coarse video
+(:class:`CoarseVideo`), and both become frames (:class:`Painter`). Each carries its state, so that memory does not grow
+with the music and any cutting of it gives the same frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from apvg.audio.features import FeatureExtractor, shift_features
+from apvg.bundle import PerformerConfig
+from apvg.engines.protocol import Engine
+from apvg.models.stu import STRIDE
+from apvg.part import Part, one_voice
+
+if TYPE_CHECKING:
+    from apvg.midi import Notes
+
+#: Frames worked on at a time, where nobody waits for them: enough for the convolutions to be efficient, little memory.
+BLOCK = 8
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Frames and the keypoints behind them.
+
+    Attributes:
+        frames_THWC: RGB uint8 [T, H, W, 3].
+        keypoints_TKD: float32 [T, K, 2], pixels of the frames.
+        confidence_TK: float32 [T, K] in 0..1.
+        coarse_ThwC: RGB uint8, CVG's coarse video at a quarter of the size.
+        fps: Frames per second.
+    """
+
+    frames_THWC: np.ndarray
+    keypoints_TKD: np.ndarray
+    confidence_TK: np.ndarray
+    coarse_ThwC: np.ndarray
+    fps: int
+
+    def __len__(self) -> int:
+        """Number of frames."""
+        return len(self.frames_THWC)
+
+
+class Stream:
+    """One piece of music on its way through a performer. Make one with :meth:`apvg.Performer.stream`.
+
+    There is a frame for every 1 / fps of the music, rounded. As a context manager it lets go of its states at the end.
+
+    Attributes:
+        fps: Frames per second that it gives.
+        sample_rate: Of the samples that it takes, Hz.
+        block: Frames that are worked on at a time.
+        part: Counts the notes that are played.
+    """
+
+    def __init__(
+        self,
+        config: PerformerConfig,
+        engine: Engine,
+        notes: Notes | None = None,
+        *,
+        transpose: int = 0,
+        block: int = BLOCK,
+    ) -> None:
+        self.fps, self.sample_rate = config.features.fps, config.features.sample_rate
+        self.block = block
+        self._config = config
+        self._features = Features(config, engine, transpose=transpose, block=block)
+        self._poses = Poses(config, engine, notes, transpose=transpose)
+        self.part = self._poses.part
+        self._coarse = CoarseVideo(config, engine)
+        self._painter = Painter(config, engine)
+        self._over = False
+
+    @property
+    def latency_seconds(self) -> float:
+        """How much later than its own moment a frame can be worked on: look-ahead and the rest of its block.
+
+        What the work takes, and how long samples wait before they are pushed, comes on top.
+        """
+        return self._config.lookahead_seconds + (self.block - 1) / self.fps
+
+    def push(self, samples_S: np.ndarray) -> Performance:
+        """Take the next samples and return what has become ready, in order; often nothing.
+
+        Args:
+            samples_S: Mono, any number of them, at :attr:`sample_rate`: floating point in -1..1, or signed integers of full
+                scale. Samples that are not numbers are silence.
+
+        Raises:
+            ValueError: They are not mono samples of such a kind.
+            RuntimeError: The stream is over.
+        """
+        return join(list(self._push(samples_S)), self._config)
+
+    def finish(self) -> Performance:
+        """The frames that waited for what comes after the end of the music: silence. Then the stream is over."""
+        return join(list(self._finish()), self._config)
+
+    def run(self, chunks: Iterable[np.ndarray]) -> Iterator[Performance]:
+        """The whole of the music, in performances of one block: pushes every chunk, then finishes."""
+        for samples_S in chunks:
+            yield from self._push(samples_S)
+        yield from self._finish()
+
+    def _push(self, samples_S: np.ndarray) -> Iterator[Performance]:
+        self._refuse_if_over()
+        for features_RF in self._features.push(samples_S):
+            yield from self._perform(features_RF)
+
+    def _finish(self) -> Iterator[Performance]:
+        self._refuse_if_over()
+        self._over = True
+        for features_RF in self._features.finish():
+            yield from self._perform(features_RF)
+
+    def _perform(self, features_RF: Tensor) -> Iterator[Performance]:
+        """One block; the first ones lie before the music."""
+        keypoints_TKD, confidence_TK = self._poses.next(features_RF)
+        self._coarse.feed(features_RF)
+        if not len(keypoints_TKD):
+            return
+        coarse_TChw = torch.stack(self._coarse.take(len(keypoints_TKD)))
+        yield self._painter.next(keypoints_TKD, confidence_TK, coarse_TChw)
+
+    def _refuse_if_over(self) -> None:
+        if self._over:
+            raise RuntimeError("this stream is over; open another one for other music")
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over = True
+        del self._features, self._poses, self._coarse, self._painter
+
+
+class Features:
+    """Samples to feature rows of `block` frames at a time, then the silence that lets the look-ahead run out."""
+
+    def __init__(
+        self,
+        config: PerformerConfig,
+        engine: Engine,
+        *,
+        transpose: int = 0,
+        block: int = BLOCK,
+    ) -> None:
+        if block < 1:
+            raise ValueError(f"a block has at least 1 frame, not {block}")
+        features = config.features
+        self._engine, self._transpose = engine, transpose
+        self._rows = block * features.rows_per_frame
+        self._samples = self._rows * features.hop
+        silence = config.khp.lookahead_frames * features.rows_per_frame
+        self._silence_RF = np.zeros((silence, features.size), np.float32)
+        self._extractor = FeatureExtractor(features)
+        self._waiting_RF = self._silence_RF[:0]
+
+    def push(self, samples_S: np.ndarray) -> Iterator[Tensor]:
+        """The blocks [block * rows_per_frame, F] that these samples complete (see :meth:`Stream.push`)."""
+        samples_S = as_samples(samples_S)
+        # What comes at once need not be worked on at once: memory is a block's, whatever the chunk.
+        for first in range(0, len(samples_S), self._samples):
+            piece_S = samples_S[first : first + self._samples]
+            yield from self._whole_blocks(self._extractor.push(piece_S))
+
+    def finish(self) -> Iterator[Tensor]:
+        """The rest; the last block may be shorter."""
+        yield from self._whole_blocks(self._extractor.flush())
+        yield from self._whole_blocks(self._silence_RF)
+        if len(self._waiting_RF):
+            yield self._for_engine(self._waiting_RF)
+
+    def run(self, samples_S: np.ndarray) -> Iterator[Tensor]:
+        """All blocks of whole music."""
+        yield from self.push(samples_S)
+        yield from self.finish()
+
+    def _whole_blocks(self, features_RF: np.ndarray) -> Iterator[Tensor]:
+        self._waiting_RF = np.concatenate([self._waiting_RF, features_RF])
+        while len(self._waiting_RF) >= self._rows:
+            yield self._for_engine(self._waiting_RF[: self._rows])
+            self._waiting_RF = self._waiting_RF[self._rows :]
+
+    def _for_engine(self, features_RF: np.ndarray) -> Tensor:
+        """Music that is heard higher is played higher."""
+        heard_RF = shift_features(torch.from_numpy(features_RF), self._transpose)
+        return heard_RF.to(self._engine.device)
+
+
+class Poses:
+    """KHP: feature rows to keypoints and confidence; where the notes are known, it need not listen for them."""
+
+    def __init__(
+        self,
+        config: PerformerConfig,
+        engine: Engine,
+        notes: Notes | None = None,
+        *,
+        transpose: int = 0,
+    ) -> None:
+        if notes is not None:
+            notes = notes.transposed(transpose)
+            notes = one_voice(notes) if config.voices == 1 else notes
+        self._config, self._engine, self._notes = config, engine, notes
+        self.part = Part(config.compass)
+        self._early = config.khp.lookahead_frames  # the first outputs lie before the music
+        self._taken = 0
+        self._hearing: Any = None
+        self._playing: Any = None
+
+    @torch.inference_mode()
+    def next(self, features_RF: Tensor) -> tuple[Tensor, Tensor]:
+        """Keypoints [T, K, 2], pixels, and confidence [T, K] of the frames that these rows of whole frames complete."""
+        config, engine = self._config, self._engine
+        frames = len(features_RF) // config.features.rows_per_frame
+        if self._notes is None:
+            notes_2TP, self._hearing = engine.hear(features_RF, self._hearing)
+        else:
+            since = self._taken - config.khp.listening.delay
+            roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
+            notes_2TP = torch.from_numpy(roll_2TP).to(engine.device)
+        self._taken += frames
+        played_2TP = self.part.take(notes_2TP[None])[0]
+        keypoints_TKD, confidence_TK, self._playing = engine.play(played_2TP, self._playing)
+        early = min(self._early, frames)
+        self._early -= early
+        return keypoints_TKD[early:], confidence_TK[early:]
+
+
+class CoarseVideo:
+    """CVG: feature rows to coarse frames. It may look less far ahead than KHP; its frames then wait for KHP's."""
+
+    def __init__(self, config: PerformerConfig, engine: Engine) -> None:
+        self._engine = engine
+        self._early = config.cvg.lookahead_frames  # the first outputs lie before the music
+        self.waiting: list[Tensor] = []
+        self._state: Any = None
+
+    @torch.inference_mode()
+    def feed(self, features_RF: Tensor) -> None:
+        """Paint the frames that these rows of whole frames complete."""
+        coarse_TChw, self._state = self._engine.cvg(features_RF, self._state)
+        early = min(self._early, len(coarse_TChw))
+        self._early -= early
+        self.waiting += coarse_TChw[early:].unbind(0)
+
+    def take(self, frames: int) -> list[Tensor]:
+        """The next frames, each [3, h, w] in 0..1: so many, or as many as there are."""
+        taken, self.waiting = self.waiting[:frames], self.waiting[frames:]
+        return taken
+
+
+class Painter:
+    """DLT and STU: keypoints and coarse video to frames."""
+
+    def __init__(self, config: PerformerConfig, engine: Engine) -> None:
+        self._fps, self._engine = config.features.fps, engine
+        self._state: Any = None
+
+    @torch.inference_mode()
+    def next(
+        self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor
+    ) -> Performance:
+        """The next frames."""
+        frames_TCHW, self._state = self._engine.paint(
+            keypoints_TKD, confidence_TK, coarse_TChw, self._state
+        )
+        return Performance(
+            frames_THWC=_to_uint8(frames_TCHW),
+            keypoints_TKD=keypoints_TKD.cpu().numpy(),
+            confidence_TK=confidence_TK.cpu().numpy(),
+            coarse_ThwC=_to_uint8(coarse_TChw),
+            fps=self._fps,
+        )
+
+
+def as_samples(samples_S: np.ndarray) -> np.ndarray:
+    """Mono samples of any kind that :meth:`Stream.push` takes as float32 in -1..1, finite."""
+    if samples_S.ndim != 1 or samples_S.dtype.kind not in "fi":
+        raise ValueError(
+            "mono samples are wanted, [S] of floating point or signed integers, "
+            f"not {samples_S.dtype} {list(samples_S.shape)}"
+        )
+    if samples_S.dtype.kind == "i":
+        return samples_S.astype(np.float32) / 2.0 ** (8 * samples_S.itemsize - 1)
+    return np.nan_to_num(samples_S.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def join(parts: Sequence[Performance], config: PerformerConfig) -> Performance:
+    """Consecutive performances as one; none give empty arrays."""
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        width, height = config.size
+        empty_THWC = np.zeros((0, height, width, 3), np.uint8)
+        empty_ThwC = np.zeros((0, height // STRIDE, width // STRIDE, 3), np.uint8)
+        empty_TKD = np.zeros((0, len(config.skeleton), 2), np.float32)
+        fps = config.features.fps
+        return Performance(empty_THWC, empty_TKD, empty_TKD[..., 0], empty_ThwC, fps)
+    return Performance(
+        np.concatenate([part.frames_THWC for part in parts]),
+        np.concatenate([part.keypoints_TKD for part in parts]),
+        np.concatenate([part.confidence_TK for part in parts]),
+        np.concatenate([part.coarse_ThwC for part in parts]),
+        parts[0].fps,
+    )
+
+
+def _to_uint8(frames_TCHW: Tensor) -> np.ndarray:
+    """[T, C, H, W] in 0..1 to RGB uint8 [T, H, W, C]."""
+    scaled = frames_TCHW.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy()
