@@ -22,9 +22,11 @@ VERBS = {
     "train": "apvg.cli.train:Train",
     "evaluate": "apvg.cli.evaluate:Evaluate",
     "performers": "apvg.cli.performers:Performers",
+    "studio": "apvg.cli.studio:Studio",
 }
 #: Which extra brings a module that the core installation does without.
 EXTRAS = {
+    "gradio": "studio",
     "jinja2": "evaluate",
     "librosa": "baselines",
     "lightning": "train",
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, ApvgError, ImportError, MemoryError, OSError) as error:
         if debug or (isinstance(error, ImportError) and _extra_for(error) is None):
             raise
-        print(f"apvg: error: {_explain(error)}", file=sys.stderr)
+        print(f"apvg: error: {explain(error)}", file=sys.stderr)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
@@ -87,8 +89,8 @@ def _show_warning(message: Warning | str, kind: type[Warning], *place: Any, **mo
         print(f"apvg: warning: {message}", file=sys.stderr)
 
 
-def _explain(error: BaseException) -> str:
-    """One line for what went wrong."""
+def explain(error: BaseException) -> str:
+    """One line for what went wrong: for whoever asked for it, on a terminal or a page."""
     if isinstance(error, KeyboardInterrupt):
         return str(error) or "stopped; no partial file was left behind"
     if isinstance(error, ImportError):

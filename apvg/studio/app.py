@@ -1,0 +1,136 @@
+"""The page as a whole: theme, tabs, server."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from apvg.errors import ApvgError
+from apvg.studio.folder import WorkFolder
+from apvg.studio.limits import Limits
+
+
+@dataclass(frozen=True)
+class StudioConfig:
+    """How a studio is opened."""
+
+    work: Path
+    """The folder for all that is uploaded or made."""
+    host: str = "127.0.0.1"
+    port: int = 7860
+    browser: bool = True
+    """Whether to open the page in the user's browser."""
+    limits: Limits = field(default_factory=Limits)
+
+
+def serve(config: StudioConfig) -> None:
+    """Serve the page until Ctrl-C.
+
+    Raises:
+        ApvgError: The folder cannot be used, another studio uses it, or the port is taken.
+    """
+    folder = WorkFolder(config.work.resolve()).create()
+    # Before gradio is imported, which looks at them then: uploads stay in the work folder, nobody is told anything.
+    os.environ["GRADIO_TEMP_DIR"] = str(folder.uploads)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    from apvg.studio.jobs import Queue
+    from apvg.takes.lock import only_one
+
+    with ExitStack() as stack:
+        stack.enter_context(only_one(folder.root / ".lock", f"serving a studio from {folder.root}"))
+        queue = Queue(folder.jobs, waiting=config.limits.waiting, kept=config.limits.kept)
+        stack.callback(queue.close)
+        page, launching = build(folder, queue, config.limits)
+        try:
+            _, address, _ = page.launch(
+                server_name=config.host,
+                server_port=config.port,
+                inbrowser=config.browser,
+                share=False,
+                quiet=True,
+                prevent_thread_lock=True,
+                max_file_size=max(config.limits.music_megabytes, config.limits.footage_megabytes)
+                * 1_000_000,
+                **launching,
+            )
+        except OSError:
+            raise ApvgError(
+                f"port {config.port} is taken; is a studio open already? choose another with --port"
+            ) from None
+        stack.callback(page.close, verbose=False)
+        print(
+            f"the studio is open at {address} (its folder: {folder.root}); Ctrl-C closes it",
+            flush=True,
+        )
+        page.block_thread()
+
+
+def build(folder: WorkFolder, queue: Any, limits: Limits) -> tuple[Any, dict[str, Any]]:
+    """The page and how it is launched."""
+    import gradio as gr
+
+    import apvg
+    from apvg.studio.parts import page_file
+    from apvg.studio.play import Play, build_play
+
+    samples = Path(apvg.__file__).parent / "samples"
+    with gr.Blocks(
+        title="apvg studio", analytics_enabled=False, delete_cache=(3600, 86400)
+    ) as page:
+        gr.HTML(
+            "<header class='masthead'><h1>apvg studio</h1>"
+            "<p>Bring music, choose who plays it, and watch. Nothing leaves this computer.</p></header>"
+        )
+        with gr.Tabs(), gr.Tab("Play", id="play"):
+            build_play(Play(folder, queue, limits))
+    launching = {
+        "theme": _theme(),
+        "css": page_file("studio.css"),
+        "head": f"<script>{page_file('common.js')}</script>",
+        "allowed_paths": [str(folder.jobs), str(samples)],
+        "footer_links": [],
+        "ssr_mode": False,
+        "pwa": False,
+    }
+    return page, launching
+
+
+def _theme() -> Any:
+    """Gradio's plain theme in the studio's colours, with the system's own fonts, for others come from the network."""
+    from gradio.themes import Base
+
+    sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")
+    theme = Base(
+        primary_hue="teal", neutral_hue="stone", font=sans, font_mono=("ui-monospace", "monospace"),
+        radius_size="lg", text_size="md",
+    )  # fmt: skip
+    return theme.set(
+        body_background_fill="#fbfaf7",
+        body_background_fill_dark="#17181a",
+        body_text_color="#23211d",
+        body_text_color_dark="#eceae5",
+        body_text_color_subdued="#635f57",
+        body_text_color_subdued_dark="#aca79c",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#202225",
+        block_label_text_color="#23211d",
+        block_label_text_color_dark="#eceae5",
+        block_title_text_color="#23211d",
+        block_title_text_color_dark="#eceae5",
+        border_color_primary="#dedad2",
+        border_color_primary_dark="#3a3c40",
+        button_primary_background_fill="#1f5f5b",
+        button_primary_background_fill_hover="#17504c",
+        button_primary_background_fill_dark="#7cc7bd",
+        button_primary_background_fill_hover_dark="#93d5cc",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#10201e",
+        input_background_fill="#ffffff",
+        input_background_fill_dark="#202225",
+        slider_color="#1f5f5b",
+        slider_color_dark="#7cc7bd",
+    )
