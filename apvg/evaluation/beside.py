@@ -25,6 +25,7 @@ from apvg.baselines.keypoints import (
 )
 from apvg.errors import ApvgError
 from apvg.evaluation.evaluate import Block, held_out_blocks, motion_figures
+from apvg.evaluation.lag import onset_strength
 from apvg.evaluation.motion import seen
 from apvg.evaluation.stills import GUARD
 from apvg.evaluation.strings import is_known, string_figures
@@ -98,9 +99,10 @@ def baseline_figures(
     answers |= {baseline.name: baseline.predict(samples_S) for baseline in baselines}
     now = slice(round(block.start * take.fps), round(block.stop * take.fps))
     true_TKD = seen(take.keypoints_TKD, take.confidence_TK)[now]
+    onset_R = onset_strength(take.samples_S, take.sample_rate)
     figures: dict[str, Any] = {"setting": {"take": take.name, "block": {"name": block.name}}}
     for name, poses_TKD in answers.items():
-        figures[name] = motion_figures(poses_TKD[now], true_TKD, take, block.start)
+        figures[name] = motion_figures(poses_TKD[now], true_TKD, take, block.start, onset_R)
         if is_known(performer, take) and len(true_TKD) == len(take):
             figures[name]["bowing"] = string_figures(poses_TKD, take)
     return figures

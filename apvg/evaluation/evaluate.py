@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from apvg.errors import ApvgError
+from apvg.evaluation.lag import LagCurve, onset_strength, take_lag
 from apvg.evaluation.motion import (
     KeyHit,
-    LagCurve,
     PoseComponent,
     derivative_error,
     fingertip_x,
     key_hit,
-    lag_curve,
     motion_energy,
     pck,
     pixel_error,
@@ -32,6 +31,7 @@ from apvg.evaluation.pictures import (
 )
 from apvg.evaluation.readback import ReadBack, Tracker, read_back
 from apvg.evaluation.stills import StillAnswers
+from apvg.evaluation.worst import WorstMoment, worst_keypoints, worst_pictures
 from apvg.progress import track
 
 if TYPE_CHECKING:
@@ -73,8 +73,10 @@ class BlockResult:
     boxes: dict[str, list[list[Box]]]
     playing_T: np.ndarray
     component: PoseComponent
-    true_lag: LagCurve | None
-    sound_lag: LagCurve | None
+    lags: dict[str, LagCurve]
+    worst: list[WorstMoment]
+    true_TKD: np.ndarray
+    sound_TKD: np.ndarray
     speeds: dict[str, tuple[np.ndarray, np.ndarray]]
     unit: str
 
@@ -187,7 +189,7 @@ def evaluate_block(
 
     keyboard, notes = take.keyboard, take.notes
     scale, unit = _scale(take)
-    component = pose_component(sound_TKD, true_TKD)
+    onset_R = onset_strength(music_S, performer.sample_rate)
     speeds = {
         part: (
             _speed(scale(sound_TKD)[:, list(ids)], fps),
@@ -195,13 +197,10 @@ def evaluate_block(
         )
         for part, ids in take.skeleton.parts.items()
     }
-    real: dict[str, Any] = {}
-    curves: list[LagCurve | None] = [None, None]
-    if keyboard is not None and notes is not None:
-        for i, keypoints_TKD in enumerate((true_TKD, sound_TKD)):
-            tips_TF = fingertip_x(keypoints_TKD, take.skeleton, keyboard)
-            curves[i] = lag_curve(tips_TF, notes, fps, start=start)
-        real = _keyboard_figures(true_TKD, take, start)
+    curves = {
+        name: take_lag(keypoints_TKD, take, onset_R, start)
+        for name, keypoints_TKD in (("real", true_TKD), ("from sound", sound_TKD))
+    }
 
     figures = {
         "setting": {
@@ -217,11 +216,16 @@ def evaluate_block(
             "notes": None if notes is None else len(notes.between(start, last / fps)),
             "motion_energy_unit": unit,
         },
-        "real": real,
+        "real": {**_key_hit_figures(true_TKD, take, start), **lag_figures(curves["real"])},
         "still_answers": answers,
         "from_keypoints": rendered,
-        "from_sound": {**performed, **motion_figures(sound_TKD, true_TKD, take, start)},
+        "from_sound": {**performed, **motion_figures(sound_TKD, true_TKD, take, start, onset_R)},
     }
+    worst = [
+        *worst_keypoints(sound_TKD, true_TKD, take.skeleton, fps, start),
+        *worst_pictures(clips["from keypoints"], true_THWC, true_boxes, take.skeleton, fps, start),
+    ]
+    figures["worst"] = [moment.to_dict() for moment in worst]
     if tracker is not None:
         backs = {
             name: read_back(
@@ -240,26 +244,37 @@ def evaluate_block(
         coarse_ThwC=coarse_ThwC,
         boxes={"real": true_boxes, "from keypoints": true_boxes, "from sound": sound_boxes},
         playing_T=playing_T,
-        component=component,
-        true_lag=curves[0],
-        sound_lag=curves[1],
+        component=pose_component(sound_TKD, true_TKD),
+        lags={name: curve for name, curve in curves.items() if curve is not None},
+        worst=worst,
+        true_TKD=true_TKD,
+        sound_TKD=sound_TKD,
         speeds=speeds,
         unit=unit,
     )
 
 
 def motion_figures(
-    predicted_TKD: np.ndarray, true_TKD: np.ndarray, take: Take, start: float
+    predicted_TKD: np.ndarray,
+    true_TKD: np.ndarray,
+    take: Take,
+    start: float,
+    onset_R: np.ndarray,
 ) -> dict[str, Any]:
     """How predicted keypoints move beside the true ones of a take, from second `start` on; plain data.
 
-    With notes and keyboard corners the piano's figures come too.
+    With notes and keyboard corners the piano's figures come too. `onset_R` is the whole take's
+    (:func:`apvg.evaluation.lag.onset_strength`).
     """
     scale, _ = _scale(take)
     component = pose_component(predicted_TKD, true_TKD)
     energy = motion_energy(scale(predicted_TKD), scale(true_TKD), take.skeleton, take.fps)
     figures = {
         "pixel_error": pixel_error(predicted_TKD, true_TKD),
+        "pixel_error_by_part": {
+            part: pixel_error(predicted_TKD[:, list(ids)], true_TKD[:, list(ids)])
+            for part, ids in take.skeleton.parts.items()
+        },
         **{f"pck@{alpha}": pck(predicted_TKD, true_TKD, alpha) for alpha in _PCK_ALPHAS},
         "velocity_error": derivative_error(predicted_TKD, true_TKD, take.fps, 1),
         "jerk_error": derivative_error(predicted_TKD, true_TKD, take.fps, 3),
@@ -267,17 +282,16 @@ def motion_figures(
         "component_correlation": component.correlation,
         "component_explained": component.explained,
     }
-    return figures | _keyboard_figures(predicted_TKD, take, start)
+    lag = take_lag(predicted_TKD, take, onset_R, start)
+    return figures | _key_hit_figures(predicted_TKD, take, start) | lag_figures(lag)
 
 
-def _keyboard_figures(keypoints_TKD: np.ndarray, take: Take, start: float) -> dict[str, Any]:
-    """Key-hit and lag, where there are notes and a keyboard."""
+def _key_hit_figures(keypoints_TKD: np.ndarray, take: Take, start: float) -> dict[str, Any]:
+    """Key-hit, where there are notes and a keyboard."""
     if take.keyboard is None or take.notes is None:
         return {}
     tips_TF = fingertip_x(keypoints_TKD, take.skeleton, take.keyboard)
-    hit = key_hit(tips_TF, take.notes, take.fps, start=start)
-    lag = lag_curve(tips_TF, take.notes, take.fps, start=start)
-    return {"key_hit": hit_figures(hit), **lag_figures(lag)}
+    return {"key_hit": hit_figures(key_hit(tips_TF, take.notes, take.fps, start=start))}
 
 
 def _scale(take: Take) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
@@ -294,7 +308,7 @@ def hit_figures(hit: KeyHit) -> dict[str, float]:
 
 def lag_figures(curve: LagCurve | None) -> dict[str, float]:
     """A lag as plain data; nothing where there is no note to tell it by."""
-    if curve is None or not np.isfinite(curve.distance_L).any():
+    if curve is None or not curve.known:
         return {}
     return {"lag": curve.lag, "lag_contrast": curve.contrast}
 

@@ -9,12 +9,14 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from apvg.evaluation.motion import LagCurve, PoseComponent
+from apvg.evaluation.lag import LagCurve
+from apvg.evaluation.motion import PoseComponent
 from apvg.evaluation.pictures import Box
 from apvg.video.images import contact_sheet, save_png
 
 #: As in the paper's figure: predicted red, ground truth green.
 PREDICTED, TRUE = "#d62728", "#2ca02c"
+_WHOSE = {"real": TRUE, "from sound": PREDICTED, "from_sound": PREDICTED, "from_notes": "#1f77b4"}
 
 
 def _axes(rows: int = 1) -> tuple[Figure, list]:
@@ -43,27 +45,22 @@ def component_figure(path: Path, component: PoseComponent, fps: float, start: fl
     figure.savefig(path)
 
 
-def lag_figure(path: Path, predicted: LagCurve, true: LagCurve) -> None:
-    """Distance of struck keys to the nearest tip, against the shift between sound and picture."""
+def lag_figure(path: Path, curves: Mapping[str, LagCurve], *, bowed: bool = False) -> None:
+    """How far picture and sound are from fitting, against the time between them, by whose keypoints these are."""
     figure, (ax,) = _axes()
-    for curve, colour, label in ((true, TRUE, "real"), (predicted, PREDICTED, "from sound")):
-        lag = 1000 * curve.lag
-        ax.plot(1000 * curve.lag_L, curve.distance_L, color=colour, label=f"{label}: {lag:+.0f} ms")
-        ax.axvline(lag, color=colour, lw=0.8, ls=":")
-    ax.set(xlabel="picture later than sound, ms", ylabel="white keys", xmargin=0.0)
-    ax.set_title("Mean distance from each struck key to the nearest fingertip", fontsize=10)
-    ax.legend(frameon=False, fontsize=9)
-    figure.savefig(path)
-
-
-def music_lag_figure(path: Path, curves: dict[str, LagCurve]) -> None:
-    """The same for a piece without a true picture, by the way that the hands were told."""
-    figure, (ax,) = _axes()
-    for (way, curve), colour in zip(curves.items(), (PREDICTED, "#1f77b4"), strict=True):
-        label = f"{way.replace('_', ' ')}: {1000 * curve.lag:+.0f} ms"
+    for name, curve in curves.items():
+        lag, colour = 1000 * curve.lag, _WHOSE[name]
+        label = f"{name.replace('_', ' ')}: {lag:+.0f} ms"
         ax.plot(1000 * curve.lag_L, curve.distance_L, color=colour, label=label)
-    ax.set(xlabel="picture later than sound, ms", ylabel="white keys", xmargin=0.0)
-    ax.set_title("Mean distance from each struck key to the nearest fingertip", fontsize=10)
+        ax.axvline(lag, color=colour, lw=0.8, ls=":")
+    ax.set(xlabel="picture later than sound, ms", xmargin=0.0)
+    ax.set_ylabel("1 - correlation" if bowed else "white keys")
+    ax.set_title(
+        "How little the bow's turns follow the onsets that are heard"
+        if bowed
+        else "Mean distance from each struck key to the nearest fingertip",
+        fontsize=10,
+    )
     ax.legend(frameon=False, fontsize=9)
     figure.savefig(path)
 

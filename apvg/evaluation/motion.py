@@ -19,9 +19,6 @@ HIT_TOLERANCE = 0.04
 #: What the notes are moved by for the two floors of the key-hit rate: seconds, and white keys.
 FLOOR_SHIFTS = (-7, -6, -5, -4, -3, 3, 4, 5, 6, 7)
 FLOOR_TRANSPOSITIONS = (-3, -2, -1, 1, 2, 3)
-#: The A/V lag is looked for within this time to both sides, in steps of 10 ms.
-LAG_RANGE = 0.5
-LAG_STEP = 0.01
 
 
 def seen(keypoints_TKD: np.ndarray, confidence_TK: np.ndarray) -> np.ndarray:
@@ -107,51 +104,6 @@ def key_hit(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 0.
         ),
         notes=len(hits_N),
     )
-
-
-@dataclass(frozen=True)
-class LagCurve:
-    """Mean distance from struck keys to the nearest tip, against the time between sound and picture.
-
-    Attributes:
-        lag_L: Seconds; positive: the picture is later than the sound.
-        distance_L: White keys, each note's distance at most 1.
-    """
-
-    lag_L: np.ndarray
-    distance_L: np.ndarray
-
-    @property
-    def lag(self) -> float:
-        """The lag with the smallest distance, seconds."""
-        return float(self.lag_L[np.nanargmin(self.distance_L)])
-
-    @property
-    def contrast(self) -> float:
-        """1 - least / mean distance: near 0 the curve is flat, and its lowest point says nothing."""
-        return float(1 - np.nanmin(self.distance_L) / np.nanmean(self.distance_L))
-
-
-def lag_curve(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 0.0) -> LagCurve:
-    """A/V lag for the piano: hand speed hardly follows its onsets, the keys under the tips do.
-
-    Tips are interpolated linearly between frames; a tip that is not seen counts as one key away.
-    """
-    margin = LAG_RANGE + 1 / fps
-    notes = notes.between(start + margin, start + (len(tip_x_TF) - 1) / fps - margin)
-    x_N1 = key_x(notes.pitch_N)[:, None]
-    lag_L = np.arange(-round(LAG_RANGE / LAG_STEP), round(LAG_RANGE / LAG_STEP) + 1) * LAG_STEP
-    distance_L = np.full(len(lag_L), np.nan)
-    if not len(notes):
-        return LagCurve(lag_L, distance_L)
-    for i, lag in enumerate(lag_L):
-        at_N = (notes.onset_N - start + lag) * fps
-        frame_N = np.floor(at_N).astype(int)
-        part_N1 = (at_N - frame_N)[:, None]
-        tips_NF = tip_x_TF[frame_N] * (1 - part_N1) + tip_x_TF[frame_N + 1] * part_N1
-        away_NF = np.nan_to_num(np.abs(tips_NF - x_N1), nan=1.0)
-        distance_L[i] = np.minimum(away_NF.min(axis=1), 1.0).mean()
-    return LagCurve(lag_L, distance_L)
 
 
 # ------------------------------------------------------------------------------------------ hands and true hands

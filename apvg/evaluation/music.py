@@ -15,11 +15,10 @@ from scipy.signal import resample_poly
 
 from apvg.errors import ApvgError
 from apvg.evaluation.evaluate import hit_figures, lag_figures
+from apvg.evaluation.lag import LagCurve, lag_curve
 from apvg.evaluation.motion import (
-    LagCurve,
     fingertip_x,
     key_hit,
-    lag_curve,
     motion_energy,
     seen,
 )
@@ -172,7 +171,10 @@ def _mean(results: list[MusicResult]) -> dict[str, Any]:
     }
     for way in WAYS:
         row[way] = _mean_hit([piece[way] for piece in pieces])
-        row[way]["lag"] = _mean_lag([result.lags[way] for result in results], pieces)
+        row[way]["lag"] = mean_lag(
+            [result.lags[way] for result in results],
+            [piece["setting"]["notes"] for piece in pieces],
+        )
         energies = [piece[way]["motion_energy"] for piece in pieces if piece[way]["motion_energy"]]
         for part in energies[0] if energies else ():
             row[way][f"motion_energy_{part}"] = float(np.mean([e[part] for e in energies]))
@@ -200,14 +202,17 @@ def _mean_hit(figures: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-def _mean_lag(curves: list[LagCurve], pieces: list[dict[str, Any]]) -> float:
-    """The lag of all notes together: one slow piece's curve is too flat to tell its own."""
+def mean_lag(curves: Sequence[LagCurve], weights: Sequence[float]) -> float:
+    """The lag of all pieces together, each weighed by what it has to tell it by; one slow piece's curve alone is too flat.
+
+    NaN where no piece tells any.
+    """
     known = [
-        (curve.distance_L, piece["setting"]["notes"])
-        for curve, piece in zip(curves, pieces, strict=True)
-        if np.isfinite(curve.distance_L).any()
+        (curve.distance_L, weight)
+        for curve, weight in zip(curves, weights, strict=True)
+        if curve.known and weight > 0
     ]
     if not known:
         return float("nan")
-    distances, weights = zip(*known, strict=True)
-    return LagCurve(curves[0].lag_L, np.average(distances, axis=0, weights=weights)).lag
+    distances, shares = zip(*known, strict=True)
+    return LagCurve(curves[0].lag_L, np.average(distances, axis=0, weights=shares)).lag

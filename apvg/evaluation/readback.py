@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apvg.evaluation.motion import KeyHit, LagCurve, fingertip_x, key_hit, lag_curve, seen
+from apvg.evaluation.lag import LagCurve, lag_curve
+from apvg.evaluation.motion import KeyHit, fingertip_x, key_hit, seen
 from apvg.keyboard import Keyboard
 from apvg.midi import Notes
 from apvg.skeleton import HANDS

@@ -38,7 +38,6 @@ from apvg.evaluation.figures import (
     crop_sheet,
     frame_sheet,
     lag_figure,
-    music_lag_figure,
     speed_figure,
 )
 from apvg.evaluation.music import WAYS, MusicResult, by_style, evaluate_music
@@ -150,10 +149,11 @@ def write_report(
         whole, heard = Block("whole", 0.0, take.duration), performer.predict_keypoints(music_S)
         report["beside"].append(baseline_figures(performer, baselines, take, whole, heard))
     report["beside_mean"] = mean_beside(report["beside"])
-    report["bowing"] = [
+    strings = [
         evaluate_strings(performer, take) for take in track(bowed, "evaluating bowing", len(bowed))
     ]
-    report["bowing_styles"] = by_string_style(report["bowing"])
+    report["bowing"] = [result.figures for result in strings]
+    report["bowing_styles"] = by_string_style(strings)
     for row in report["bowing_styles"].values():
         row["targets"] = targets_table(row, BOWING_TARGETS)
     music = []
@@ -209,7 +209,7 @@ def _styles(music: list[MusicResult], blocks: list[dict[str, Any]]) -> dict[str,
 def _draw_music(result: MusicResult, performer: Performer, folder: Path) -> None:
     """A sheet of a piece's frames with the keypoints behind them, and its lag's curve."""
     name = result.figures["setting"]["take"]
-    music_lag_figure(folder / f"{name}-lag.png", result.lags)
+    lag_figure(folder / f"{name}-lag.png", result.lags)
     if result.painted is None:
         return
     frames_THWC, keypoints_TKD = result.painted.frames_THWC, result.painted.keypoints_TKD
@@ -243,11 +243,11 @@ def _draw(result: BlockResult, fps: int, folder: Path, stem: str) -> list[tuple[
         fps,
         start,
     )
-    if result.sound_lag is not None and result.true_lag is not None:
+    if result.lags:
         lag_figure(
             picture("lag", "Between sound and picture: the lowest point is the lag."),
-            result.sound_lag,
-            result.true_lag,
+            result.lags,
+            bowed=result.unit != "white keys",
         )
     speed_figure(
         picture("motion", "Speed of each hand."),

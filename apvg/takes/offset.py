@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apvg.evaluation.motion import lag_curve
+from apvg.evaluation.lag import lag_curve
 from apvg.keyboard import KEY_COUNT, KEY_X, LOWEST_PITCH
 from apvg.midi import Notes
 from apvg.takes.found import LIKELY, Found

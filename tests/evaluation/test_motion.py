@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apvg.evaluation.lag import lag_curve
 from apvg.evaluation.motion import (
     derivative_error,
     fingertip_x,
     key_hit,
     key_hits,
-    lag_curve,
     mean_speed,
     motion_energy,
     pck,

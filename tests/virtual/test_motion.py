@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.evaluation.motion import key_hit, lag_curve
+from apvg.evaluation.lag import lag_curve
+from apvg.evaluation.motion import key_hit
 from apvg.keyboard import key_x
 from apvg.midi import Notes
 from apvg.skeleton import FINGERTIPS

@@ -1,0 +1,208 @@
+"""What each figure says, where its definition comes from, and which worthless answers it likes: data for reports and docs.
+
+A figure is fooled by an answer that it finds at least as good as the same music played rightly in another way. Which answers
+fool which figure is measured, by `tests/evaluation/test_degenerate.py`, on takes of the virtual players; the test holds this
+file to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+#: Answers that know nothing of the moment: the pose or picture that is right on average, the first one for ever, the right
+#: performance one second late, and the performance of the music's stretches in another order.
+ANSWERS = {
+    "mean": "the mean pose or frame",
+    "frozen": "one pose or frame throughout",
+    "late": "the right performance, one second late",
+    "shuffled": "the performance of shuffled music",
+}
+ALL = tuple(ANSWERS)
+
+
+@dataclass(frozen=True)
+class About:
+    """What a reader needs to know of a figure.
+
+    Attributes:
+        label: What reports call it.
+        says: What it measures, for people.
+        source: Whose definition it is.
+        best: "high", "low", "one" (as much as in the truth) or "zero".
+        unit: Empty for shares and ratios.
+        fooled_by: Keys of ANSWERS.
+        caught_by: Figures beside it that are not fooled by those.
+    """
+
+    label: str
+    says: str
+    source: str
+    best: Literal["high", "low", "one", "zero"]
+    unit: str = ""
+    fooled_by: Sequence[str] = ()
+    caught_by: Sequence[str] = ()
+
+
+_STRINGS = ("string", "stop", "change_f1", "motion_energy")
+_PICTURE = ("motion_energy", "change_f1", "key_hit.skill")
+
+#: By a figure's name in report.json, without its section and without the part of the body.
+FIGURES = {
+    "pixel_error": About(
+        "A2B pixel error",
+        "How far the keypoints are from the true ones: mean over points of the root mean square of x and y.",
+        "Audio2BodyDynamics (2018)",
+        "low",
+        "px",
+        ("mean", "frozen", "late", "shuffled"),
+        _STRINGS,
+    ),
+    "pck": About(
+        "PCK",
+        "Share of points nearer to the true ones than 0.05, 0.1 or 0.2 of the larger side of the pose's box.",
+        "Yang & Ramanan (2013)",
+        "high",
+        "",
+        ("mean", "frozen", "late", "shuffled"),
+        _STRINGS,
+    ),
+    "velocity_error": About(
+        "velocity error",
+        "Mean length of the difference between predicted and true velocities.",
+        "Temporally Guided Music-to-Body-Movement (2020)",
+        "low",
+        "px/s",
+        ("mean", "frozen", "late"),
+        _STRINGS,
+    ),
+    "jerk_error": About(
+        "jerk error",
+        "The same of the third derivative of the place: shaking, and turns at the wrong moment.",
+        "Temporally Guided Music-to-Body-Movement (2020)",
+        "low",
+        "px/s³",
+    ),
+    "motion_energy": About(
+        "motion energy",
+        "Mean speed of a part, predicted over true, both through a 5-frame filter: 0 stands still, 1 is as lively as the truth.",
+        "own choice",
+        "one",
+        "",
+        ("late", "shuffled"),
+        ("string", "stop", "change_f1", "key_hit.skill"),
+    ),
+    "component_correlation": About(
+        "correlation of the first component",
+        "How alike the predicted and true curves of the pose's first principal component are: the paper's figure, as a number.",
+        "Let's Play Music (2020), first experiment",
+        "high",
+        "",
+        ("mean", "frozen", "late", "shuffled"),
+        _STRINGS,
+    ),
+    "lag": About(
+        "lag",
+        "How much later the picture is than the sound: the shift at which struck keys are nearest to fingertips, or the bow's "
+        "acceleration follows the onsets best.",
+        "keys: own choice; bow: as peers do, of acceleration for speed",
+        "zero",
+        "s",
+    ),
+    "key_hit.rate": About(
+        "key-hit rate",
+        "Share of struck keys with a fingertip over them within 40 ms.",
+        "own choice",
+        "high",
+    ),
+    "key_hit.skill": About(
+        "key-hit skill",
+        "The rate above what the same hands reach for music shifted in time or to other keys: 1 every key, 0 by chance.",
+        "own choice",
+        "high",
+    ),
+    "direction": About(
+        "bow direction",
+        "Share of sounding frames whose bow goes the right way, the true way given at each phrase's start.",
+        "own choice",
+        "high",
+    ),
+    "string": About(
+        "string",
+        "Share of sounding frames with the bow on the sounding string.",
+        "own choice",
+        "high",
+    ),
+    "stop": About(
+        "stop",
+        "Share of notes over 150 ms whose stopping finger is within half a semitone of the pitch.",
+        "own choice",
+        "high",
+    ),
+    "change_f1": About(
+        "bow changes, F1",
+        "Bow changes matched one to one with the true ones within 80 ms.",
+        "Temporally Guided Music-to-Body-Movement (2020): bowing attack",
+        "high",
+    ),
+    "psnr": About(
+        "PSNR",
+        "Nearness of whole frames to the true ones, pixel by pixel. A still scene has a high one by itself.",
+        "torchmetrics' pooling",
+        "high",
+        "dB",
+        ("mean", "frozen", "late"),
+        _PICTURE,
+    ),
+    "ssim": About(
+        "SSIM",
+        "Likeness of structure in windows of 11 pixels, whole frames.",
+        "Wang et al. (2004)",
+        "high",
+        "",
+        ("mean", "frozen", "late"),
+        _PICTURE,
+    ),
+    "hand_psnr": About(
+        "PSNR of hands",
+        "PSNR of the crops around the true hands (and bow), beside that of the best still answer.",
+        "own choice",
+        "high",
+        "dB",
+        ("mean", "frozen", "late"),
+        _PICTURE,
+    ),
+    "hand_ssim": About(
+        "SSIM of hands", "SSIM of those crops.", "Wang et al. (2004)", "high"
+    ),
+    "sharpness": About(
+        "sharpness of hands",
+        "Energy of the Laplacian in the hands' crops over that of the true ones: blur is below 1, noise above.",
+        "own choice",
+        "one",
+        "",
+        ("frozen", "late", "shuffled"),
+        ("hand_ssim", "motion_energy", "change_f1"),
+    ),
+    "flicker": About(
+        "flicker",
+        "Mean error of the differences between neighbouring frames, grey levels.",
+        "own choice",
+        "low",
+        "of 255",
+        ("mean", "frozen"),
+        ("motion_energy", "sharpness"),
+    ),
+}  # fmt: skip
+
+
+def about(name: str) -> About | None:
+    """What is known of a figure by its dotted name in a report, as `from_sound.motion_energy.left_hand`."""
+    for first in range(name.count(".") + 1):
+        rest = name.split(".", first)[-1]
+        for key in FIGURES:
+            begins = rest == key or rest.startswith((f"{key}.", f"{key}@", f"{key}_by_part."))
+            if begins or (key == "motion_energy" and rest.startswith("motion_energy_")):
+                return FIGURES[key]
+    return None

@@ -1,0 +1,225 @@
+"""Every figure on what is right in another way, and on what is worth nothing: the glossary must say which fools which.
+
+A right performance of the same music with every stroke of the bow the other way is what a figure must like better than the
+mean pose, a frozen one, the truth one second late, and the truth of shuffled music. Where it does not, the report says so
+beside it, and names the figure that does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from apvg.evaluation.evaluate import motion_figures
+from apvg.evaluation.glossary import ANSWERS, FIGURES, about
+from apvg.evaluation.lag import onset_strength
+from apvg.evaluation.pictures import compare, hand_boxes
+from apvg.evaluation.strings import string_figures
+from apvg.keyboard import Keyboard
+from apvg.models.space import KEY_LENGTH
+from apvg.skeleton import BODY_HANDS_AND_BOW, HANDS, draw_skeleton
+from apvg.takes.about import About
+from apvg.takes.take import Take
+from apvg.virtual.corpus import CORNERS_42
+from apvg.virtual.hands import load_hand
+from apvg.virtual.motion import play
+from apvg.virtual.scores import compose as compose_piano
+from apvg.virtual.strings.camera import Camera
+from apvg.virtual.strings.corpus import truth
+from apvg.virtual.strings.instruments import CELLO
+from apvg.virtual.strings.motion import move
+from apvg.virtual.strings.performance import Performance
+from apvg.virtual.strings.scores import compose
+from apvg.virtual.strings.sound import synthesise
+
+FPS, RATE, SIZE = 25, 16_000, 96
+SECONDS, FILMED = 30, 8
+#: The music is heard in stretches of so many seconds, in another order.
+STRETCH = 4
+#: A right performance of the same music with every stroke the other way, and what is worth nothing.
+RIGHT = "another right way"
+#: What is alike within the aims of the reports counts as good: motion and sharpness (1), lag (seconds).
+WITHIN_ONE, WITHIN_ZERO = 0.2, 0.08
+
+
+Figures = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def bowed() -> tuple[Take, dict[str, np.ndarray]]:
+    """Forty seconds of a dance, and by name what may be answered to its sound: keypoints in pixels."""
+    piece = compose("dance", 4, SECONDS, CELLO)
+    performance = Performance(piece.notes, CELLO, np.random.default_rng(0))
+    samples_S = synthesise(performance, SECONDS, RATE, np.random.default_rng(0))
+    known, true_TKD = truth(performance), _played(performance, 0)
+    performance.strokes = [
+        replace(stroke, begin=1 - stroke.begin, end=1 - stroke.end)
+        for stroke in performance.strokes
+    ]
+    take = Take(
+        name="dance",
+        fps=FPS,
+        skeleton=BODY_HANDS_AND_BOW,
+        frames_THWC=None,
+        keypoints_TKD=true_TKD,
+        confidence_TK=np.ones(true_TKD.shape[:2], np.float32),
+        samples_S=samples_S,
+        sample_rate=RATE,
+        notes=piece.notes,
+        about=About(instrument="cello"),
+        metadata={"size": [SIZE, SIZE], "strings": known},
+    )
+    return take, {RIGHT: _played(performance, 1), **_degenerate(true_TKD)}
+
+
+@pytest.fixture(scope="module")
+def bowed_figures(bowed: tuple[Take, dict[str, np.ndarray]]) -> Figures:
+    take, answers = bowed
+    onset_R = onset_strength(take.samples_S, RATE)
+    return {
+        name: _flat(
+            motion_figures(poses_TKD, take.keypoints_TKD, take, 0.0, onset_R)
+            | string_figures(poses_TKD, take)
+        )
+        for name, poses_TKD in answers.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def piano_figures() -> Figures:
+    """Of half a minute of a toccata; the right answer is another pianist's."""
+    notes = compose_piano("toccata", 1, 30).notes
+
+    def played(seed: int) -> np.ndarray:
+        poses_TKD = play(notes, 30 * FPS, FPS, load_hand(), np.random.default_rng(seed))
+        return Keyboard(CORNERS_42).to_pixels(poses_TKD / [1.0, KEY_LENGTH])
+
+    true_TKD = played(1)
+    take = Take(
+        name="toccata",
+        fps=FPS,
+        skeleton=HANDS,
+        frames_THWC=None,
+        keypoints_TKD=true_TKD,
+        confidence_TK=np.ones(true_TKD.shape[:2], np.float32),
+        samples_S=np.zeros(30 * RATE, np.float32),
+        sample_rate=RATE,
+        notes=notes,
+        corners_42=CORNERS_42,
+    )
+    answers = {RIGHT: played(2), **_degenerate(true_TKD)}
+    return {
+        name: _flat(motion_figures(poses_TKD, true_TKD, take, 0.0, np.zeros(3000)))
+        for name, poses_TKD in answers.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def filmed(bowed: tuple[Take, dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Drawn frames of the truth ("true") and of every answer, eight seconds."""
+    take, answers = bowed
+    plate_HWC = np.random.default_rng(0).integers(40, 90, (SIZE, SIZE, 3)).astype(np.uint8)
+    sure_K = np.ones(len(BODY_HANDS_AND_BOW))
+
+    def drawn(keypoints_TKD: np.ndarray) -> np.ndarray:
+        return np.stack(
+            [
+                draw_skeleton(plate_HWC, points_KD, sure_K, BODY_HANDS_AND_BOW)
+                for points_KD in keypoints_TKD[: FILMED * FPS]
+            ]
+        )
+
+    true_THWC = drawn(take.keypoints_TKD)
+    return {"true": true_THWC, RIGHT: drawn(answers[RIGHT]), **_degenerate(true_THWC)}
+
+
+@pytest.fixture(scope="module")
+def picture_figures(
+    bowed: tuple[Take, dict[str, np.ndarray]], filmed: dict[str, np.ndarray]
+) -> Figures:
+    true_TKD = bowed[0].keypoints_TKD[: FILMED * FPS].astype(np.float64)
+    boxes = hand_boxes(true_TKD, BODY_HANDS_AND_BOW, SIZE, SIZE)
+    return {
+        name: _flat(compare(frames_THWC, filmed["true"], boxes))
+        for name, frames_THWC in filmed.items()
+        if name != "true"
+    }
+
+
+def _played(performance: Performance, seed: int) -> np.ndarray:
+    points_TK3 = move(performance, SECONDS * FPS, FPS, np.random.default_rng(seed))
+    return Camera().to_pixels(points_TK3, SIZE, SIZE)
+
+
+def _degenerate(true_T: np.ndarray) -> dict[str, np.ndarray]:
+    """What does not listen, made of the truth itself: poses or pictures."""
+    still_T = np.repeat(true_T[:1], len(true_T), axis=0)
+    mean_T = np.broadcast_to(true_T.mean(axis=0), true_T.shape).astype(true_T.dtype)
+    late_T = np.concatenate([still_T[:FPS], true_T[:-FPS]])
+    pieces = np.array_split(true_T, len(true_T) // (STRETCH * FPS))
+    shuffled_T = np.concatenate(pieces[1:] + pieces[:1])
+    return {"mean": mean_T, "frozen": still_T, "late": late_T, "shuffled": shuffled_T}
+
+
+def _flat(figures: dict[str, Any], prefix: str = "") -> dict[str, float]:
+    flat = {}
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = float(value)
+    return flat
+
+
+def _badness(key: str, value: float) -> float:
+    """How far from good a figure is; what a figure does not know is worst."""
+    if np.isnan(value):
+        return np.inf
+    best = FIGURES[key].best
+    if best == "one":
+        return max(abs(value - 1), WITHIN_ONE)
+    if best == "zero":
+        return max(abs(value), WITHIN_ZERO)
+    return value if best == "low" else -value
+
+
+def _fooled_by(key: str, name: str, table: Figures) -> set[str]:
+    """The answers that a figure, by its name in the table, finds at least as good as the right one."""
+    good = _badness(key, table[RIGHT][name])
+    return {answer for answer in ANSWERS if _badness(key, table[answer].get(name, np.nan)) <= good}
+
+
+def _names(key: str, table: Figures) -> list[str]:
+    """A figure's names in a table: of parts and thresholds it has several."""
+    return [
+        name
+        for name in table[RIGHT]
+        if about(name) is FIGURES[key]
+        and "_by_part" not in name
+        and "@0.05" not in name
+        and "@0.2" not in name
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", FIGURES)
+def test_the_glossary_says_what_fools_a_figure_and_what_catches_it(
+    key: str, bowed_figures: Figures, piano_figures: Figures, picture_figures: Figures
+) -> None:
+    tables = (bowed_figures, piano_figures, picture_figures)
+    found = {
+        answer
+        for table in tables
+        for name in _names(key, table)
+        for answer in _fooled_by(key, name, table)
+    }
+    assert any(_names(key, table) for table in tables), "no answer was judged by it"
+    assert found == set(FIGURES[key].fooled_by)
+    for answer in found:
+        catching = [
+            other for other in FIGURES[key].caught_by if answer not in FIGURES[other].fooled_by
+        ]
+        assert catching, f"nothing catches {answer}"
