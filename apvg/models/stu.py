@@ -28,9 +28,15 @@ class STUConfig:
     Attributes:
         channels: Feature channels at 1/4, 1/8 and 1/16 of the frame.
         node_channels: Features of one keypoint within the graph convolution.
-        graph_layers: Graph convolutions in a row.
-        hidden: Channels of the ConvGRU's state.
+        graph_layers: Graph convolutions in a row; 0 leaves the GCN out.
+        hidden: Channels of the ConvGRU's state; 0 leaves it out, and every frame is painted by itself.
         bones: Whether it is shown the skeleton's bones beside the heatmaps of its points (see the DLT).
+        heatmaps: Whether it is shown heatmaps. If not, their places are taken by each point's coordinates, the same all over
+            the picture, and there is no GCN, which writes through them.
+        coarse: Whether it is shown the coarse video.
+
+    Raises:
+        ValueError: Something is asked for without the heatmaps that it needs.
     """
 
     channels: tuple[int, int, int] = (64, 96, 128)
@@ -38,6 +44,12 @@ class STUConfig:
     graph_layers: int = 2
     hidden: int = 64
     bones: bool = False
+    heatmaps: bool = True
+    coarse: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.heatmaps and (self.bones or self.graph_layers):
+            raise ValueError("without heatmaps there are no bones and no graph_layers")
 
 
 class KeypointGraph(nn.Module):
@@ -112,17 +124,20 @@ class StructuredTemporalUNet(nn.Module):
     def __init__(self, config: STUConfig, skeleton: Skeleton) -> None:
         super().__init__()
         fine, middle, coarsest = config.channels
-        self.skeleton = skeleton
+        self.config, self.skeleton = config, skeleton
         maps = len(skeleton) + (3 * len(skeleton.bones) if config.bones else 0)
-        self.stem = nn.Conv2d(maps + 3 + 3 * STRIDE**2, fine, 1)
+        maps = maps if config.heatmaps else 3 * len(skeleton)
+        self.stem = nn.Conv2d(maps + 3 * config.coarse + 3 * STRIDE**2, fine, 1)
         self.encode_fine = ResidualBlock(fine)
-        self.graph = KeypointGraph(skeleton, fine, config.node_channels, config.graph_layers)
+        if config.graph_layers:
+            self.graph = KeypointGraph(skeleton, fine, config.node_channels, config.graph_layers)
         self.down_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
         self.encode_middle = ResidualBlock(middle)
         self.down_coarsest = nn.Conv2d(middle, coarsest, 3, stride=2, padding=1)
         self.encode_coarsest = ResidualBlock(coarsest)
-        self.gru = ConvGRU(coarsest, config.hidden)
-        self.from_gru = nn.Conv2d(config.hidden, coarsest, 1)
+        if config.hidden:
+            self.gru = ConvGRU(coarsest, config.hidden)
+            self.from_gru = nn.Conv2d(config.hidden, coarsest, 1)
         self.decode_coarsest = ResidualBlock(coarsest)
         self.up_middle = nn.Conv2d(coarsest, middle, 1)
         self.decode_middle = ResidualBlock(middle)
@@ -137,7 +152,7 @@ class StructuredTemporalUNet(nn.Module):
         keypoints_BTKD: Tensor,
         plate_BCHW: Tensor,
         state_BCHW: Tensor | None = None,
-    ) -> tuple[Painting, Tensor]:
+    ) -> tuple[Painting, Tensor | None]:
         """
         Args:
             coarse_BTChw: Coarse video in 0..1 at a quarter of the frame's size.
@@ -147,7 +162,7 @@ class StructuredTemporalUNet(nn.Module):
             state_BCHW: The ConvGRU's state after the chunk before; None at the start.
 
         Returns:
-            The painting and the state to hand to the next chunk.
+            The painting and the state to hand to the next chunk (None without a ConvGRU).
         """
         encoded = self.encode(coarse_BTChw, heatmaps_BTKhw, keypoints_BTKD, plate_BCHW)
         remembered_NChw, last_BCHW = self.remember(
@@ -163,26 +178,36 @@ class StructuredTemporalUNet(nn.Module):
         plate_BCHW: Tensor,
     ) -> Encoded:
         """The way down: every frame by itself, with the graph over its keypoints."""
-        x_fine = self.graph(
-            self.encode_fine(self._enter(coarse_BTChw, heatmaps_BTKhw, plate_BCHW)),
-            keypoints_BTKD.flatten(0, 1),
-            heatmaps_BTKhw.flatten(0, 1)[:, : len(self.skeleton)],
-        )
+        points_NKhw = heatmaps_BTKhw.flatten(0, 1)[:, : len(self.skeleton)]
+        keypoints_NKD = keypoints_BTKD.flatten(0, 1)
+        shown = [heatmaps_BTKhw.flatten(0, 1)]
+        if not self.config.heatmaps:
+            shown = [_coordinate_maps(keypoints_NKD, points_NKhw)]
+        if self.config.coarse:
+            shown.append(coarse_BTChw.flatten(0, 1))
+        x_fine = self.encode_fine(self._enter(torch.cat(shown, dim=1), plate_BCHW))
+        if self.config.graph_layers:
+            x_fine = self.graph(x_fine, keypoints_NKD, points_NKhw)
         x_middle = self.encode_middle(self.down_middle(F.relu(x_fine)))
         x_coarsest = self.encode_coarsest(self.down_coarsest(F.relu(x_middle)))
         return Encoded(x_fine, x_middle, x_coarsest)
 
     def remember(
         self, coarsest_NChw: Tensor, batch: int, state_BCHW: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Between frames: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w]."""
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Between frames: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w]; None without one."""
+        if not self.config.hidden:
+            return None, None
         states_BTChw, last_BChw = self.gru(coarsest_NChw.unflatten(0, (batch, -1)), state_BCHW)
         return states_BTChw.flatten(0, 1), last_BChw
 
-    def decode(self, encoded: Encoded, remembered_NChw: Tensor, plate_BCHW: Tensor) -> Painting:
+    def decode(
+        self, encoded: Encoded, remembered_NChw: Tensor | None, plate_BCHW: Tensor
+    ) -> Painting:
         """The way up, and the colour over the plate: every frame by itself again."""
         x_fine, x_middle, x_coarsest = encoded
-        x_coarsest = x_coarsest + self.from_gru(remembered_NChw)
+        if remembered_NChw is not None:
+            x_coarsest = x_coarsest + self.from_gru(remembered_NChw)
         x_coarsest = self.up_middle(self.decode_coarsest(x_coarsest))
         x_middle = x_middle + F.interpolate(x_coarsest, scale_factor=2.0, mode="nearest")
         x_middle = self.up_fine(self.decode_middle(x_middle))
@@ -203,10 +228,18 @@ class StructuredTemporalUNet(nn.Module):
             F.pixel_shuffle(logits_BTCXhw[:, :, 3], STRIDE)[:, :, 0],
         )
 
-    def _enter(self, coarse_BTChw: Tensor, heatmaps_BTKhw: Tensor, plate_BCHW: Tensor) -> Tensor:
+    def _enter(self, shown_NMhw: Tensor, plate_BCHW: Tensor) -> Tensor:
         """The stem, [N, C, h, w]; the plate's share of it is the same for all frames."""
-        shown_NMhw = torch.cat([heatmaps_BTKhw.flatten(0, 1), coarse_BTChw.flatten(0, 1)], dim=1)
         of_frames, of_plate = self.stem.weight.split((shown_NMhw.shape[1], 3 * STRIDE**2), dim=1)
         plate_BChw = F.conv2d(F.pixel_unshuffle(plate_BCHW, STRIDE), of_plate, self.stem.bias)
         entered_BTChw = F.conv2d(shown_NMhw, of_frames).unflatten(0, (len(plate_BCHW), -1))
         return (entered_BTChw + plate_BChw[:, None]).flatten(0, 1)
+
+
+def _coordinate_maps(keypoints_NKD: Tensor, points_NKhw: Tensor) -> Tensor:
+    """[N, 3K, h, w]: x and y of every point in -1..1, and whether it was seen; the same in every cell."""
+    height, width = points_NKhw.shape[-2:]
+    size_D = keypoints_NKD.new_tensor([width, height]) * STRIDE
+    seen_NK1 = (points_NKhw.amax(dim=(2, 3)) > 0)[..., None].to(keypoints_NKD)
+    told_NK3 = torch.cat([(2 * keypoints_NKD / size_D - 1) * seen_NK1, seen_NK1], dim=2)
+    return told_NK3.flatten(1)[..., None, None].expand(-1, -1, height, width)

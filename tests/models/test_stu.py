@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -100,3 +102,44 @@ def test_conv_gru_is_the_textbook_recurrence():
         state = (1 - z) * state + z * n
         torch.testing.assert_close(states[:, t], state)
     torch.testing.assert_close(last, state)
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        {"graph_layers": 0},
+        {"hidden": 0},
+        {"coarse": False},
+        {"heatmaps": False, "graph_layers": 0},
+    ],
+    ids=["GCN", "ConvGRU", "coarse video", "heatmaps"],
+)
+def test_what_is_left_out_has_no_say(left_out: dict[str, int]):
+    torch.manual_seed(0)
+    config = replace(CONFIG, **left_out)
+    stu = StructuredTemporalUNet(config, HANDS)
+    coarse, heatmaps, keypoints, plate = inputs(4)
+    painting, state = stu(coarse, heatmaps, keypoints, plate)
+    assert painting.frames_BTCHW.shape == (1, 4, 3, 32, 48)
+    fewer = sum(p.numel() for p in stu.parameters())
+    if config.heatmaps:  # coordinates are more maps
+        assert fewer < sum(p.numel() for p in StructuredTemporalUNet(CONFIG, HANDS).parameters())
+    if not config.coarse:
+        other, _ = stu(1 - coarse, heatmaps, keypoints, plate)
+        torch.testing.assert_close(other.frames_BTCHW, painting.frames_BTCHW)
+    if not config.hidden:
+        assert state is None
+        last, _ = stu(coarse[:, 3:], heatmaps[:, 3:], keypoints[:, 3:], plate)
+        torch.testing.assert_close(
+            last.frames_BTCHW, painting.frames_BTCHW[:, 3:], atol=1e-6, rtol=0
+        )
+    if not config.heatmaps:  # a point's map tells whether it was seen, and nothing of its place
+        other, _ = stu(coarse, heatmaps.roll(3, dims=-1), keypoints, plate)
+        torch.testing.assert_close(other.frames_BTCHW, painting.frames_BTCHW)
+        moved, _ = stu(coarse, heatmaps, keypoints + 4.0, plate)
+        assert (moved.frames_BTCHW - painting.frames_BTCHW).abs().max() > 1e-6
+
+
+def test_without_heatmaps_there_is_nothing_for_the_graph_to_write_through():
+    with pytest.raises(ValueError, match="graph_layers"):
+        replace(CONFIG, heatmaps=False)
