@@ -139,6 +139,8 @@ class FPVGTrainer:
         body = scene.skeleton.parts.get("body", ())
         held = [bones for bones in scene.skeleton.bones if bones[0][0] not in body]
         self.nearness = DifferentiableLandmarkTransformer(stride=STRIDE, bones=held)
+        # The layout in which convolutions are fastest on processors: a sixth of the step.
+        stu = stu.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         optimizer = Adam(stu.parameters(), lr=config.rate, betas=(0.9, 0.99))
         self.stu, self.optimizer = fabric.setup(stu, optimizer)
         self.average = fabric.to_device(average)
