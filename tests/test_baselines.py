@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import zoom
 
 from apvg.baselines.keypoints import (
     MFCC,
@@ -16,6 +17,8 @@ from apvg.baselines.keypoints import (
     SoundAndPoses,
     mfcc,
 )
+from apvg.baselines.pictures import Pix2Pix, Pix2PixConfig, enlarged
+from apvg.skeleton import Skeleton
 
 FPS = 25
 
@@ -77,3 +80,36 @@ def test_mfcc_have_a_row_for_every_frame(samples: int) -> None:
     sound_TC = mfcc(np.random.default_rng(0).standard_normal(samples), FPS)
     assert sound_TC.shape == (round(samples * FPS / SAMPLE_RATE), 2 * MFCC + 2)
     assert np.isfinite(sound_TC).all()
+
+
+def test_cvg_alone_is_its_coarse_video_enlarged() -> None:
+    coarse = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), dtype=np.uint8)
+    frames = enlarged(coarse, (32, 48))
+    assert frames.shape == (2, 32, 48, 3)
+    expected = zoom(coarse[1].astype(float), (4, 4, 1), order=1, mode="nearest", grid_mode=True)
+    assert np.abs(frames[1] - expected).max() <= 1
+
+
+def dots(poses_TKD: np.ndarray) -> np.ndarray:
+    """A picture whose disc lies at the first point, where it was seen, before a slope of blue."""
+    y_HW, x_HW = np.mgrid[:40, :64]
+    frames = np.zeros((len(poses_TKD), 40, 64, 3), np.uint8)
+    frames[..., 2] = 60 + 2 * x_HW
+    for frame, (x, y) in zip(frames, poses_TKD[:, 0], strict=True):
+        frame[(x_HW - x) ** 2 + (y_HW - y) ** 2 < 36] = (230, 160, 120)
+    return frames
+
+
+def test_pix2pix_learns_to_paint_a_disc_where_the_point_is() -> None:
+    layout = Skeleton("dot", ("dot", "far"), (), {"body": (0, 1)})
+    random = np.random.default_rng(0)
+    poses = random.uniform((8, 8), (56, 32), (64, 1, 2)).repeat(2, axis=1)
+    poses[:, 1] = np.nan
+    frames = dots(poses)
+    config = Pix2PixConfig(steps=200, width=8, rate=2e-3)
+    painter = Pix2Pix(lambda n: frames[n], poses[:60], layout, config)
+    painted = painter.paint(poses[60:])
+    assert painted.shape == (4, 40, 64, 3)
+    still = np.abs(frames[60:] - frames[:60].mean(axis=0)).mean()
+    assert np.abs(painted.astype(float) - frames[60:]).mean() < 0.8 * still
+    assert painter.paint(poses[:0]).shape == (0, 40, 64, 3)

@@ -31,8 +31,8 @@ class Evaluate:
     """NAME START STOP: a stretch to judge, seconds of the take; may be given again. By default what the performer's card
     says was held out of its training; else all of a take whose split is test, and of others the middle fifth."""
     baselines: bool = False
-    """Train baselines on the takes whose split is train, and put their keypoints beside the performer's; needs the extra
-    `baselines`."""
+    """Train baselines on the takes whose split is train, and put their keypoints and pictures beside the performer's; needs
+    the extra `baselines`."""
     no_read_back: bool = False
     """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
     device: str = "cpu"
@@ -70,6 +70,7 @@ class Evaluate:
         print(f"wrote {self.output / 'compare.html'}")
 
     def _evaluate(self, performer_name: str, takes_path: Path) -> None:
+        from apvg.baselines.pictures import Pix2PixConfig
         from apvg.evaluation.beside import train_baselines
         from apvg.evaluation.evaluate import Block
         from apvg.evaluation.report import write_report
@@ -101,6 +102,7 @@ class Evaluate:
                 blocks=blocks,
                 tracker=tracker,
                 baselines=train_baselines(performer, takes) if self.baselines else (),
+                pix2pix=Pix2PixConfig() if self.baselines else None,
                 jobs=jobs,
             )
         for reason in report["left_out"].values():

@@ -23,11 +23,13 @@ from apvg.baselines.keypoints import (
     SoundAndPoses,
     mfcc,
 )
+from apvg.baselines.pictures import Pix2Pix, Pix2PixConfig, enlarged
 from apvg.errors import ApvgError
-from apvg.evaluation.evaluate import Block, held_out_blocks, motion_figures
+from apvg.evaluation.evaluate import Block, BlockResult, held_out_blocks, motion_figures
 from apvg.evaluation.lag import onset_strength
 from apvg.evaluation.motion import seen
-from apvg.evaluation.stills import GUARD
+from apvg.evaluation.pictures import compare
+from apvg.evaluation.stills import GUARD, StillAnswers
 from apvg.evaluation.strings import is_known, string_figures
 from apvg.models.space import PoseSpace
 from apvg.progress import track
@@ -106,6 +108,42 @@ def baseline_figures(
         if is_known(performer, take) and len(true_TKD) == len(take):
             figures[name]["bowing"] = string_figures(poses_TKD, take)
     return figures
+
+
+def train_pix2pix(
+    performer: Performer, stills: StillAnswers, config: Pix2PixConfig | None = None
+) -> Pix2Pix:
+    """The per-frame baseline for a performer's pictures, from the frames that the still answers are chosen from."""
+
+    def frame_of(index: int) -> np.ndarray:
+        take, t = stills.frames[index]
+        return np.asarray(take.frames_THWC[t])
+
+    return Pix2Pix(frame_of, stills.poses_NKD, performer.skeleton, config)
+
+
+def picture_figures(
+    result: BlockResult,
+    painter: Pix2Pix,
+    true_TKD: np.ndarray,
+    sound_TKD: np.ndarray,
+) -> dict[str, dict[str, float]]:
+    """Picture figures of a block by CVG alone and by pix2pix; the still plate is among the still answers.
+
+    Args:
+        result: Of the performer on the block.
+        painter: Trained on the same scene.
+        true_TKD: The block's true keypoints, NaN where one was not seen.
+        sound_TKD: Those that the performer predicts from the sound, likewise.
+    """
+    true_THWC, boxes = result.clips["real"], result.boxes["real"]
+    height, width = true_THWC.shape[1:3]
+    answers = {
+        "cvg_alone": enlarged(result.coarse_ThwC, (height, width)),
+        "pix2pix_from_keypoints": painter.paint(true_TKD),
+        "pix2pix_from_sound": painter.paint(sound_TKD),
+    }
+    return {name: compare(frames, true_THWC, boxes) for name, frames in answers.items()}
 
 
 def mean_beside(figures: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:

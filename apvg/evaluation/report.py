@@ -24,7 +24,12 @@ from scipy.signal import resample_poly
 
 from apvg import __version__
 from apvg.errors import ApvgError
-from apvg.evaluation.beside import baseline_figures, mean_beside
+from apvg.evaluation.beside import (
+    baseline_figures,
+    mean_beside,
+    picture_figures,
+    train_pix2pix,
+)
 from apvg.evaluation.evaluate import (
     Block,
     BlockResult,
@@ -40,6 +45,7 @@ from apvg.evaluation.figures import (
     lag_figure,
     speed_figure,
 )
+from apvg.evaluation.motion import seen as only_seen
 from apvg.evaluation.music import WAYS, MusicResult, by_style, evaluate_music
 from apvg.evaluation.readback import Tracker
 from apvg.evaluation.stills import still_answers
@@ -56,6 +62,7 @@ from apvg.skeleton import draw_skeleton
 
 if TYPE_CHECKING:
     from apvg.baselines.keypoints import KeypointBaseline
+    from apvg.baselines.pictures import Pix2Pix, Pix2PixConfig
     from apvg.performer import Performer
     from apvg.takes.take import Take
 
@@ -74,6 +81,7 @@ def write_report(
     blocks: Sequence[Block] = (),
     tracker: Tracker | None = None,
     baselines: Sequence[KeypointBaseline] = (),
+    pix2pix: Pix2PixConfig | None = None,
     jobs: int = 1,
 ) -> dict[str, Any]:
     """Evaluate a performer on takes and write the report.
@@ -88,6 +96,8 @@ def write_report(
             middle fifth (then nothing is known about what was trained on).
         tracker: For read-back; left out when None.
         baselines: Whose keypoints to put beside the performer's (see :mod:`apvg.evaluation.beside`).
+        pix2pix: Where given, it is trained on the frames that the still answers are chosen from, and its frames are judged
+            beside the performer's, with those of CVG alone.
         jobs: How many processes judge music side by side; more than one for a performer on the CPU alone.
 
     Returns:
@@ -122,6 +132,7 @@ def write_report(
         "beside": [],
     }
     sections = []
+    painters: dict[tuple[str, ...], Pix2Pix] = {}
     seen = [take for take in takes if reasons[take.name] is None]
     trained_on = [take for take in seen if take.about.split == "train"]
     for take in _judged(seen):
@@ -137,6 +148,11 @@ def write_report(
             result = evaluate_block(performer, take, block, stills, music_S, heard, tracker)
             targets = targets_table(result.figures, picture_targets(performer.skeleton))
             figures = {**result.figures, "targets": targets}
+            if pix2pix is not None:
+                scene = tuple(other.name for other in others)
+                if scene not in painters:
+                    painters[scene] = train_pix2pix(performer, stills, pix2pix)
+                figures["baselines"] = _beside_pictures(result, painters[scene], take, heard)
             stem = f"{take.name}-{block.name}".replace(" ", "-")
             pictures = _draw(result, take.fps, folder, stem)
             if baselines:
@@ -167,6 +183,18 @@ def write_report(
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (folder / "report.html").write_text(_page(report, sections, folder))
     return report
+
+
+def _beside_pictures(
+    result: BlockResult, painter: Pix2Pix, take: Take, heard: tuple[np.ndarray, np.ndarray]
+) -> dict[str, Any]:
+    first = round(result.block.start * take.fps)
+    now = slice(first, first + len(result.playing_T))
+    true_TKD, sound_TKD = (
+        only_seen(keypoints_TKD[now], confidence_TK[now])
+        for keypoints_TKD, confidence_TK in ((take.keypoints_TKD, take.confidence_TK), heard)
+    )
+    return picture_figures(result, painter, true_TKD, sound_TKD)
 
 
 def _judged(takes: Sequence[Take]) -> list[Take]:

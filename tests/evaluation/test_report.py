@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from apvg.baselines.keypoints import Audio2BodyConfig, MeanPose
+from apvg.baselines.pictures import Pix2PixConfig
 from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.evaluation.beside import train_baselines
@@ -179,7 +180,12 @@ def test_baselines_learn_from_what_was_not_held_out(take: Take, tmp_path: Path) 
     ]  # three seconds before the block and its guard are too few
     np.testing.assert_allclose(baselines[0].mean_KD, learnt_TKD.mean(axis=0), atol=0.05)
 
-    written = write_report(performer, [take], tmp_path, baselines=baselines)
+    pix2pix = Pix2PixConfig(steps=40, width=8, rate=2e-3)
+    written = write_report(performer, [take], tmp_path, baselines=baselines, pix2pix=pix2pix)
+    pictures = written["blocks"][0]["baselines"]
+    assert list(pictures) == ["cvg_alone", "pix2pix_from_keypoints", "pix2pix_from_sound"]
+    assert pictures["pix2pix_from_sound"] == pictures["pix2pix_from_keypoints"]  # an oracle's
+    assert min(figures["hand_psnr"] for figures in pictures.values()) > 5
     rows = written["beside_mean"]
     assert list(rows) == ["apvg", "mean pose", "nearest sound", "Audio2BodyDynamics"]
     assert rows["apvg"]["pixel_error"] == 0
