@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from apvg.audio.music import open_music
@@ -28,6 +29,7 @@ from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
 from apvg.models.space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
+from apvg.pipeline import ahead
 from apvg.skeleton import Skeleton
 from apvg.streaming import (
     BLOCK,
@@ -191,7 +193,7 @@ class Performer:
             [np.zeros((0, points, 2), np.float32)],
             [np.zeros((0, points), np.float32)],
         )
-        for features_RF in features.run(samples_S):
+        for features_RF in features.run([samples_S]):
             keypoints_TKD, confidence_TK = poses.next(features_RF)
             keypoints.append(keypoints_TKD.cpu().numpy())
             confidence.append(confidence_TK.cpu().numpy())
@@ -204,11 +206,15 @@ class Performer:
         samples_S: np.ndarray | None = None,
     ) -> Iterator[Performance]:
         """Paint given keypoints; with music (mono, at `sample_rate`) the coarse video is CVG's, without it the plate."""
+        blocks = ahead(self._posed(keypoints_TKD, confidence_TK, samples_S))
+        yield from Painter(self.config, self.engine).run(blocks)
+
+    def _posed(
+        self, keypoints_TKD: np.ndarray, confidence_TK: np.ndarray, samples_S: np.ndarray | None
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Given keypoints and their confidence, block by block, with the coarse video of the music."""
         features, coarse = Features(self.config, self.engine), CoarseVideo(self.config, self.engine)
-        painter = Painter(self.config, self.engine)
-        blocks = iter(())
-        if samples_S is not None:
-            blocks = features.run(samples_S)
+        blocks = features.run([samples_S]) if samples_S is not None else iter(())
         for first in range(0, len(keypoints_TKD), BLOCK):
             block = slice(first, first + BLOCK)
             keypoints = torch.from_numpy(np.asarray(keypoints_TKD[block], np.float32))
@@ -219,9 +225,7 @@ class Performer:
             # Music shorter than the keypoints: the rest is painted from the plate.
             painted = coarse.take(frames)
             painted += [self.coarse_plate_1Chw[0]] * (frames - len(painted))
-            yield painter.next(
-                keypoints.to(self.device), confidence.to(self.device), torch.stack(painted)
-            )
+            yield keypoints.to(self.device), confidence.to(self.device), torch.stack(painted)
 
 
 def build_stages(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from apvg.bundle import PerformerConfig
 from apvg.engines.protocol import Engine
 from apvg.models.stu import STRIDE
 from apvg.part import Part, one_voice
+from apvg.pipeline import ahead, cores, spread
 
 if TYPE_CHECKING:
     from apvg.midi import Notes
@@ -112,30 +113,31 @@ class Stream:
         return join(list(self._finish()), self._config)
 
     def run(self, chunks: Iterable[np.ndarray]) -> Iterator[Performance]:
-        """The whole of the music, in performances of one block: pushes every chunk, then finishes."""
-        for samples_S in chunks:
-            yield from self._push(samples_S)
-        yield from self._finish()
+        """The whole of the music, in performances of one block; all stages work side by side (see :mod:`apvg.pipeline`)."""
+        self._refuse_if_over()
+        self._over = True
+        poses = self._predict(ahead(self._features.run(chunks)))
+        yield from self._painter.run(ahead(poses))
+
+    def _predict(self, blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Keypoints, confidence and coarse video of every block; the first ones lie before the music."""
+        for features_RF in blocks:
+            keypoints_TKD, confidence_TK = self._poses.next(features_RF)
+            self._coarse.feed(features_RF)
+            if len(keypoints_TKD):
+                coarse = self._coarse.take(len(keypoints_TKD))
+                yield keypoints_TKD, confidence_TK, torch.stack(coarse)
 
     def _push(self, samples_S: np.ndarray) -> Iterator[Performance]:
         self._refuse_if_over()
-        for features_RF in self._features.push(samples_S):
-            yield from self._perform(features_RF)
+        for poses in self._predict(self._features.push(samples_S)):
+            yield self._painter.next(*poses)
 
     def _finish(self) -> Iterator[Performance]:
         self._refuse_if_over()
         self._over = True
-        for features_RF in self._features.finish():
-            yield from self._perform(features_RF)
-
-    def _perform(self, features_RF: Tensor) -> Iterator[Performance]:
-        """One block; the first ones lie before the music."""
-        keypoints_TKD, confidence_TK = self._poses.next(features_RF)
-        self._coarse.feed(features_RF)
-        if not len(keypoints_TKD):
-            return
-        coarse_TChw = torch.stack(self._coarse.take(len(keypoints_TKD)))
-        yield self._painter.next(keypoints_TKD, confidence_TK, coarse_TChw)
+        for poses in self._predict(self._features.finish()):
+            yield self._painter.next(*poses)
 
     def _refuse_if_over(self) -> None:
         if self._over:
@@ -186,9 +188,10 @@ class Features:
         if len(self._waiting_RF):
             yield self._for_engine(self._waiting_RF)
 
-    def run(self, samples_S: np.ndarray) -> Iterator[Tensor]:
+    def run(self, chunks: Iterable[np.ndarray]) -> Iterator[Tensor]:
         """All blocks of whole music."""
-        yield from self.push(samples_S)
+        for samples_S in chunks:
+            yield from self.push(samples_S)
         yield from self.finish()
 
     def _whole_blocks(self, features_RF: np.ndarray) -> Iterator[Tensor]:
@@ -273,21 +276,44 @@ class Painter:
         self._fps, self._engine = config.features.fps, engine
         self._state: Any = None
 
-    @torch.inference_mode()
     def next(
         self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor
     ) -> Performance:
         """The next frames."""
-        frames_TCHW, self._state = self._engine.paint(
-            keypoints_TKD, confidence_TK, coarse_TChw, self._state
-        )
+        encoded = self._encode((keypoints_TKD, confidence_TK, coarse_TChw))
+        return self._decode(self._remember(encoded))
+
+    def run(self, blocks: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Iterator[Performance]:
+        """The frames of block after block of keypoints, confidence and coarse video, several blocks at work at once."""
+        encoded = spread(self._encode, blocks, cores())
+        remembered = ahead(map(self._remember, encoded))
+        yield from spread(self._decode, remembered, cores())
+
+    def _encode(self, block: tuple[Tensor, Tensor, Tensor]) -> _Block:
+        return _Block(*block, self._engine.encode(*block))
+
+    def _remember(self, block: _Block) -> _Block:
+        painted, self._state = self._engine.remember(block.painted, self._state)
+        return block._replace(painted=painted)
+
+    @torch.inference_mode()
+    def _decode(self, block: _Block) -> Performance:
         return Performance(
-            frames_THWC=_to_uint8(frames_TCHW),
-            keypoints_TKD=keypoints_TKD.cpu().numpy(),
-            confidence_TK=confidence_TK.cpu().numpy(),
-            coarse_ThwC=_to_uint8(coarse_TChw),
+            frames_THWC=_to_uint8(self._engine.decode(block.painted)),
+            keypoints_TKD=block.keypoints_TKD.cpu().numpy(),
+            confidence_TK=block.confidence_TK.cpu().numpy(),
+            coarse_ThwC=_to_uint8(block.coarse_TChw),
             fps=self._fps,
         )
+
+
+class _Block(NamedTuple):
+    """Some frames on their way through the STU; `painted` is as far as the engine has come with them."""
+
+    keypoints_TKD: Tensor
+    confidence_TK: Tensor
+    coarse_TChw: Tensor
+    painted: Any
 
 
 def as_samples(samples_S: np.ndarray) -> np.ndarray:

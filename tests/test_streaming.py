@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.midi import Notes
+from apvg.models.stu import Encoded
 from apvg.performer import Performer
 from apvg.streaming import BLOCK, Performance, join
 
@@ -27,12 +27,10 @@ class Unquantised(PyTorchEngine):
         super().__init__(performer)
         self.painted: list[np.ndarray] = []
 
-    def paint(
-        self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor, state: Any
-    ) -> tuple[Tensor, Any]:
-        frames_TCHW, state = super().paint(keypoints_TKD, confidence_TK, coarse_TChw, state)
+    def decode(self, remembered: tuple[Encoded, Tensor | None]) -> Tensor:
+        frames_TCHW = super().decode(remembered)
         self.painted.append(frames_TCHW.numpy())
-        return frames_TCHW, state
+        return frames_TCHW
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +90,16 @@ def test_any_cutting_gives_the_same_performance(
         (parts.coarse_ThwC, whole.coarse_ThwC),
     ):
         assert np.abs(one.astype(int) - other).max(initial=0) <= 1  # a rounding apart at most
+
+
+def test_whole_files_go_through_side_by_side_and_give_the_same(performer: Performer) -> None:
+    """`run`, whose stages work at once, against `push` and `finish`, which work one after the other."""
+    samples_S = music(20000)
+    pushed, _ = performed(performer, [samples_S], BLOCK, None)
+    with performer.stream() as stream:
+        run = join(list(stream.run(np.split(samples_S, [7000, 7001]))), performer.config)
+    np.testing.assert_allclose(run.keypoints_TKD, pushed.keypoints_TKD, atol=1e-3)
+    assert np.abs(run.frames_THWC.astype(int) - pushed.frames_THWC).max() <= 1
 
 
 def test_one_sample_at_a_time(performer: Performer) -> None:

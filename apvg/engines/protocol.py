@@ -1,4 +1,4 @@
-"""What an engine is: something that runs the four stages, each with the state that it hands on."""
+"""What an engine is: something that runs the stages, each with the state that it hands on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor
 class Engine(Protocol):
     """Runs the stages of one performer, for one piece of music at a time.
 
-    Every method takes the next frames, however many, and the state that it returned with those before (None at the start of
-    the music), and gives for any cutting what it gives for the whole. States belong to the engine; nobody else looks into
-    them. An engine itself remembers nothing, so that any number of streams can share it.
+    Every method that has a state takes the next frames, however many, and the state that it returned with those before (None
+    at the start of the music), and gives for any cutting what it gives for the whole. States belong to the engine; nobody
+    else looks into them. An engine itself remembers nothing, so that any number of streams, and of threads, can share it.
     """
 
     @property
@@ -38,8 +38,14 @@ class Engine(Protocol):
         """CVG: feature rows of T whole frames to coarse video [T, 3, h, w] in 0..1, `cvg.lookahead_frames` late."""
         ...
 
-    def paint(
-        self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor, state: Any
-    ) -> tuple[Tensor, Any]:
-        """DLT and STU: frames [T, 3, H, W] in 0..1."""
+    def encode(self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor) -> Any:
+        """DLT and the STU's way down: every frame by itself, so without a state."""
+        ...
+
+    def remember(self, encoded: Any, state: Any) -> tuple[Any, Any]:
+        """The STU's memory from frame to frame: what :meth:`encode` gave, with what it calls to mind."""
+        ...
+
+    def decode(self, remembered: Any) -> Tensor:
+        """The STU's way up: frames [T, 3, H, W] in 0..1; every frame by itself again."""
         ...

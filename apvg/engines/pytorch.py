@@ -10,6 +10,7 @@ from torch import Tensor
 from apvg.models.cvg import CVGState
 from apvg.models.khp import HearingState
 from apvg.models.moving import MovingState
+from apvg.models.stu import Encoded
 
 if TYPE_CHECKING:
     from apvg.performer import Performer
@@ -52,17 +53,22 @@ class PyTorchEngine:
         return coarse.frames_BTChw[0], after
 
     @torch.inference_mode()
-    def paint(
-        self,
-        keypoints_TKD: Tensor,
-        confidence_TK: Tensor,
-        coarse_TChw: Tensor,
-        state: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
+    def encode(self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor) -> Encoded:
         performer = self._performer
         width, height = performer.config.size
         heatmaps_1TKhw = performer.dlt(keypoints_TKD[None], confidence_TK[None], (height, width))
-        painting, after = performer.stu(
-            coarse_TChw[None], heatmaps_1TKhw, keypoints_TKD[None], performer.plate_1CHW, state
+        return performer.stu.encode(
+            coarse_TChw[None], heatmaps_1TKhw, keypoints_TKD[None], performer.plate_1CHW
         )
-        return painting.frames_BTCHW[0], after
+
+    @torch.inference_mode()
+    def remember(
+        self, encoded: Encoded, state: Tensor | None
+    ) -> tuple[tuple[Encoded, Tensor | None], Tensor | None]:
+        remembered_NChw, after = self._performer.stu.remember(encoded.coarsest_NChw, 1, state)
+        return (encoded, remembered_NChw), after
+
+    @torch.inference_mode()
+    def decode(self, remembered: tuple[Encoded, Tensor | None]) -> Tensor:
+        painting = self._performer.stu.decode(*remembered, self._performer.plate_1CHW)
+        return painting.frames_BTCHW[0]

@@ -269,7 +269,7 @@ class Run:
             samples_S = resample(take, performer.sample_rate)
             poses = Poses(performer.config, performer.engine)
             coarse_video = CoarseVideo(performer.config, performer.engine)
-            for features_RF in Features(performer.config, performer.engine).run(samples_S):
+            for features_RF in Features(performer.config, performer.engine).run([samples_S]):
                 keypoints_TKD, _ = poses.next(features_RF)
                 keypoints.append(keypoints_TKD)
                 coarse_video.feed(features_RF)
