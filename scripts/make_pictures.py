@@ -37,8 +37,8 @@ QUALITY = 62
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    shown = {}
+    argparse.ArgumentParser(description="Make the pictures of the documents.").parse_args()
+    shown: dict[str, tuple[Performer, Performance]] = {}
     (DOCS / "stages").mkdir(exist_ok=True)
     for name, music in MUSIC.items():
         performer = Performer.from_pretrained(name)
