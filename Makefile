@@ -1,10 +1,11 @@
 # make play    a video of a built-in performer: out/play.mp4     (PERFORMER=cello, AUDIO=your.mp3 for your own music)
 # make test    lint, types and tests
+# make docs    the documentation as a site: site/index.html
 PYTHON ?= python3
 PERFORMER ?= piano
 AUDIO ?= apvg/samples/$(if $(filter cello,$(PERFORMER)),air,prelude).ogg
 
-.PHONY: play test
+.PHONY: docs play test
 play: .venv/installed
 	mkdir -p out
 	.venv/bin/apvg generate "$(AUDIO)" -o out/play.mp4 --performer "$(PERFORMER)" --force
@@ -14,6 +15,9 @@ test: .venv/installed-dev
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --pythonpath .venv/bin/python
 	.venv/bin/pytest
+
+docs: .venv/installed-dev
+	.venv/bin/mkdocs build --strict
 
 # The constraint makes pip take torch's CPU build where a package source offers one.
 .venv/installed: pyproject.toml constraints.txt

@@ -92,6 +92,7 @@ class Performer:
 
     @property
     def name(self) -> str:
+        """What ``--performer`` calls it."""
         return self.config.name
 
     @property
@@ -101,6 +102,7 @@ class Performer:
 
     @property
     def fps(self) -> int:
+        """Frames of video per second."""
         return self.config.features.fps
 
     @property
@@ -110,7 +112,7 @@ class Performer:
 
     @property
     def lookahead_seconds(self) -> float:
-        """Music heard beyond the frame that is painted."""
+        """Music heard beyond the frame that is painted, seconds."""
         return self.config.lookahead_seconds
 
     @cached_property

@@ -148,21 +148,23 @@ def draw_notes(held_TP: np.ndarray, fps: float) -> np.ndarray:
 
 def plot(image_PT: np.ndarray, pitches: tuple[float, float]) -> np.ndarray:
     """Pitch over time, brighter where there is more of it, with MOMENT marked."""
-    figure, axes = plt.subplots(figsize=(7.2, 2.6), dpi=142, layout="constrained")
-    axes.imshow(
-        image_PT,
-        origin="lower",
-        aspect="auto",
-        cmap="magma",
-        extent=(BEGIN, END, pitches[0] - 0.5, pitches[1] + 0.5),
-        interpolation="nearest",
-    )
-    axes.axvline(MOMENT, color="white", linewidth=1, linestyle="--")
-    axes.set_yticks([24, 36, 48, 60, 72, 84, 96], [f"C{octave}" for octave in range(1, 8)])
-    axes.set(xlabel="seconds", ylabel="pitch")
-    figure.canvas.draw()
-    picture_HWC = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # pyright: ignore[reportAttributeAccessIssue]
-    plt.close(figure)
+    # Dark, as the other pictures are, on light pages and on dark ones.
+    with plt.style.context("dark_background"):
+        figure, axes = plt.subplots(figsize=(7.2, 2.6), dpi=142, layout="constrained")
+        axes.imshow(
+            image_PT,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            extent=(BEGIN, END, pitches[0] - 0.5, pitches[1] + 0.5),
+            interpolation="nearest",
+        )
+        axes.axvline(MOMENT, color="white", linewidth=1, linestyle="--")
+        axes.set_yticks([24, 36, 48, 60, 72, 84, 96], [f"C{octave}" for octave in range(1, 8)])
+        axes.set(xlabel="seconds", ylabel="pitch")
+        figure.canvas.draw()
+        picture_HWC = np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()  # pyright: ignore[reportAttributeAccessIssue]
+        plt.close(figure)
     return picture_HWC
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -115,6 +116,29 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if not re.match(r"[a-z]+:|#", target):
             assert (document.parent / target.partition("#")[0]).exists(), target
+
+
+def messages() -> str:
+    """Every string of the package, with … for what is put in at run time."""
+    found = []
+    for path in (ROOT / "apvg").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [p.value if isinstance(p, ast.Constant) else "…" for p in node.values]
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_the_failures_that_are_explained_can_happen() -> None:
+    text = (ROOT / "docs" / "faq.md").read_text(encoding="utf-8").partition("## It works")[0]
+    failures = [quoted for quoted in re.findall(r"\*\*(.+?)\*\*", text) if "…" in quoted]
+    said = messages()
+    assert len(failures) > 15
+    for failure in failures:
+        # What it begins or ends with may be more, in the program, than is put in here.
+        assert failure.strip("… ") in said, failure
 
 
 @documents
