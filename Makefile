@@ -1,11 +1,12 @@
 # make play    a video of a built-in performer: out/play.mp4     (PERFORMER=cello, AUDIO=your.mp3 for your own music)
 # make test    lint, types and tests
 # make docs    the documentation as a site: site/index.html
+# make results-smoke    everything behind docs/results.md on a tiny corpus, in minutes: out/smoke
 PYTHON ?= python3
 PERFORMER ?= piano
 AUDIO ?= apvg/samples/$(if $(filter cello,$(PERFORMER)),air,prelude).ogg
 
-.PHONY: docs play test
+.PHONY: docs play results-smoke test
 play: .venv/installed
 	mkdir -p out
 	.venv/bin/apvg generate "$(AUDIO)" -o out/play.mp4 --performer "$(PERFORMER)" --force
@@ -18,6 +19,9 @@ test: .venv/installed-dev
 
 docs: .venv/installed-dev
 	.venv/bin/mkdocs build --strict
+
+results-smoke: .venv/installed-dev
+	scripts/results_smoke.sh .venv/bin out/smoke
 
 # The constraint makes pip take torch's CPU build where a package source offers one.
 .venv/installed: pyproject.toml constraints.txt

@@ -1,6 +1,6 @@
 """Train and judge every variant of an ablation, for several seeds, and print how each differs from the full painter.
 
-    python scripts/ablate.py TAKES OUT_DIR --seeds 2 [--only no-gru ...]
+    python scripts/ablate.py TAKES OUT_DIR
 
 Each run is a folder OUT_DIR/VARIANT-SEED with the trained performer and its report. What is there already is not done again, and a
 training that was stopped goes on from its checkpoint. OUT_DIR/ablations.json and the printed Markdown table hold all runs.
@@ -13,7 +13,7 @@ import shutil
 import tomllib
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,11 +22,10 @@ import tyro
 
 from apvg.config import from_dict
 from apvg.errors import ApvgError
-from apvg.evaluation.evaluate import Block
+from apvg.evaluation.evaluate import held_out_blocks
 from apvg.evaluation.report import write_report
 from apvg.files import atomic_path
 from apvg.performer import Performer
-from apvg.takes.pose.mediapipe import track_hands
 from apvg.takes.take import Take, load_takes
 from apvg.training.recipe import Recipe
 from apvg.training.run import Run
@@ -59,6 +58,10 @@ class Ablate:
     """Variants to run; all by default."""
     variants: Path = VARIANTS
     """The base recipe and its variants."""
+    seconds: float | None = None
+    """How much of the held-out block is judged; all by default."""
+    no_read_back: bool = False
+    """Leave out the hand tracker on generated and real frames."""
     table_only: bool = False
     """Run nothing; print what is there."""
 
@@ -72,7 +75,8 @@ def main(asked: Ablate) -> None:
         # Seed by seed: a table of all variants is there as soon as can be.
         for seed in range(asked.seeds):
             for variant in asked.only or plan["variants"]:
-                judge(train(plan, variant, seed, takes, asked.out_dir), takes)
+                folder = train(plan, variant, seed, takes, asked.out_dir)
+                judge(folder, takes, asked)
     runs = results(plan["variants"], asked.out_dir)
     with atomic_path(asked.out_dir / "ablations.json", force=True) as partial:
         partial.write_text(json.dumps(runs, indent=2))
@@ -109,23 +113,28 @@ def train(
     before = plan["variants"][variant].get("after")
     if before and not (folder / "training").exists():
         trained = train(plan, before, seed, takes, out_dir) / "training"
+        folder.mkdir(parents=True, exist_ok=True)
         with atomic_path(folder / "training") as partial:
             shutil.copytree(trained, partial)
     Run(recipe_of(plan, variant, seed), takes, folder).train("all")
     return folder
 
 
-def judge(folder: Path, takes: Sequence[Take]) -> None:
-    """A report of what was held out, unless it is there."""
+def judge(folder: Path, takes: Sequence[Take], asked: Ablate) -> None:
+    """A report of what was held out (of several blocks the first), unless it is there."""
     report = folder / "report"
     if report.exists():
         return
+    tracker = None
+    if not asked.no_read_back:
+        from apvg.takes.pose.mediapipe import track_hands as tracker
     performer = Performer.from_pretrained(folder)
-    bounds = performer.config.held_out["bach"]["block"]
+    blocks = [block for take in takes for block in held_out_blocks(performer, take)][:1]
+    if asked.seconds is not None:
+        blocks = [replace(block, stop=block.start + asked.seconds) for block in blocks]
     with atomic_path(report) as partial:
         partial.mkdir()
-        blocks = [Block("block", *bounds, held_out=True)]
-        write_report(performer, takes, partial, blocks=blocks, tracker=track_hands, jobs=1)
+        write_report(performer, takes, partial, blocks=blocks, tracker=tracker)
 
 
 def results(variants: Sequence[str], out_dir: Path) -> dict[str, list[dict[str, float | None]]]:
@@ -134,13 +143,10 @@ def results(variants: Sequence[str], out_dir: Path) -> dict[str, list[dict[str, 
     for variant in variants:
         for report in sorted(out_dir.glob(f"{variant}-[0-9]*/report/report.json")):
             block = json.loads(report.read_text())["blocks"][0]
+            energy = block["from_sound"]["motion_energy"].values()
             runs.setdefault(variant, []).append(
                 {name: _find(block, path) for name, path in FIGURES.items()}
-                | {
-                    "motion energy": float(
-                        np.mean([*block["from_sound"]["motion_energy"].values()])
-                    )
-                }
+                | {"motion energy": float(np.mean([*energy]))}
             )
     return runs
 

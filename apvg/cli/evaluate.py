@@ -33,6 +33,8 @@ class Evaluate:
     baselines: bool = False
     """Train baselines on the takes whose split is train, and put their keypoints and pictures beside the performer's; needs
     the extra `baselines`."""
+    baseline_steps: int | None = None
+    """How long the baselines are trained, for a quick look; as they were published, or as long as they need, by default."""
     no_read_back: bool = False
     """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
     device: str = "cpu"
@@ -70,6 +72,7 @@ class Evaluate:
         print(f"wrote {self.output / 'compare.html'}")
 
     def _evaluate(self, performer_name: str, takes_path: Path) -> None:
+        from apvg.baselines.keypoints import Audio2BodyConfig
         from apvg.baselines.pictures import Pix2PixConfig
         from apvg.evaluation.beside import train_baselines
         from apvg.evaluation.evaluate import Block
@@ -92,6 +95,8 @@ class Evaluate:
             from apvg.takes.pose.mediapipe import track_hands as tracker
         performer = Performer.from_pretrained(performer_name, device=self.device)
         takes = load_takes(takes_path)
+        steps = {} if self.baseline_steps is None else {"steps": self.baseline_steps}
+        body, pictures = Audio2BodyConfig(**steps), Pix2PixConfig(**steps)
         with atomic_path(self.output, force=self.force) as folder:
             folder.mkdir()
             jobs = self.jobs if performer.device.type == "cpu" else 1
@@ -101,8 +106,8 @@ class Evaluate:
                 folder,
                 blocks=blocks,
                 tracker=tracker,
-                baselines=train_baselines(performer, takes) if self.baselines else (),
-                pix2pix=Pix2PixConfig() if self.baselines else None,
+                baselines=train_baselines(performer, takes, body) if self.baselines else (),
+                pix2pix=pictures if self.baselines else None,
                 jobs=jobs,
             )
         for reason in report["left_out"].values():

@@ -117,13 +117,13 @@ def picture_targets(skeleton: Skeleton) -> Sequence[Target]:
 def targets_table(
     figures: dict[str, Any], targets: Sequence[Target] = TARGETS
 ) -> list[dict[str, Any]]:
-    """Every target with its value and whether it is met; those that the figures lack are left out."""
+    """Every target with its value and whether it is met; those that the figures lack, or cannot tell (NaN), are left out."""
     rows = []
     for target in targets:
         value: Any = figures
         for key in target.path:
             value = value.get(key) if isinstance(value, dict) else None
-        if value is not None:
+        if value is not None and not math.isnan(value):
             met = bool(target.low <= value <= target.high)
             rows.append(
                 {"figure": target.label, "value": value, "target": target.wanted, "met": met}

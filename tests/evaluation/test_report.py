@@ -237,3 +237,8 @@ def test_the_command_on_fresh_weights(
     assert main(["evaluate", "nobody", str(takes), "-o", str(tmp_path / "x")]) == 1
     assert "nobody" in capsys.readouterr().err
     assert {p.name for p in tmp_path.iterdir()} == {"takes", "report"}
+
+
+def test_a_figure_that_cannot_be_told_has_no_target() -> None:
+    rows = targets_table({"from_sound": {"lag": float("nan"), "key_hit": {"skill": 0.7}}})
+    assert [(row["value"], row["met"]) for row in rows] == [(0.7, True)]
