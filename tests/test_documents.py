@@ -12,6 +12,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 import soundfile
@@ -158,6 +160,23 @@ def desk(tmp_path: Path, tiny_performer: Path, monkeypatch: pytest.MonkeyPatch) 
     write_midi(Notes(*when, pitch_N=np.array([60]), velocity_N=np.array([80])), "song.mid")
     shutil.copytree(tiny_performer, "my-performer")
     return tmp_path
+
+
+@pytest.mark.slow
+def test_the_notebook_runs() -> None:
+    path = ROOT / "docs" / "tour.ipynb"
+    assert path.stat().st_size < 500_000
+    notebook = nbformat.read(path, as_version=4)
+    before = [pictures(cell) for cell in notebook.cells if cell.cell_type == "code"]
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    after = [pictures(cell) for cell in notebook.cells if cell.cell_type == "code"]
+    assert after == before
+    assert sum(after) >= 8
+
+
+def pictures(cell: nbformat.NotebookNode) -> int:
+    """How many pictures a cell's outputs hold."""
+    return sum("image/jpeg" in output.get("data", {}) for output in cell.outputs)
 
 
 @pytest.mark.slow
