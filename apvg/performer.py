@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from apvg.audio.music import open_music
 from apvg.audio.reading import read_audio
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
+from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.errors import ApvgError
@@ -72,8 +73,15 @@ class Performer:
         self.engine: Engine = PyTorchEngine(self)
 
     @classmethod
-    def from_pretrained(cls, name: str | Path = "piano", device: str = "cpu") -> Performer:
+    def from_pretrained(
+        cls, name: str | Path = "piano", device: str = "cpu", engine: EngineName = "torch"
+    ) -> Performer:
         """Load a performer by name, from a folder, or from a repository "owner/name" of the Hugging Face hub.
+
+        Args:
+            name: Which one.
+            device: Where its networks run: "cpu", "cuda", "mps".
+            engine: What runs them: see :func:`apvg.engines.choosing.choose_engine`.
 
         Raises:
             ApvgError: There is no such performer, or its files are damaged.
@@ -83,7 +91,9 @@ class Performer:
         performer = cls(config, read_plate(folder, config))
         for stage in ("khp", "cvg", "fpvg"):
             load_stage(folder, config, stage, performer.stages[stage])
-        return performer.to(device)
+        performer.to(device)
+        performer.engine = choose_engine(performer, engine)
+        return performer
 
     @property
     def stages(self) -> dict[str, torch.nn.Module]:

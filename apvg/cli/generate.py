@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from apvg.performer import Performer
 
 View = Literal["video", "skeleton", "side-by-side"]
+#: As in apvg.engines.choosing, whose import takes a second.
+Engine = Literal["auto", "torch", "torch-bf16"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Generate:
     part."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
+    engine: Engine = "auto"
+    """What runs them: PyTorch in full precision or in bfloat16. By default the faster one on this machine, without loss."""
     seed: int = 0
     """Seed of torch's random numbers. The performers so far leave nothing to chance."""
     start: float = 0.0
@@ -75,7 +79,7 @@ class Generate:
             music = outputs.enter_context(open_music(self.audio, self.soundfont))
             length = measure_audio(music.audio, until=stop) - self.start
             video = outputs.enter_context(atomic_path(self.output, force=self.force))
-            performer = Performer.from_pretrained(self.performer, device=self.device)
+            performer = Performer.from_pretrained(self.performer, self.device, self.engine)
             if self.keypoints is not None:
                 keypoints = outputs.enter_context(atomic_path(self.keypoints, force=self.force))
             width, height = view_size(performer.config.size, self.view)
@@ -122,7 +126,7 @@ class Generate:
             print(
                 f"{stream.part}, the compass of {performer.name}; they are played in the nearest octave"
             )
-        report(self.output, writer.frames, fps, perf_counter() - begin)
+        report(self.output, writer.frames, fps, perf_counter() - begin, performer.engine.name)
 
 
 def check_mp4(path: Path) -> None:
@@ -131,12 +135,12 @@ def check_mp4(path: Path) -> None:
         raise ApvgError(f"cannot write {path}: videos are mp4; give it a name that ends in .mp4")
 
 
-def report(path: Path, frames: int, fps: int, seconds: float) -> None:
+def report(path: Path, frames: int, fps: int, seconds: float, engine: str) -> None:
     """The closing line."""
     music = frames / fps
     print(
         f"{path}: {frames} frames, {music:.2f} s of music in {seconds:.1f} s "
-        f"(real-time factor {seconds / music:.2f})"
+        f"(real-time factor {seconds / music:.2f}, {engine})"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 
 from apvg.cli.arguments import Output
-from apvg.cli.generate import check_mp4, report
+from apvg.cli.generate import Engine, check_mp4, report
 from apvg.errors import ApvgError
 
 
@@ -29,6 +29,8 @@ class Render:
     """The music that belongs to them, to be heard in the video."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
+    engine: Engine = "auto"
+    """What runs them, as for `generate`."""
     force: bool = False
     """Replace the output if it is there already."""
 
@@ -44,7 +46,7 @@ class Render:
         begin = perf_counter()
         check_mp4(self.output)
         with atomic_path(self.output, force=self.force) as video:
-            performer = Performer.from_pretrained(self.performer, device=self.device)
+            performer = Performer.from_pretrained(self.performer, self.device, self.engine)
             poses = read_keypoints(self.keypoints, performer.skeleton)
             fps = performer.fps
             if poses.fps != fps:
@@ -70,4 +72,4 @@ class Render:
                 frames = chain.from_iterable(chunk.frames_THWC for chunk in chunks)
                 for frame_HWC in track(frames, "rendering", len(poses.keypoints_TKD)):
                     writer.write(frame_HWC)
-        report(self.output, writer.frames, fps, perf_counter() - begin)
+        report(self.output, writer.frames, fps, perf_counter() - begin, performer.engine.name)
