@@ -155,6 +155,7 @@ def draw_skeleton(
     skeleton: Skeleton,
     *,
     thickness: float = 1.0,
+    colour: tuple[int, ...] | None = None,
 ) -> np.ndarray:
     """Draw one pose over an image, anti-aliased, without any drawing library.
 
@@ -164,6 +165,7 @@ def draw_skeleton(
         confidence_K: [K] in 0..1; a bone is drawn with the smaller confidence of its ends as its opacity.
         skeleton: The layout.
         thickness: Half the width of a bone, pixels.
+        colour: RGB of the whole pose; by default each part has its own (PART_COLOURS).
 
     Returns:
         A new RGB uint8 image of the same shape.
@@ -189,7 +191,8 @@ def draw_skeleton(
         nearest_HWD = ends_2D[0] + along_HW.clip(0, 1)[..., None] * bone_D
         distance_HW = np.linalg.norm(grid_HWD - nearest_HWD, axis=-1)
         alpha_HW1 = (opacity * (radius + 0.5 - distance_HW).clip(0, 1))[..., None]
-        colour_C = np.array(PART_COLOURS[part_of[a]], np.float32) * (1.0 if a != b else 0.8)
+        rgb = PART_COLOURS[part_of[a]] if colour is None else colour
+        colour_C = np.array(rgb, np.float32) * (1.0 if a != b else 0.8)
         region = canvas_HWC[top:bottom, left:right]
         region[:] = region * (1 - alpha_HW1) + colour_C * alpha_HW1
     return canvas_HWC.round().astype(np.uint8)

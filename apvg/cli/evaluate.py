@@ -35,6 +35,12 @@ class Evaluate:
     the extra `baselines`."""
     baseline_steps: int | None = None
     """How long the baselines are trained, for a quick look; as they were published, or as long as they need, by default."""
+    fid_weights: Path | None = None
+    """A TorchScript network for FID: pictures to features, as StyleGAN's inception-2015-12-05.pt."""
+    lpips_weights: Path | None = None
+    """A TorchScript network for LPIPS: StyleGAN's vgg16.pt, or one that takes two pictures."""
+    fvd_weights: Path | None = None
+    """A TorchScript network for FVD: clips to features, as i3d_torchscript.pt."""
     no_read_back: bool = False
     """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
     device: str = "cpu"
@@ -76,6 +82,7 @@ class Evaluate:
         from apvg.baselines.pictures import Pix2PixConfig
         from apvg.evaluation.beside import train_baselines
         from apvg.evaluation.evaluate import Block
+        from apvg.evaluation.learned import LearnedFigures
         from apvg.evaluation.report import write_report
         from apvg.files import atomic_path
         from apvg.performer import Performer
@@ -94,6 +101,9 @@ class Evaluate:
         if not self.no_read_back:
             from apvg.takes.pose.mediapipe import track_hands as tracker
         performer = Performer.from_pretrained(performer_name, device=self.device)
+        learned = LearnedFigures.load(
+            self.fid_weights, self.lpips_weights, self.fvd_weights, self.device
+        )
         takes = load_takes(takes_path)
         steps = {} if self.baseline_steps is None else {"steps": self.baseline_steps}
         body, pictures = Audio2BodyConfig(**steps), Pix2PixConfig(**steps)
@@ -108,6 +118,7 @@ class Evaluate:
                 tracker=tracker,
                 baselines=train_baselines(performer, takes, body) if self.baselines else (),
                 pix2pix=pictures if self.baselines else None,
+                learned=learned,
                 jobs=jobs,
             )
         for reason in report["left_out"].values():
@@ -118,6 +129,10 @@ class Evaluate:
             for row in figures["targets"]:
                 mark = "met" if row["met"] else "short"
                 print(f"  {row['figure']}: {row['value']:.3g} (aim {row['target']}; {mark})")
+        for name in ("from_keypoints", "from_sound"):
+            row = report.get("learned", {}).get(name, {})
+            for figure in (figure for figure in ("fid", "fvd") if figure in row):
+                print(f"{figure.upper()} {name.replace('_', ' ')}: {row[figure]:.3g}")
         for style, row in (*report["styles"].items(), *report["bowing_styles"].items()):
             print(f"music, {style} ({row['pieces']} pieces, {row['notes']} notes):")
             for target in row["targets"]:

@@ -34,6 +34,7 @@ EXTRAS = {
     "mido": "takes",
     "mediapipe": "pose",
     "scipy": "evaluate",
+    "tensorboard": "tensorboard",
     "torchmetrics": "evaluate",
     "zarr": "takes",
 }

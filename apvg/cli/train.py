@@ -33,6 +33,9 @@ class Train:
     """A performer whose weights to begin with, instead of random ones."""
     resume: bool = False
     """Go on with a training that was stopped, exactly where its newest checkpoint is."""
+    tensorboard: bool = False
+    """Write curves, samples and the keypoints' figure for TensorBoard as well; needs the extra `tensorboard`. Look at them
+    with: tensorboard --logdir OUT_DIR/training/tensorboard"""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute."""
 
@@ -63,4 +66,4 @@ class Train:
             device=self.device,
             start_from=self.start_from,
         )
-        run.train(self.stage, until=self.until)
+        run.train(self.stage, until=self.until, tensorboard=self.tensorboard)

@@ -122,26 +122,19 @@ def train_pix2pix(
     return Pix2Pix(frame_of, stills.poses_NKD, performer.skeleton, config)
 
 
-def picture_figures(
-    result: BlockResult,
-    painter: Pix2Pix,
-    true_TKD: np.ndarray,
-    sound_TKD: np.ndarray,
-) -> dict[str, dict[str, float]]:
+def picture_figures(result: BlockResult, painter: Pix2Pix) -> dict[str, dict[str, float]]:
     """Picture figures of a block by CVG alone and by pix2pix; the still plate is among the still answers.
 
     Args:
         result: Of the performer on the block.
         painter: Trained on the same scene.
-        true_TKD: The block's true keypoints, NaN where one was not seen.
-        sound_TKD: Those that the performer predicts from the sound, likewise.
     """
     true_THWC, boxes = result.clips["real"], result.boxes["real"]
     height, width = true_THWC.shape[1:3]
     answers = {
         "cvg_alone": enlarged(result.coarse_ThwC, (height, width)),
-        "pix2pix_from_keypoints": painter.paint(true_TKD),
-        "pix2pix_from_sound": painter.paint(sound_TKD),
+        "pix2pix_from_keypoints": painter.paint(result.true_TKD),
+        "pix2pix_from_sound": painter.paint(result.sound_TKD),
     }
     return {name: compare(frames, true_THWC, boxes) for name, frames in answers.items()}
 

@@ -10,21 +10,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from apvg.errors import ApvgError
+from apvg.evaluation.glossary import about
+from apvg.evaluation.page import page_environment, words
 
 #: Share of the bootstrapped differences that lie within the interval, and how many are drawn.
 LEVEL, DRAWS = 0.95, 5000
 #: What a piece's figures are listed under in report.json.
 _SECTIONS = ("blocks", "bowing", "music")
+_TITLES = {"blocks": "Pictures", "bowing": "Bowing and fingering", "music": "Music alone"}
 #: Figures of these groups are not the performer's.
-_NOT_OURS = ("setting", "real", "still_answers", "targets")
+_NOT_OURS = ("setting", "real", "still_answers", "baselines", "targets")
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,28 @@ def compare_reports(names: Sequence[str], reports: Sequence[Mapping[str, Any]]) 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """compare.json and compare.html."""
     (folder / "compare.json").write_text(json.dumps(comparison.to_dict(), indent=2) + "\n")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters["number"] = lambda value: f"{value:.3g}"
-    template = (files("apvg.evaluation") / "compare.html.jinja").read_text()
-    page = environment.from_string(template).render(comparison=comparison, level=LEVEL)
-    (folder / "compare.html").write_text(page)
+    sections: dict[str, dict[str, Sequence[Difference | None]]] = {}
+    for name, row in comparison.figures.items():
+        section, way, *_ = [*name.split("."), ""]
+        title = f"{_TITLES[section]}, {words(way)}"
+        sections.setdefault(title, {})[name] = row
+    page = page_environment().get_template("compare.html.jinja")
+    text = page.render(comparison=comparison, sections=sections, level=LEVEL, verdicts=verdict)
+    (folder / "compare.html").write_text(text)
+
+
+def verdict(name: str, difference: Difference | None) -> str:
+    """Whether it is "better" or "worse" than the first report where that is certain and the figure says which way is good; else empty."""
+    known = about(name)
+    if difference is None or not difference.certain or known is None:
+        return ""
+    mine, first = difference.mean, difference.first
+    if known.best in ("one", "zero"):
+        best = float(known.best == "one")
+        better = abs(mine - best) < abs(first - best)
+    else:
+        better = (mine > first) == (known.best == "high")
+    return "better" if better else "worse"
 
 
 def paired_interval(difference_P: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apvg.errors import ApvgError
 from apvg.evaluation.lag import LagCurve, onset_strength, take_lag
 from apvg.evaluation.motion import (
     KeyHit,
@@ -33,6 +32,7 @@ from apvg.evaluation.readback import ReadBack, Tracker, read_back
 from apvg.evaluation.stills import StillAnswers
 from apvg.evaluation.worst import WorstMoment, worst_keypoints, worst_pictures
 from apvg.progress import track
+from apvg.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from apvg.performer import Performer
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 WARM_UP = 2.0
 #: Keyboard corners this close are the same, in frame heights: a camera that was not moved.
 SAME_SCENE = 0.05
+#: A block must have so many seconds of its take.
+SHORTEST = 2.0
 _PCK_ALPHAS = (0.05, 0.1, 0.2)
 
 
@@ -72,6 +74,7 @@ class BlockResult:
     coarse_ThwC: np.ndarray
     boxes: dict[str, list[list[Box]]]
     playing_T: np.ndarray
+    skeleton: Skeleton
     component: PoseComponent
     lags: dict[str, LagCurve]
     worst: list[WorstMoment]
@@ -103,6 +106,16 @@ def judged_blocks(
 def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
     """Whether a block lies in one that was held out; None when none is known."""
     return any(b.start <= block.start and block.stop <= b.stop for b in held_out) or None
+
+
+def too_short(block: Block, take: Take) -> str | None:
+    """Why a block cannot be judged; None when it can."""
+    if min(block.stop, take.duration) - block.start >= SHORTEST:
+        return None
+    return (
+        f"block {block.name} has under two seconds of take {take.name}, which lasts {take.duration:.3g} s; "
+        "give a longer --block, or a longer take"
+    )
 
 
 def mismatch(performer: Performer, take: Take) -> str | None:
@@ -147,7 +160,7 @@ def evaluate_block(
     Args:
         performer: It fits the take (:func:`mismatch`).
         take: With sound; with notes and keyboard corners the piano's figures come too.
-        block: What to judge.
+        block: What to judge; not :func:`too_short`.
         stills: Of the same scene.
         music_S: The whole take's sound at the performer's rate.
         heard: Keypoints_TKD and confidence_TK that the performer predicts from it.
@@ -155,8 +168,6 @@ def evaluate_block(
     """
     fps, (width, height) = take.fps, take.size
     first, last = round(block.start * fps), min(round(block.stop * fps), len(take.keypoints_TKD))
-    if last - first < 2 * fps:
-        raise ApvgError(f"block {block.name} has under two seconds of take {take.name}")
     start = first / fps
     now = slice(first, last)
     true_THWC = np.asarray(take.frames_THWC[now])
@@ -173,14 +184,13 @@ def evaluate_block(
     clips["from keypoints"], _ = _render(performer, take, music_S, tracked, first, last)
     clips["from sound"], coarse_ThwC = _render(performer, take, music_S, heard, first, last)
     answers = {
-        "clean plate": stills.plate_HWC,
-        "mean frame": stills.mean_HWC,
-        "nearest pose": stills.nearest(true_TKD),
+        name: compare(answer, true_THWC, true_boxes)
+        for name, answer in stills.answers(true_TKD).items()
     }
-    answers = {name: compare(answer, true_THWC, true_boxes) for name, answer in answers.items()}
-    best = max(answer["hand_psnr"] for answer in answers.values())
     rendered = compare(clips["from keypoints"], true_THWC, true_boxes)
-    rendered["hand_psnr_gain"] = rendered["hand_psnr"] - best
+    if len(answers) > 1:  # the plate alone is easily beaten
+        best = max(answer["hand_psnr"] for answer in answers.values())
+        rendered["hand_psnr_gain"] = rendered["hand_psnr"] - best
     performed = compare(clips["from sound"], true_THWC, true_boxes)
     # Another fingering can be right: detail is judged where the predicted hands are.
     performed["sharpness"] = _mean_detail(clips["from sound"], sound_boxes) / _mean_detail(
@@ -244,6 +254,7 @@ def evaluate_block(
         coarse_ThwC=coarse_ThwC,
         boxes={"real": true_boxes, "from keypoints": true_boxes, "from sound": sound_boxes},
         playing_T=playing_T,
+        skeleton=take.skeleton,
         component=pose_component(sound_TKD, true_TKD),
         lags={name: curve for name, curve in curves.items() if curve is not None},
         worst=worst,

@@ -31,6 +31,21 @@ def _axes(rows: int = 1) -> tuple[Figure, list]:
 
 def component_figure(path: Path, component: PoseComponent, fps: float, start: float) -> None:
     """The paper's first experiment: the pose's first principal component over time."""
+    _component(component, fps, start).savefig(path)
+
+
+def component_picture(component: PoseComponent, fps: float, start: float) -> np.ndarray:
+    """The same as a picture, RGB uint8 [H, W, 3]."""
+    return _pixels(_component(component, fps, start))
+
+
+def _pixels(figure: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _component(component: PoseComponent, fps: float, start: float) -> Figure:
     figure, (ax,) = _axes()
     time_T = start + np.arange(len(component.true_T)) / fps
     ax.plot(time_T, component.true_T, color=TRUE, lw=1.3, label="ground truth")
@@ -42,7 +57,7 @@ def component_figure(path: Path, component: PoseComponent, fps: float, start: fl
         fontsize=10,
     )
     ax.legend(frameon=False, ncols=2, fontsize=9)
-    figure.savefig(path)
+    return figure
 
 
 def lag_figure(path: Path, curves: Mapping[str, LagCurve], *, bowed: bool = False) -> None:
@@ -91,10 +106,8 @@ def speed_figure(
 def _label(text: str, width: int, height: int = 18) -> np.ndarray:
     """A strip with a line of text, RGB uint8."""
     figure = Figure(figsize=(width / 100, height / 100), dpi=100)
-    canvas = FigureCanvasAgg(figure)
     figure.text(0.01, 0.5, text, va="center", fontsize=9)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return _pixels(figure)
 
 
 def frame_sheet(

@@ -1,7 +1,7 @@
 """What each figure says, where its definition comes from, and which worthless answers it likes: data for reports and docs.
 
 A figure is fooled by an answer that it finds at least as good as the same music played rightly in another way. Which answers
-fool which figure is measured, by `tests/evaluation/test_degenerate.py`, on takes of the virtual players; the test holds this
+fool which figure is measured (of FID, FVD and LPIPS with small networks that stand in for the real ones), by `tests/evaluation/test_degenerate.py`, on takes of the virtual players; the test holds this
 file to it.
 """
 
@@ -194,6 +194,33 @@ FIGURES = {
         ("mean", "frozen"),
         ("motion_energy", "sharpness"),
     ),
+    "lpips": About(
+        "LPIPS",
+        "Distance of whole frames to the true ones in the features of a network that is given as a file.",
+        "Zhang et al. (2018)",
+        "low",
+        "",
+        ("mean", "frozen", "late"),
+        _PICTURE,
+    ),
+    "fid": About(
+        "FID",
+        "Fréchet distance of the features of all generated frames to those of the real ones; in any order.",
+        "Heusel et al. (2017)",
+        "low",
+        "",
+        ("mean", "frozen", "late", "shuffled"),
+        ("hand_ssim", "change_f1", "key_hit.skill"),
+    ),
+    "fvd": About(
+        "FVD",
+        "The same of clips of 16 frames: they show motion, but not whether it is that of this music.",
+        "Unterthiner et al. (2018)",
+        "low",
+        "",
+        ("mean", "frozen", "late", "shuffled"),
+        ("hand_ssim", "change_f1", "key_hit.skill"),
+    ),
 }  # fmt: skip
 
 
@@ -206,3 +233,20 @@ def about(name: str) -> About | None:
             if begins or (key == "motion_energy" and rest.startswith("motion_energy_")):
                 return FIGURES[key]
     return None
+
+
+def markdown_table() -> str:
+    """All of them, for docs/evaluation.md."""
+    best = {"high": "high", "low": "low", "one": "1", "zero": "0"}
+    rows = [
+        "| figure | what it says (source) | best | fooled by | caught by |",
+        "|---|---|---|---|---|",
+    ]
+    for known in FIGURES.values():
+        unit = f", {known.unit}" if known.unit else ""
+        caught = ", ".join(FIGURES[key].label for key in known.caught_by)
+        fooled = ", ".join(known.fooled_by) or "none of these"
+        rows.append(
+            f"| {known.label}{unit} | {known.says} ({known.source}) | {best[known.best]} | {fooled} | {caught} |"
+        )
+    return "\n".join(rows)

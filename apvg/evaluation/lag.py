@@ -20,10 +20,11 @@ from apvg.skeleton import Skeleton
 if TYPE_CHECKING:
     from apvg.takes.take import Take
 
-#: The lag is looked for within this time to both sides, in steps of 10 ms; that of a bow further away, for no other figure
-#: finds a performance that is right and late where strings and strokes are not known.
-LAG_RANGE, BOW_LAG_RANGE = 0.5, 1.2
+#: The lag is looked for within this time to both sides, in steps of 10 ms.
+LAG_RANGE = 0.5
 LAG_STEP = 0.01
+#: A bow turns too seldom to tell it by less music than this, seconds: in 8 s the truth's own curve has several dips as low.
+BOW_SHORTEST = 20.0
 #: Onset strengths a second, and the sound that they are made of.
 ONSET_RATE = 100
 _FEATURES = FeatureConfig()
@@ -58,8 +59,8 @@ class LagCurve:
         return bool(np.isfinite(self.distance_L).any())
 
 
-def _shifts(reach: float) -> np.ndarray:
-    steps = round(reach / LAG_STEP)
+def _shifts() -> np.ndarray:
+    steps = round(LAG_RANGE / LAG_STEP)
     return np.arange(-steps, steps + 1) * LAG_STEP
 
 
@@ -71,7 +72,7 @@ def lag_curve(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 
     margin = LAG_RANGE + 1 / fps
     notes = notes.between(start + margin, start + (len(tip_x_TF) - 1) / fps - margin)
     x_N1 = key_x(notes.pitch_N)[:, None]
-    lag_L = _shifts(LAG_RANGE)
+    lag_L = _shifts()
     distance_L = np.full(len(lag_L), np.nan)
     if not len(notes):
         return LagCurve(lag_L, distance_L)
@@ -91,7 +92,8 @@ def bow_lag_curve(
     """A/V lag for bowed strings: correlation of the bow's acceleration with the onsets' strength.
 
     Peers take the bow's speed, which is at its least where it turns and a note begins: on the virtual cellist's own takes the
-    curve of that is flat and its peak anywhere; that of the acceleration peaks within 0.05 s in every minute of music.
+    curve of that is flat and its peak anywhere; that of the acceleration peaks 0.03 to
+    0.05 s early in every minute of music. In steady rhythms it has other peaks a beat away.
 
     Args:
         hand_TD: Path of the bow's frog, or of the wrist that leads it; frame t is at `start` + t / fps seconds.
@@ -99,16 +101,16 @@ def bow_lag_curve(
         fps: Frames per second.
         start: Time of the first frame, seconds.
     """
-    lag_L = _shifts(BOW_LAG_RANGE)
+    lag_L = _shifts()
     distance_L = np.full(len(lag_L), np.nan)
     frames = len(hand_TD)
-    if frames < 4 * BOW_LAG_RANGE * fps:
+    if frames < BOW_SHORTEST * fps:
         return LagCurve(lag_L, distance_L)
     pull_T = np.linalg.norm(np.gradient(np.gradient(hand_TD, axis=0), axis=0), axis=1)
     time_T = start + np.arange(frames) / fps
     known_T = np.isfinite(pull_T)
     onset_time_R = np.arange(len(onset_R)) / ONSET_RATE
-    margin = BOW_LAG_RANGE + 2 / fps
+    margin = LAG_RANGE + 2 / fps
     inside_R = (onset_time_R >= time_T[0] + margin) & (onset_time_R <= time_T[-1] - margin)
     heard_R = onset_R[inside_R]
     if known_T.sum() < 2 or heard_R.std() < 1e-9 or np.nanstd(pull_T) < 1e-9:

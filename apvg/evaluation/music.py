@@ -75,6 +75,9 @@ def evaluate_music(performer: Performer, take: Take, tracker: Tracker | None) ->
             "split": take.about.split,
             "seconds": take.duration,
             "fps": performer.fps,
+            "frames": round(take.duration * performer.fps),
+            "width": performer.config.size[0],
+            "height": performer.config.size[1],
             "notes": len(notes),
             "floors": "key_hit: notes shifted in time, and transposed",
         }

@@ -25,15 +25,25 @@ class StillAnswers:
     """The clean plate, the mean frame, and the frames that may be chosen from by their poses.
 
     Attributes:
-        plate_HWC, mean_HWC: RGB uint8.
+        plate_HWC, mean_HWC: RGB uint8. The mean is None where there is no frame but those that are judged.
         frames: Where to find those N frames: take and index.
         poses_NKD: Their poses, pixels; NaN where a point was not seen.
     """
 
     plate_HWC: np.ndarray
-    mean_HWC: np.ndarray
+    mean_HWC: np.ndarray | None
     frames: Sequence[tuple[Take, int]]
     poses_NKD: np.ndarray
+
+    def answers(self, poses_TKD: np.ndarray) -> dict[str, np.ndarray]:
+        """By name what to answer to frames with these poses: [H, W, 3], or a picture for every frame."""
+        if self.mean_HWC is None:
+            return {"clean plate": self.plate_HWC}
+        return {
+            "clean plate": self.plate_HWC,
+            "mean frame": self.mean_HWC,
+            "nearest pose": self.nearest(poses_TKD),
+        }
 
     def nearest(self, poses_TKD: np.ndarray) -> np.ndarray:
         """For every pose the frame with the nearest one, [T, H, W, 3]."""
@@ -49,13 +59,15 @@ def still_answers(
     """From all frames of takes of one scene, but for some stretches.
 
     Args:
-        takes: They have pictures.
+        takes: They have pictures. Without any, the plate is the only answer.
         plate_HWC: The scene's clean plate.
         avoid: Take to what is to be avoided of it, and GUARD around it: from one second to another.
 
     Raises:
         ApvgError: Nothing of the takes is left.
     """
+    if not takes:
+        return StillAnswers(plate_HWC, None, [], np.zeros((0, 0, 2)))
     frames: list[tuple[Take, int]] = []
     poses, sum_HWC = [], np.zeros(plate_HWC.shape, np.int64)
     for take in takes:

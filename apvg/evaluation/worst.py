@@ -64,6 +64,7 @@ def worst_keypoints(
     return [
         _moment(t, fps, start, "keypoints", {name: part_T[t] for name, part_T in by_part.items()}, whole_T[t], max)
         for t in worst_frames(whole_T, fps)
+        if whole_T[t] > 0
     ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from apvg.errors import ApvgError
 from apvg.progress import track
+from apvg.training.board import Board
 from apvg.training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -87,11 +88,12 @@ def fit(
     until: int | None = None,
     log_every: int = 50,
     checkpoint_seconds: float = 120.0,
+    board: Board | None = None,
 ) -> int:
     """Train a stage to its last step (or `until`), from its newest checkpoint when `resume`.
 
     Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every `log_every` steps)
-    and `NAME.png` (what it makes at present). Returns the step reached.
+    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. Returns the step reached.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / f"{trainer.name}.ckpt.safetensors"
@@ -101,6 +103,8 @@ def fit(
         first = load_checkpoint(checkpoint, trainer.modules, trainer.optimizers)
     last = trainer.steps if until is None else min(until, trainer.steps)
     _truncate_curve(curve, first)
+    if board is not None:
+        board.begin(first)
 
     def keep(step: int) -> None:
         save_checkpoint(checkpoint, step, trainer.modules, trainer.optimizers)
@@ -109,6 +113,8 @@ def fit(
             from apvg.video.images import save_png
 
             save_png(run_dir / f"{trainer.name}.png", picture_HWC)
+        if board is not None:
+            board.pictures(step, picture_HWC)
 
     sums: dict[str, list[float]] = {}
     kept_at = began_at = time.monotonic()
@@ -124,12 +130,16 @@ def fit(
                 )
             row["steps_per_second"] = (step + 1 - first) / (time.monotonic() - began_at)
             _append_curve(curve, step + 1, row)
+            if board is not None:
+                board.curve(step + 1, row)
             sums.clear()
         if time.monotonic() - kept_at > checkpoint_seconds:
             keep(step + 1)
             kept_at = time.monotonic()
     if last > first:
         keep(last)
+    if board is not None:
+        board.close()
     return max(first, last)
 
 

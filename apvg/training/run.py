@@ -35,6 +35,7 @@ from apvg.progress import track
 from apvg.skeleton import Skeleton
 from apvg.streaming import CoarseVideo, Features, Poses
 from apvg.takes.take import Take
+from apvg.training.board import Board
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
 from apvg.training.fpvg import FPVGTrainer, Predictions
@@ -47,6 +48,8 @@ from apvg.training.recipe import HALVES, Recipe
 from apvg.training.scene import Scene, build_scene
 
 Stage = Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"]
+#: How much of a take TensorBoard shows the keypoints of, seconds.
+_SHOWN = 20.0
 TRAININGS = ("hear", "move", *STAGES, "joint")
 
 
@@ -93,11 +96,13 @@ class Run:
         torch.manual_seed(recipe.fpvg.seed)
         self._musics: dict[str, Music] = {}
 
-    def train(self, stage: Stage, *, until: int | None = None) -> None:
+    def train(self, stage: Stage, *, until: int | None = None, tensorboard: bool = False) -> None:
         """Train a stage, or all of them, and write the performer once every stage is done."""
         for name in TRAININGS if stage == "all" else (stage,):
             if getattr(self.recipe, name).steps:
-                fit(self._trainer(name, until), self.training, resume=True, until=until)
+                board = self._board(name) if tensorboard else None
+                trainer = self._trainer(name, until)
+                fit(trainer, self.training, resume=True, until=until, board=board)
         if all(self._finished(name) for name in STAGES):
             self.write_performer()
 
@@ -130,6 +135,30 @@ class Run:
         for file in (self.folder / "bundle").iterdir():
             file.replace(self.folder / file.name)
         shutil.rmtree(self.folder / "bundle")
+
+    def _board(self, name: str) -> Board:
+        """A stage's event files; of stages that predict keypoints with the paper's figure."""
+        from apvg.evaluation.figures import component_picture
+        from apvg.evaluation.motion import pose_component, seen
+
+        take = self.scene_takes[0]
+        held_out = list(self.recipe.held_out.get(take.name, {}).values())
+        start, stop = held_out[0] if held_out else (0.0, take.duration)
+        now = slice(round(start * take.fps), round(min(stop, start + _SHOWN) * take.fps))
+
+        def panels() -> dict[str, np.ndarray]:
+            performer = self._averages(("khp",))
+            if name == "joint":
+                load_checkpoint(
+                    self.training / "joint.ckpt.safetensors", {"khp_ema": performer.khp}, {}
+                )
+            heard = performer.predict_keypoints(resample(take, performer.sample_rate))
+            true_TKD = seen(take.keypoints_TKD, take.confidence_TK)
+            component = pose_component(seen(*heard)[now], true_TKD[now])
+            return {"keypoints": component_picture(component, take.fps, start)}
+
+        folder = self.training / "tensorboard" / name
+        return Board(folder, panels if name in ("khp", "joint") else None)
 
     def _trainer(self, name: str, until: int | None) -> Trainer:
         recipe, config = self.recipe, self.config

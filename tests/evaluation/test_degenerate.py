@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
 
 from apvg.evaluation.evaluate import motion_figures
 from apvg.evaluation.glossary import ANSWERS, FIGURES, about
 from apvg.evaluation.lag import onset_strength
+from apvg.evaluation.learned import LearnedFigures, set_figures
 from apvg.evaluation.pictures import compare, hand_boxes
 from apvg.evaluation.strings import string_figures
 from apvg.keyboard import Keyboard
@@ -46,6 +50,9 @@ WITHIN_ONE, WITHIN_ZERO = 0.2, 0.08
 
 
 Figures = dict[str, dict[str, Any]]
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +156,44 @@ def picture_figures(
     }
 
 
+class Look(nn.Module):
+    """Stands in for the networks of FID and LPIPS: a small picture of the picture."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return F.adaptive_avg_pool2d(x / 255, (4, 4)).flatten(1)
+
+
+class Apart(nn.Module):
+    def forward(self, one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        return (one - other).square().mean(dim=(1, 2, 3))
+
+
+class Watch(nn.Module):
+    """Stands in for that of FVD: how a clip looks, and how much it moves, in three by three places."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        moved = F.adaptive_avg_pool2d((x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2)), (3, 3))
+        seen = F.adaptive_avg_pool2d(x.mean(dim=(1, 2)), (3, 3))
+        return torch.cat([seen, moved], dim=1).flatten(1)
+
+
+@pytest.fixture(scope="module")
+def learned_figures(
+    filmed: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> Figures:
+    folder = tmp_path_factory.mktemp("networks")
+    paths = [folder / f"{network.__name__}.pt" for network in (Look, Apart, Watch)]
+    for network, path in zip((Look, Apart, Watch), paths, strict=True):
+        torch.jit.script(network()).save(str(path))
+    learned = LearnedFigures.load(paths[0], paths[1], paths[2])
+    sets = set_figures({name.replace("true", "real"): [learned.features(frames)] for name, frames in filmed.items()})  # fmt: skip
+    return {
+        name: learned.distance(frames, filmed["true"]) | sets[name.replace(" ", "_")]
+        for name, frames in filmed.items()
+        if name != "true"
+    }
+
+
 def _played(performance: Performance, seed: int) -> np.ndarray:
     points_TK3 = move(performance, SECONDS * FPS, FPS, np.random.default_rng(seed))
     return Camera().to_pixels(points_TK3, SIZE, SIZE)
@@ -207,9 +252,13 @@ def _names(key: str, table: Figures) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("key", FIGURES)
 def test_the_glossary_says_what_fools_a_figure_and_what_catches_it(
-    key: str, bowed_figures: Figures, piano_figures: Figures, picture_figures: Figures
+    key: str,
+    bowed_figures: Figures,
+    piano_figures: Figures,
+    picture_figures: Figures,
+    learned_figures: Figures,
 ) -> None:
-    tables = (bowed_figures, piano_figures, picture_figures)
+    tables = (bowed_figures, piano_figures, picture_figures, learned_figures)
     found = {
         answer
         for table in tables

@@ -26,7 +26,7 @@ def bowing(seed: int, late: float, start: float = 0.0) -> tuple[np.ndarray, np.n
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.floats(-1.1, 1.1), st.integers(0, 2**31), st.sampled_from([0.0, 3.0]))
+@given(st.floats(-0.45, 0.45), st.integers(0, 2**31), st.sampled_from([0.0, 3.0]))
 def test_the_lag_of_a_bow_is_found(late: float, seed: int, start: float) -> None:
     bow_TD, onset_R = bowing(seed, late, start)
     curve = bow_lag_curve(bow_TD, onset_R, FPS, start=start)
@@ -41,7 +41,7 @@ def test_nothing_to_tell_it_by() -> None:
     assert not bow_lag_curve(np.zeros_like(bow_TD), onset_R, FPS).known
     assert not bow_lag_curve(bow_TD, np.zeros_like(onset_R), FPS).known
     assert not bow_lag_curve(np.full_like(bow_TD, np.nan), onset_R, FPS).known
-    assert not bow_lag_curve(bow_TD[:50], onset_R, FPS).known
+    assert not bow_lag_curve(bow_TD[:400], onset_R, FPS).known
     gap_TD = bow_TD.copy()
     gap_TD[100:130] = np.nan
     assert bow_lag_curve(gap_TD, onset_R, FPS).lag == pytest.approx(0.0, abs=0.031)

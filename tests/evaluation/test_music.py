@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Hands:
         self.take, self.late, self.still = take, late, still
         self.fps, self.sample_rate, self.skeleton = FPS, SAMPLE_RATE, HANDS
         self.keyboard = take.keyboard
+        self.config = SimpleNamespace(size=(64, 64))
 
     def predict_keypoints(self, samples_S: np.ndarray, notes: Any = None) -> tuple[np.ndarray, ...]:
         shown_T = np.arange(len(self.take)) - self.late

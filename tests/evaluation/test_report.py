@@ -139,7 +139,7 @@ def test_a_performer_that_knows_the_truth_meets_every_aim(take: Take, tmp_path: 
     assert all(row["met"] for row in figures["targets"])
     assert len(figures["targets"]) == 8
     page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == len(list(tmp_path.glob("*.png"))) == 6
+    assert page.count("data:image/") == len(list(tmp_path.glob("*.png"))) == 6
 
 
 def test_a_still_performer_meets_none(take: Take, tmp_path: Path) -> None:
