@@ -35,7 +35,7 @@ documents = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()
 )
 #: Programs that are not this project's, and are taken as they are.
-OTHERS = {"cd", "ffmpeg", "ffplay", "pytest", "sudo"}
+OTHERS = {"cd", "ffmpeg", "ffplay", "pytest", "sudo", "tensorboard"}
 #: Verbs that are done within seconds with a built-in performer and little music.
 QUICK = ("generate", "performers", "render")
 
