@@ -38,8 +38,10 @@ class Benchmark:
     """What runs the networks."""
     device: str = "cpu"
     """Where the stages run; whole files and latency are measured on the cpu only."""
-    seconds: float = 8.0
-    """Music for each measurement of stages, latency and whole files."""
+    seconds: float = 4.0
+    """Music for each measurement of stages and latency."""
+    file_seconds: float = 20.0
+    """Music for each whole file."""
     sizes: tuple[int, ...] = (512,)
     """Sides of square pictures to measure beside the performers' own; fresh weights."""
     blocks: tuple[int, ...] = (8,)
@@ -80,7 +82,7 @@ class Benchmark:
         for name in self.performers:
             for engine in self.engines:
                 for cores in self.cores:
-                    yield lambda n=name, e=engine, c=cores: [self._file(n, self.seconds, c, e)]
+                    yield lambda n=name, e=engine, c=cores: [self._file(n, self.file_seconds, c, e)]
             for block in self.latency_blocks:
                 yield lambda n=name, b=block: [self._latency(n, b)]
             for length in self.lengths:

@@ -21,6 +21,7 @@ VERBS = {
     "virtual": "apvg.cli.virtual:Virtual",
     "train": "apvg.cli.train:Train",
     "evaluate": "apvg.cli.evaluate:Evaluate",
+    "export": "apvg.cli.export:Export",
     "performers": "apvg.cli.performers:Performers",
     "studio": "apvg.cli.studio:Studio",
 }
@@ -31,6 +32,9 @@ EXTRAS = {
     "librosa": "baselines",
     "lightning": "train",
     "matplotlib": "evaluate",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
     "mido": "takes",
     "mediapipe": "pose",
     "scipy": "evaluate",

@@ -186,9 +186,7 @@ class HandMover(Mover):
         batch = len(x_BCTP)
         seen_TBGC = torch.einsum("bctp,pg->tbgc", x_BCTP, self.to_grid_PG).contiguous()
         if hands is None:
-            middle_BH = start_BH if start_BH is not None else self.home_H.expand(batch, -1)
-            memory_BHC = middle_BH.new_zeros(*middle_BH.shape, self.remember.hidden_size)
-            hands = HandsState(middle_BH, memory_BHC)
+            hands = self.at_rest(batch, start_BH)
         middles, memories = [], []
         for seen_BGC in seen_TBGC.unbind(0):
             hands = self._step(seen_BGC, hands)
@@ -196,6 +194,12 @@ class HandMover(Mover):
             memories.append(hands.memory_BHC)
         middle_BTH, memory_BTHC = torch.stack(middles, dim=1), torch.stack(memories, dim=1)
         return self._pose(middle_BTH, memory_BTHC), hands
+
+    def at_rest(self, batch: int, start_BH: Tensor | None = None) -> HandsState:
+        """What the hands know before the music, where they are said to be or else at home."""
+        middle_BH = start_BH if start_BH is not None else self.home_H.expand(batch, -1)
+        memory_BHC = middle_BH.new_zeros(*middle_BH.shape, self.remember.hidden_size)
+        return HandsState(middle_BH, memory_BHC)
 
     def _step(self, seen_BGC: Tensor, hands: HandsState) -> HandsState:
         """One frame: look over the keyboard, go, look under the hands, remember."""

@@ -42,13 +42,18 @@ def count_strokes(notes_B2TP: Tensor, way_B: Tensor, silent_B: Tensor) -> tuple[
     sounds_BT = (notes_B2TP > 0.5).any(dim=3).any(dim=1)
     time_T = torch.arange(notes_B2TP.shape[2], device=notes_B2TP.device)
     heard_BT = torch.where(sounds_BT, time_T, -1 - silent_B[:, None])
-    silent_BT = time_T - heard_BT.cummax(dim=1).values
+    silent_BT = time_T - _latest(heard_BT)
     # 0, 1 or 2 strokes before, as far as their parity tells.
     count_BT = struck_BT.long().cumsum(dim=1) + (way_B % 3)[:, None]
-    rests_BT = torch.where(silent_BT >= REST, count_BT, 0).cummax(dim=1).values
+    rests_BT = _latest(torch.where(silent_BT >= REST, count_BT, 0))
     since_BT = count_BT - rests_BT
     way_BT = torch.where(since_BT > 0, 2 * (since_BT % 2) - 1, 0)
     return way_BT, silent_BT
+
+
+def _latest(numbers_BT: Tensor) -> Tensor:
+    """The largest so far; of one frame without the operation for it, which ONNX has not."""
+    return numbers_BT.cummax(dim=1).values if numbers_BT.shape[1] > 1 else numbers_BT
 
 
 class PoseMover(Mover):
@@ -112,12 +117,7 @@ class PoseMover(Mover):
             player = state.player
             assert isinstance(player, PlayerState)
         else:
-            if start_BX is None:
-                # Before the music there is no stroke.
-                start_BX = F.pad(self.home_KD.flatten(), (0, 1)).expand(len(notes_B2TP), -1)
-            memory_1BC = self.begin(start_BX[:, :-1]).tanh()[None].float()
-            way_B = start_BX[:, -1].long()
-            player = PlayerState(way_B, torch.zeros_like(way_B), memory_1BC)
+            player = self.at_rest(len(notes_B2TP), start_BX)
         way_BT, silent_BT = count_strokes(notes_B2TP, player.way_B, player.silent_B)
         read_BTC, stack = self._read(notes_B2TP, way_BT, state.stack if state else None)
         # Places need more digits than half precision has.
@@ -135,6 +135,15 @@ class PoseMover(Mover):
             motion = Motion(poses_BTKD, middle_BTH, self.seen(known_BTC), stops_BTX)
         after = PlayerState(way_BT[:, -1], silent_BT[:, -1], memory_1BC)
         return motion, MovingState(stack, after)
+
+    def at_rest(self, batch: int, start_BX: Tensor | None = None) -> PlayerState:
+        """What the player knows before the music, in the pose that is told or else at home."""
+        if start_BX is None:
+            # Before the music there is no stroke.
+            start_BX = F.pad(self.home_KD.flatten(), (0, 1)).expand(batch, -1)
+        memory_1BC = self.begin(start_BX[:, :-1]).tanh()[None].float()
+        way_B = start_BX[:, -1].long()
+        return PlayerState(way_B, torch.zeros_like(way_B), memory_1BC)
 
     def _read(self, notes_B2TP: Tensor, way_BT: Tensor, past: State | None) -> tuple[Tensor, State]:
         """What the notes of the last seconds say, [B, T, hidden]."""

@@ -55,6 +55,7 @@ def test_the_generator_is_that_of_the_paper():
 def test_all_of_it_on_a_tiny_performer(tiny_performer: Path, tmp_path: Path):
     command = [sys.executable, "-m", "benchmarks", "--output", str(tmp_path)]
     command += ["--performers", str(tiny_performer), "--engines", "torch", "--seconds", "0.6"]
+    command += ["--file-seconds", "0.6"]
     command += ["--sizes", "--cores", "1", "--latency-blocks", "1", "--lengths", "1"]
     done = subprocess.run(
         [*command, "--no-vid2vid"],
