@@ -61,6 +61,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return _LINK.sub(turned, markdown)
 
 
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Give the theme's search a name, for those who hear the page."""
+    return output.replace('class="md-search"', 'class="md-search" aria-label="Search"', 1)
+
+
 class Roles(griffe.Extension):
     """References of docstrings, :meth:`such` as Sphinx knows, as links where the site shows what they name."""
 

@@ -163,7 +163,8 @@ def desk(tmp_path: Path, tiny_performer: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.slow
-def test_the_notebook_runs() -> None:
+def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where it keeps its video
     path = ROOT / "docs" / "tour.ipynb"
     assert path.stat().st_size < 500_000
     notebook = nbformat.read(path, as_version=4)
