@@ -27,7 +27,11 @@ def script() -> ModuleType:
     return module
 
 
-def test_there_is_a_picture_of_every_stage(script: ModuleType, tiny_performer: Path) -> None:
+def test_there_is_a_picture_of_every_stage(
+    script: ModuleType, tiny_performer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("BEGIN", 0.2), ("MOMENT", 0.6), ("END", 1.0)):
+        monkeypatch.setattr(script, name, seconds)
     performer = Performer.from_pretrained(tiny_performer)
     time_S = np.arange(round(script.END * performer.sample_rate)) / performer.sample_rate
     samples_S = (0.3 * np.sin(2 * np.pi * 440 * time_S)).astype(np.float32)
