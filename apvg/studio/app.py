@@ -6,11 +6,15 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from apvg.errors import ApvgError
 from apvg.studio.folder import WorkFolder
 from apvg.studio.limits import Limits
+
+if TYPE_CHECKING:
+    from apvg.studio.jobs import Queue
+    from apvg.studio.live import Live
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,16 @@ def serve(config: StudioConfig) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from apvg.studio.jobs import Queue
+    from apvg.studio.live import Live
     from apvg.takes.lock import only_one
 
     with ExitStack() as stack:
         stack.enter_context(only_one(folder.root / ".lock", f"serving a studio from {folder.root}"))
         queue = Queue(folder.jobs, waiting=config.limits.waiting, kept=config.limits.kept)
         stack.callback(queue.close)
-        page, launching = build(folder, queue, config.limits)
+        live = Live(folder, queue)
+        stack.callback(live.close)
+        page, launching = build(folder, queue, live, config.limits)
         try:
             _, address, _ = page.launch(
                 server_name=config.host,
@@ -69,15 +76,22 @@ def serve(config: StudioConfig) -> None:
         page.block_thread()
 
 
-def build(folder: WorkFolder, queue: Any, limits: Limits) -> tuple[Any, dict[str, Any]]:
+def build(
+    folder: WorkFolder, queue: Queue, live: Live, limits: Limits
+) -> tuple[Any, dict[str, Any]]:
     """The page and how it is launched."""
     import gradio as gr
 
     import apvg
+    from apvg.studio.cards import cards_of
+    from apvg.studio.live import build_live
+    from apvg.studio.mend import Mend, build_mend
+    from apvg.studio.own import Own, build_own
     from apvg.studio.parts import page_file
     from apvg.studio.play import Play, build_play
 
     samples = Path(apvg.__file__).parent / "samples"
+    play = Play(folder, queue, limits)
     with gr.Blocks(
         title="apvg studio", analytics_enabled=False, delete_cache=(3600, 86400)
     ) as page:
@@ -85,8 +99,37 @@ def build(folder: WorkFolder, queue: Any, limits: Limits) -> tuple[Any, dict[str
             "<header class='masthead'><h1>apvg studio</h1>"
             "<p>Bring music, choose who plays it, and watch. Nothing leaves this computer.</p></header>"
         )
-        with gr.Tabs(), gr.Tab("Play", id="play"):
-            build_play(Play(folder, queue, limits))
+        with gr.Tabs() as tabs:
+            with gr.Tab("Play", id="play"):
+                player, cards = build_play(play)
+            with gr.Tab("Mend", id="mend"):
+                mend = Mend(queue)
+                editor = build_mend(mend, play.look)
+            with gr.Tab("Live", id="live"):
+                stage = build_live(live, cards_of(folder))
+            with gr.Tab("Make your own", id="own"):
+                own = build_own(Own(folder, queue, limits))
+        quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
+        player.select(
+            lambda value: (value, gr.Tabs(selected="mend")), player, [editor, tabs], **quiet
+        )
+        editor.submit(
+            lambda value: (mend.submit(value), gr.Tabs(selected="play")),
+            editor,
+            [player, tabs],
+            **quiet,
+        )
+        # Performers of people's own come while the page is open, and are there when it is opened again.
+        for event in (page.load, own.change):
+            event(
+                lambda: (
+                    gr.HTML(performers=cards_of(folder)),
+                    gr.HTML(performers=cards_of(folder)),
+                ),
+                None,
+                [cards, stage],
+                **quiet,
+            )
     launching = {
         "theme": _theme(),
         "css": page_file("studio.css"),

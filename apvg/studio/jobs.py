@@ -17,8 +17,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -73,7 +73,7 @@ class Queue:
         self._changed = threading.Condition(threading.RLock())
         self._waiting: deque[str] = deque()
         self._working: tuple[str, subprocess.Popen[bytes]] | None = None
-        self._closed = False
+        self._closed = self._held = False
         for job in self.jobs():
             if job.open:
                 self._write(replace(job, status="interrupted"))
@@ -100,6 +100,10 @@ class Queue:
         with self._changed:
             ahead = self._waiting.index(job_id) if job_id in self._waiting else 0
             return ahead + (self._working is not None and self._working[0] != job_id)
+
+    def working(self, job_id: str) -> bool:
+        """Whether a job's process is there, be it that it is just stopping."""
+        return self._working is not None and self._working[0] == job_id
 
     def submit(
         self,
@@ -160,17 +164,40 @@ class Queue:
             job = self.find(job_id)
             if job is None or job.open or job.status == "done":
                 return
-            if self._working is not None and self._working[0] == job_id:
-                raise ApvgError("it is still stopping; try again in some seconds")
             self._refuse_busy()
             self._write(replace(job, status="waiting", message=""))
             self._waiting.append(job_id)
             self._changed.notify_all()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a job is at work."""
-        return self._working is not None
+    def hold(self) -> None:
+        """Let no job begin until :meth:`release`, for the machine is needed for something that cannot wait.
+
+        Raises:
+            ApvgError: A job is at work.
+        """
+        with self._changed:
+            if self._working is not None or self._waiting:
+                raise ApvgError(
+                    "the studio is at work on something else; try again when it is done"
+                )
+            self._held = True
+
+    def release(self) -> None:
+        """Let jobs begin again."""
+        with self._changed:
+            self._held = False
+            self._changed.notify_all()
+
+    @contextmanager
+    def place_free(self) -> Iterator[None]:
+        """Hold the queue as it is while files are brought for one more job.
+
+        Raises:
+            ApvgError: The queue is full.
+        """
+        with self._changed:
+            self._refuse_busy()
+            yield
 
     def close(self) -> None:
         """Stop working; jobs that are open stay so, to be found by the next server."""
@@ -190,7 +217,7 @@ class Queue:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or self._waiting)
+                self._changed.wait_for(lambda: self._closed or (self._waiting and not self._held))
                 if self._closed:
                     return
                 job_id = self._waiting.popleft()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,17 @@ from typing import Any
 import gradio as gr
 
 import apvg
-from apvg.bundle import CARD, SAMPLE
 from apvg.errors import ApvgError
-from apvg.performer import find_performer
+from apvg.studio.apart import apart
+from apvg.studio.cards import cards_of, chosen, slug_of, title_of
 from apvg.studio.folder import WorkFolder, bring
 from apvg.studio.jobs import Queue
-from apvg.studio.limits import Limits, check_size
+from apvg.studio.limits import Limits, check_music_length, check_size
 from apvg.studio.parts import part
-from apvg.video.images import jpeg, read_image
 
 #: The package's own music, as people are offered it.
 EXAMPLES = {"prelude": "Prelude, for piano", "air": "Air, for cello"}
 _SAMPLES = Path(apvg.__file__).parent / "samples"
-#: Pixels and frame rates are no musician's business.
-_TECHNICAL = re.compile(r",? \d+×\d+ pixels at \d+ frames/s")
 
 
 @dataclass(frozen=True)
@@ -36,30 +32,23 @@ class Play:
     queue: Queue
     limits: Limits
 
-    def performers(self) -> list[dict[str, str]]:
-        """The cards: installed performers, without those that are kept for measuring alone, and people's own."""
-        found = [find_performer(installed.name) for installed in apvg.performers()]
-        found = [path for path in found if not path.name.endswith("-eval")]
-        found += sorted(
-            path.parent for path in self.folder.performers.glob("*/performer/config.json")
-        )
-        return [_card(path, self.folder) for path in found]
-
     def submit(
         self, music: Any, performer: Any, start: float | None, length: float | None
     ) -> dict[str, str]:
         """Queue a performance; the player's value."""
         try:
             source, title = self._music(music)
-            chosen = next((p for p in self.performers() if p["name"] == performer), None)
-            if chosen is None:
-                raise ApvgError("choose a performer first")
+            path = chosen(self.folder, performer)
             check_size(source, self.limits.music_megabytes)
-            options = {
-                "performer": chosen["path"],
-                "start": max(float(start or 0.0), 0.0),
-                "duration": float(length) if length and length > 0 else None,
-            }
+            begin = max(float(start or 0.0), 0.0)
+            duration = float(length) if length and length > 0 else None
+            minutes = self.limits.music_minutes
+            try:
+                apart(check_music_length, source, minutes, begin, duration)
+            except ApvgError as error:
+                # By the name that people know, not by where it lies here.
+                raise ApvgError(str(error).replace(str(source), source.name)) from None
+            options = {"performer": path, "start": begin, "duration": duration}
             job = self.queue.submit(
                 "perform",
                 title,
@@ -93,13 +82,13 @@ class Play:
             "title": job.title,
             "status": job.status,
             "message": job.message,
-            "performer": _slug(name),
-            "performer_title": _title(_slug(name)),
+            "performer": slug_of(name),
+            "performer_title": title_of(slug_of(name)),
         }
         folder = self.queue.folder / job.id
         if job.open:
             seen["place"] = self.queue.place(job.id)
-            seen |= _progress(folder, stamp)
+            seen |= progress_of(folder, stamp)
         if job.status == "done":
             seen["made"] = {
                 what: str(folder / file)
@@ -129,17 +118,9 @@ class Play:
         return {}
 
 
-@dataclass(frozen=True)
-class PlayTab:
-    """The components that other tabs speak with."""
-
-    player: gr.HTML
-    cards: gr.HTML
-
-
-def build_play(play: Play) -> PlayTab:
-    """Lay the tab out."""
-    performers = play.performers()
+def build_play(play: Play) -> tuple[gr.HTML, gr.HTML]:
+    """Lay the tab out; gives the components that other tabs speak with, the player and the cards."""
+    performers = cards_of(play.folder)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             gr.HTML("<h2 class='step'>1. The music</h2>")
@@ -169,34 +150,10 @@ def build_play(play: Play) -> PlayTab:
         show_progress="hidden",
         concurrency_limit=None,
     )
-    return PlayTab(player, cards)
+    return player, cards
 
 
-def _card(path: Path, folder: WorkFolder) -> dict[str, str]:
-    """What the page shows of a performer."""
-    own = path.is_relative_to(folder.root)
-    name = path.parent.name if own else path.name
-    words = (path / CARD).read_text(encoding="utf-8").split("\n\n")
-    picture = base64.b64encode(jpeg(read_image(path / SAMPLE))).decode()
-    return {
-        "name": f"own/{name}" if own else name,
-        "title": _title(name),
-        "words": _TECHNICAL.sub("", words[1].strip()) if len(words) > 1 and not own else "Yours",
-        "picture": f"data:image/jpeg;base64,{picture}",
-        "path": str(path) if own else name,
-    }
-
-
-def _slug(performer: str) -> str:
-    path = Path(performer)
-    return path.parent.name if path.name == "performer" else path.name
-
-
-def _title(name: str) -> str:
-    return name.replace("-", " ").capitalize()
-
-
-def _progress(folder: Path, stamp: str) -> dict[str, Any]:
+def progress_of(folder: Path, stamp: str) -> dict[str, Any]:
     """What a working job has told so far, and its newest picture unless that is shown already."""
     told: dict[str, Any] = {}
     try:

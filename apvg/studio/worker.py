@@ -7,12 +7,15 @@ which is when the server asks it to, or is gone.
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
 import threading
 import time
 import warnings
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,8 +26,8 @@ from apvg.cli.main import explain
 from apvg.errors import ApvgError, ApvgWarning
 from apvg.files import atomic_path
 from apvg.progress import Step, Stopped, watch
+from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import GRACE_SECONDS
-from apvg.studio.limits import Limits, check_music_length
 
 #: Seconds between two looks that the page may take.
 _EVERY = 0.4
@@ -38,16 +41,21 @@ def perform(
     """Music to `video.mp4`, `keypoints.npz` and what the page shows with them."""
     from apvg.cli.generate import Generate
 
-    check_music_length(folder / music, Limits().music_minutes, start, duration)
-    Generate(
-        audio=folder / music,
-        output=folder / "video.mp4",
-        performer=performer,
-        keypoints=folder / "keypoints.npz",
-        start=start,
-        duration=duration,
-        force=True,
-    ).run()
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        Generate(
+            audio=folder / music,
+            output=folder / "video.mp4",
+            performer=performer,
+            keypoints=folder / "keypoints.npz",
+            start=start,
+            duration=duration,
+            force=True,
+        ).run()
+    *remarks, report = printed.getvalue().splitlines()
+    print(report)
+    for remark in remarks:
+        warnings.warn(f"{remark}.", ApvgWarning, stacklevel=1)
     _show(folder, performer)
 
 
@@ -66,7 +74,35 @@ def render(folder: Path, *, sound: str, keypoints: str, performer: str) -> None:
     _show(folder, performer)
 
 
-JOBS = {"perform": perform, "render": render}
+def prepare(folder: Path, *, project: str) -> None:
+    """A project's footage to a take with its quality report."""
+    from apvg.cli.prepare import Prepare
+    from apvg.studio.project import read_project
+
+    room = _performers(folder) / project
+    about = read_project(room)
+    Prepare(
+        footage=room / "footage" / about.footage,
+        out_dir=room / "takes",
+        name="take",
+        audio=None if about.sound is None else room / "sound" / about.sound,
+        midi=None if about.notes is None else room / "notes" / about.notes,
+        layout="hands" if about.layout == "hands" else "body+hands",
+        corners=about.corners,
+    ).run()
+
+
+def train(folder: Path, *, project: str) -> None:
+    """A project's take to its performer, from the newest checkpoint where there is one."""
+    from apvg.cli.train import Train
+    from apvg.studio.project import read_project
+
+    room = _performers(folder) / project
+    recipe = read_project(room).recipe
+    Train(takes=room / "takes", out_dir=room / "performer", recipe=recipe, resume=True).run()
+
+
+JOBS = {"perform": perform, "render": render, "prepare": prepare, "train": train}
 
 
 def main(folder: Path) -> int:
@@ -132,6 +168,11 @@ class _Reporter:
             partial.write_text(json.dumps(progress), encoding="utf-8")
 
 
+def _performers(folder: Path) -> Path:
+    """People's own performers, beside the jobs."""
+    return WorkFolder(folder.parents[1]).performers
+
+
 def _show(folder: Path, performer_name: str) -> None:
     """Files for the page beside a finished video: `wave.json`, `poses.json`, `poses.i16` and `keypoints.json`."""
     from apvg.bundle import read_config
@@ -176,7 +217,8 @@ def _fail(folder: Path, message: str) -> int:
 
 def _without_folder(message: str, folder: Path) -> str:
     """Files by their names, for where they lie here says nothing to whom brought them."""
-    return message.replace(f"{folder}{os.sep}", "")
+    root = re.escape(str(folder.parents[1]))
+    return re.sub(rf"{root}[^\s:;,]*[/\\\\]", "", message)
 
 
 if __name__ == "__main__":

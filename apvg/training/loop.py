@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from apvg.errors import ApvgError
-from apvg.progress import track
+from apvg.progress import Stopped, track
 from apvg.training.board import Board
 from apvg.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -93,7 +93,8 @@ def fit(
     """Train a stage to its last step (or `until`), from its newest checkpoint when `resume`.
 
     Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every `log_every` steps)
-    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. Returns the step reached.
+    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. Whoever watches
+    (:func:`apvg.progress.watch`) may stop it between two steps, which loses none. Returns the step reached.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / f"{trainer.name}.ckpt.safetensors"
@@ -118,24 +119,31 @@ def fit(
 
     sums: dict[str, list[float]] = {}
     kept_at = began_at = time.monotonic()
-    for step in track(range(first, last), f"training {trainer.name}", last - first):
-        for key, value in trainer.training_step(step).items():
-            sums.setdefault(key, []).append(value)
-        if (step + 1) % log_every == 0 or step + 1 == last:
-            row = {key: float(np.mean(values)) for key, values in sums.items()}
-            if not any(np.isfinite(value) for value in sums[next(iter(sums))]):
-                raise ApvgError(
-                    f"training {trainer.name} has lost its way at step {step + 1}: its losses are no numbers any more; "
-                    f"delete {checkpoint} and begin again with a lower rate in the recipe"
-                )
-            row["steps_per_second"] = (step + 1 - first) / (time.monotonic() - began_at)
-            _append_curve(curve, step + 1, row)
-            if board is not None:
-                board.curve(step + 1, row)
-            sums.clear()
-        if time.monotonic() - kept_at > checkpoint_seconds:
-            keep(step + 1)
-            kept_at = time.monotonic()
+    reached = first
+    try:
+        for step in track(range(first, last), f"training {trainer.name}", last - first):
+            for key, value in trainer.training_step(step).items():
+                sums.setdefault(key, []).append(value)
+            if (step + 1) % log_every == 0 or step + 1 == last:
+                row = {key: float(np.mean(values)) for key, values in sums.items()}
+                if not any(np.isfinite(value) for value in sums[next(iter(sums))]):
+                    raise ApvgError(
+                        f"training {trainer.name} has lost its way at step {step + 1}: its losses are no numbers any more; "
+                        f"delete {checkpoint} and begin again with a lower rate in the recipe"
+                    )
+                row["steps_per_second"] = (step + 1 - first) / (time.monotonic() - began_at)
+                _append_curve(curve, step + 1, row)
+                if board is not None:
+                    board.curve(step + 1, row)
+                sums.clear()
+            if time.monotonic() - kept_at > checkpoint_seconds:
+                keep(step + 1)
+                kept_at = time.monotonic()
+            reached = step + 1
+    except Stopped:
+        if reached > first:
+            keep(reached)
+        raise
     if last > first:
         keep(last)
     if board is not None:

@@ -53,11 +53,12 @@ class Server:
         self.process.wait(10)
 
 
-def start_server(work: Path) -> Server:
-    """Serve a folder at a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def start_server(work: Path, port: int | None = None) -> Server:
+    """Serve a folder, at a free port by default."""
+    if port is None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
     command = [sys.executable, "-m", "apvg", "studio", "--work", str(work), "--port", str(port), "--no-browser"]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
