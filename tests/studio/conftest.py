@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import pytest
@@ -106,15 +106,38 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def performed(studio: Server, browser: Browser, tone: Path) -> str:
+    """A finished performance of the tone: its job, for tests of what comes after."""
+    page = browser.new_page()
+    page.goto(studio.address)
+    play(page, tone)
+    page.wait_for_selector("#player .made video", timeout=60_000)
+    job = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")
+    page.close()
+    return job
+
+
+class Visit(Protocol):
+    """Opens a studio's page as another person would, one who has made this performance where it is given."""
+
+    def __call__(self, server: Server, job: str | None = None) -> Page: ...
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[[Server], Page]]:
-    """Opens a studio's page as another person would; afterwards, nobody may have been asked for anything elsewhere."""
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Pages; afterwards, nobody may have been asked for anything elsewhere."""
     contexts = []
     asked: set[str] = set()
 
-    def open_page(server: Server) -> Page:
+    def open_page(server: Server, job: str | None = None) -> Page:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         contexts.append(context)
+        if job is not None:
+            remember = (
+                f"if (!localStorage.length) localStorage.setItem('apvg-recent', '[\"{job}\"]')"
+            )
+            context.add_init_script(remember)
         page = context.new_page()
         page.set_default_timeout(30_000)
         page.on("request", lambda request: asked.add(request.url))

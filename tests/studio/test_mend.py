@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from studio.conftest import Server, play
+from studio.conftest import Server, Visit
 
 from apvg.keypoint_files import read_keypoints
 from apvg.skeleton import HANDS
 from apvg.studio.mend import Edit, mend
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 FRAMES, POINTS = 40, 3
 edits = st.lists(
@@ -62,14 +55,12 @@ def test_a_move_fades_in_a_straight_line() -> None:
 
 @pytest.mark.slow
 def test_a_finger_is_moved_by_keys_and_by_pointer_and_painted_again(
-    studio: Server, visit: Callable[[Server], Page], tone: Path
+    studio: Server, visit: Visit, performed: str
 ) -> None:
-    page = visit(studio)
-    play(page, tone)
+    page = visit(studio, performed)
     page.get_by_role("button", name="Mend a finger").click()
     board = page.get_by_role("application")
     page.wait_for_selector("#mend .board img[src^=data]")
-    first = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")
 
     page.get_by_label("Moment").fill("12")
     page.get_by_text("frame 13 of 30").wait_for()
@@ -102,7 +93,7 @@ def test_a_finger_is_moved_by_keys_and_by_pointer_and_painted_again(
     second = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")
     tracks = [
         read_keypoints(studio.work / "jobs" / job / "keypoints.npz", HANDS).keypoints_TKD
-        for job in (first, second)
+        for job in (performed, second)
     ]
     move_TKD = tracks[1] - tracks[0]
     moved = HANDS.points.index("left_index_tip")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import filmed
 import pytest
 import tiny
-from studio.conftest import Server, wait_until
+from studio.conftest import Server, Visit, wait_until
 
 from apvg.studio.cards import cards_of
 from apvg.studio.folder import WorkFolder
@@ -20,9 +18,6 @@ from apvg.studio.limits import Limits
 from apvg.studio.own import Own
 from apvg.studio.project import Project
 from apvg.training.checkpoint import load_checkpoint
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +62,7 @@ def test_a_training_in_the_middle_of_which_the_server_ends_goes_on(tmp_path: Pat
 
 
 def test_footage_is_looked_at_only_with_consent(
-    studio: Server, visit: Callable[[Server], Page], tmp_path: Path
+    studio: Server, visit: Visit, tmp_path: Path
 ) -> None:
     pytest.importorskip("mediapipe")
     footage = filmed.film(tmp_path / "me.mp4", filmed.astronaut, [i / 25 for i in range(30)])
@@ -103,9 +98,7 @@ def test_footage_is_looked_at_only_with_consent(
     wait_until(lambda: not (studio.work / "performers" / "somebody").exists())
 
 
-def test_footage_that_is_none_is_refused(
-    studio: Server, visit: Callable[[Server], Page], tone: Path
-) -> None:
+def test_footage_that_is_none_is_refused(studio: Server, visit: Visit, tone: Path) -> None:
     page = visit(studio)
     page.get_by_role("tab", name="Make your own").click()
     page.set_input_files("#own-footage", tone)

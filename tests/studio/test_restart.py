@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import soundfile
-from studio.conftest import Server, play, start_server, wait_until
-
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
+from studio.conftest import Visit, play, start_server, wait_until
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_performance_is_found_again_and_made(
-    furnished: Callable[[], Path], visit: Callable[[Server], Page], tmp_path: Path
+    furnished: Callable[[], Path], visit: Visit, tmp_path: Path
 ) -> None:
     long = tmp_path / "long.wav"
     soundfile.write(long, 0.1 * np.sin(np.arange(25 * 16000) / 20), 16000)
