@@ -14,7 +14,7 @@ from apvg.studio.limits import Limits
 
 if TYPE_CHECKING:
     from apvg.studio.jobs import Queue
-    from apvg.studio.live import Live
+    from apvg.studio.session import Live
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def serve(config: StudioConfig) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from apvg.studio.jobs import Queue
-    from apvg.studio.live import Live
+    from apvg.studio.session import Live
     from apvg.takes.lock import only_one
 
     with ExitStack() as stack:

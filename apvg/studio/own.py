@@ -7,6 +7,7 @@ import csv
 import json
 import re
 import shutil
+import unicodedata
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,9 +20,9 @@ from apvg.files import atomic_path
 from apvg.studio.apart import apart
 from apvg.studio.folder import WorkFolder, bring
 from apvg.studio.jobs import Job, Kind, Queue
-from apvg.studio.limits import Limits, check_footage_length, check_size
+from apvg.studio.limits import Limits, check_size
 from apvg.studio.parts import part
-from apvg.studio.project import Project, read_project
+from apvg.studio.project import Project, read_project, take_still
 
 #: What may be filmed, as the page asks it: recipe and layout, with and without sound.
 FILMED = {
@@ -55,9 +56,12 @@ class Own:
             if asked.get("consent") is not True:
                 raise ApvgError("tick the box that says whose hands these are first")
             title = " ".join(str(asked.get("title") or "").split())[:60]
-            slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40]
+            plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+            slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].rstrip("-")
             if not slug:
-                raise ApvgError("give your performer a name, with at least a letter or a digit")
+                raise ApvgError(
+                    "give your performer a name, with at least a letter from a to z or a digit"
+                )
             room = self.folder.performers / slug
             if room.exists():
                 raise ApvgError(f"there is a performer {title!r} already; choose another name")
@@ -150,7 +154,10 @@ class Own:
         quality = room / "takes" / "take" / "quality.json"
         if quality.exists():
             told = json.loads(quality.read_text("utf-8"))
-            seen["quality"] = {"verdict": told["verdict"], "reasons": told["reasons"]}
+            seen["quality"] = {
+                "verdict": told["verdict"],
+                "reasons": [without_options(reason) for reason in told["reasons"]],
+            }
         training = room / "performer" / "training"
         seen["curves"] = _curves(training)
         seen["pictures"] = {path.stem: path.stat().st_mtime_ns for path in training.glob("*.png")}
@@ -200,21 +207,10 @@ class Own:
         return {}
 
 
-def take_still(path: Path, minutes: float) -> dict[str, Any]:
-    """A frame from the middle of a video, as the page needs it. For a process of its own: the file may be anything."""
-    from apvg.video.images import jpeg
-    from apvg.video.reading import probe_video, sample_frames
-
-    check_footage_length(path, minutes)
-    info = probe_video(path)
-    _, frame_HWC = next(sample_frames(path, 1))
-    return {
-        "picture": f"data:image/jpeg;base64,{base64.b64encode(jpeg(frame_HWC)).decode()}",
-        "width": info.width,
-        "height": info.height,
-        "heard": info.has_audio,
-        "seconds": info.duration,
-    }
+def without_options(reason: str) -> str:
+    """A reason of the quality report without its hints to the command line, which the page has not."""
+    reason = re.sub(r" \(recipe [\w-]+\)", "", reason)
+    return re.sub(r"[;,] (?:or )?(?:check|give|is)\b[^;]*--[^;]*", "", reason)
 
 
 def _curves(training: Path) -> dict[str, list[list[float]]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from apvg.config import from_dict
 from apvg.errors import ApvgError
+from apvg.studio.limits import check_footage_length
 
 
 @dataclass(frozen=True)
@@ -39,3 +42,20 @@ def read_project(folder: Path) -> Project:
         raise ApvgError(
             f"{folder.name} cannot be read ({error}); bring the footage again"
         ) from None
+
+
+def take_still(path: Path, minutes: float) -> dict[str, Any]:
+    """A frame from the middle of a video, as the page needs it. For a process of its own: the file may be anything."""
+    from apvg.video.images import jpeg
+    from apvg.video.reading import probe_video, sample_frames
+
+    check_footage_length(path, minutes)
+    info = probe_video(path)
+    _, frame_HWC = next(sample_frames(path, 1))
+    return {
+        "picture": f"data:image/jpeg;base64,{base64.b64encode(jpeg(frame_HWC)).decode()}",
+        "width": info.width,
+        "height": info.height,
+        "heard": info.has_audio,
+        "seconds": info.duration,
+    }

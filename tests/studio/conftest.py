@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+#: Until what does not come is missed: much longer than it takes, for the machine may be at work on other things.
+PATIENCE_SECONDS = 150.0
 #: Nothing but the page: no look-ups of the browser's own, and a microphone that plays a tone.
 _ARGUMENTS = [
     "--no-sandbox",
@@ -112,7 +114,7 @@ def performed(studio: Server, browser: Browser, tone: Path) -> str:
     page = browser.new_page()
     page.goto(studio.address)
     play(page, tone)
-    page.wait_for_selector("#player .made video", timeout=60_000)
+    page.wait_for_selector("#player .made video", timeout=PATIENCE_SECONDS * 1000)
     job = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")
     page.close()
     return job
@@ -139,7 +141,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
             )
             context.add_init_script(remember)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE_SECONDS * 1000)
         page.on("request", lambda request: asked.add(request.url))
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(server.address)
@@ -173,7 +175,7 @@ def play(page: Page, music: Path) -> None:
     page.get_by_role("button", name="Play it").click()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     """Wait for something that is no element of a page."""
     until = time.monotonic() + seconds
     while not condition():

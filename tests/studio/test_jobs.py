@@ -42,10 +42,11 @@ def test_jobs_are_done_in_turn_and_a_full_queue_says_so(
         with pytest.raises(ApvgError, match="busy"):
             submit(queue, tiny_performer, tone)
         assert len(list(tmp_path.iterdir())) == 2  # what was refused left nothing behind
-        queue.stop(second.id)
-        assert status(queue, second) == "stopped"
-        wait_until(lambda: status(queue, first) == "done")
-        assert (tmp_path / first.id / "video.mp4").exists()
+        queue.stop(first.id)
+        assert status(queue, first) == "stopped"
+        wait_until(lambda: status(queue, second) == "done")
+        assert not (tmp_path / first.id / "video.mp4").exists()
+        assert (tmp_path / second.id / "video.mp4").exists()
     finally:
         queue.close()
 

@@ -12,7 +12,7 @@ from studio.conftest import Server, Visit, wait_until
 
 from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import Queue
-from apvg.studio.live import Live
+from apvg.studio.session import Live
 
 pytestmark = pytest.mark.slow
 

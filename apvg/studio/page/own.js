@@ -117,6 +117,7 @@ async function begin() {
   const answer = await server.begin([{ ...asked, title: title.value }]);
   go.disabled = false;
   if (answer.error) { problem.replaceChildren(h("p", { class: "error", role: "alert" }, answer.error)); return; }
+  asked.consent = consent.checked = false;  // asked for anew, each time
   await refresh(answer.slug);
 }
 
