@@ -78,7 +78,7 @@ steps = 6
 predicted_from = 2
 adversarial_from = 3
 frames_per_step = 8
-clip_lengths = [4]
+clip_lengths = [3, 5]
 crop_width = 64
 hand_crop = 32
 [joint]

@@ -420,10 +420,10 @@ class FPVGTrainer:
     @torch.no_grad()
     def picture_HWC(self) -> np.ndarray:
         """Painted (averaged weights) above true clips, from the same four draws each time."""
-        random = np.random.default_rng(0)
+        random, shown = np.random.default_rng(0), min(self.config.clip_lengths)
         rows = []
         for _ in range(4):
-            parts = self._cut(random, 4, predicted=self.predictions is not None)
+            parts = self._cut(random, shown, predicted=self.predictions is not None)
             clips = Clips(*self.fabric.to_device([part[None] for part in parts]))
             heatmaps = self.dlt(clips.keypoints_BTKD, clips.confidence_BTK,
                                 clips.target_BTCHW.shape[-2:])  # fmt: skip
