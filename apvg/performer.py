@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional as F
 
 from apvg.audio.music import open_music
@@ -38,6 +37,7 @@ from apvg.streaming import (
     Features,
     Painter,
     Performance,
+    Posed,
     Poses,
     Stream,
     join,
@@ -223,7 +223,7 @@ class Performer:
 
     def _posed(
         self, keypoints_TKD: np.ndarray, confidence_TK: np.ndarray, samples_S: np.ndarray | None
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    ) -> Iterator[Posed]:
         """Given keypoints and their confidence, block by block, with the coarse video of the music."""
         features, coarse = Features(self.config, self.engine), CoarseVideo(self.config, self.engine)
         blocks = features.run([samples_S]) if samples_S is not None else iter(())
@@ -237,7 +237,7 @@ class Performer:
             # Music shorter than the keypoints: the rest is painted from the plate.
             painted = coarse.take(frames)
             painted += [self.coarse_plate_1Chw[0]] * (frames - len(painted))
-            yield keypoints.to(self.device), confidence.to(self.device), torch.stack(painted)
+            yield Posed(keypoints.to(self.device), confidence.to(self.device), torch.stack(painted))
 
 
 def build_stages(

@@ -56,6 +56,20 @@ class Performance:
         return len(self.frames_THWC)
 
 
+class Posed(NamedTuple):
+    """Frames that wait to be painted, on the engine's device.
+
+    Attributes:
+        keypoints_TKD: Pixels.
+        confidence_TK: 0..1.
+        coarse_TChw: CVG's coarse video in 0..1.
+    """
+
+    keypoints_TKD: Tensor
+    confidence_TK: Tensor
+    coarse_TChw: Tensor
+
+
 class Stream:
     """One piece of music on its way through a performer. Make one with :meth:`apvg.Performer.stream`.
 
@@ -106,38 +120,51 @@ class Stream:
             ValueError: They are not mono samples of such a kind.
             RuntimeError: The stream is over.
         """
-        return join(list(self._push(samples_S)), self._config)
+        return join([self.paint(posed) for posed in self.listen(samples_S)], self._config)
 
     def finish(self) -> Performance:
         """The frames that waited for what comes after the end of the music: silence. Then the stream is over."""
-        return join(list(self._finish()), self._config)
+        return join([self.paint(posed) for posed in self.listen_out()], self._config)
 
     def run(self, chunks: Iterable[np.ndarray]) -> Iterator[Performance]:
         """The whole of the music, in performances of one block; all stages work side by side (see :mod:`apvg.pipeline`)."""
         self._refuse_if_over()
         self._over = True
-        poses = self._predict(ahead(self._features.run(chunks)))
+        poses = self._pose(ahead(self._features.run(chunks)))
         yield from self._painter.run(ahead(poses))
 
-    def _predict(self, blocks: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Keypoints, confidence and coarse video of every block; the first ones lie before the music."""
-        for features_RF in blocks:
-            keypoints_TKD, confidence_TK = self._poses.next(features_RF)
-            self._coarse.feed(features_RF)
-            if len(keypoints_TKD):
-                coarse = self._coarse.take(len(keypoints_TKD))
-                yield keypoints_TKD, confidence_TK, torch.stack(coarse)
+    def listen(self, samples_S: np.ndarray) -> Iterator[Posed]:
+        """The first half of :meth:`push`, for who paints elsewhere or not all; to be gone through to its end.
 
-    def _push(self, samples_S: np.ndarray) -> Iterator[Performance]:
+        Two threads can share the work: one goes through this, the other calls :meth:`paint` in the same order.
+        """
         self._refuse_if_over()
-        for poses in self._predict(self._features.push(samples_S)):
-            yield self._painter.next(*poses)
+        return self._pose(self._features.push(samples_S))
 
-    def _finish(self) -> Iterator[Performance]:
+    def listen_out(self) -> Iterator[Posed]:
+        """The first half of :meth:`finish`."""
         self._refuse_if_over()
         self._over = True
-        for poses in self._predict(self._features.finish()):
-            yield self._painter.next(*poses)
+        return self._pose(self._features.finish())
+
+    def paint(self, posed: Posed) -> Performance:
+        """The second half: frames of a block. Whole blocks can be left out; the picture's memory then skips them."""
+        return self._painter.next(posed)
+
+    def _pose(self, blocks: Iterable[Tensor]) -> Iterator[Posed]:
+        """Every block as far as it can be had without painting; the first ones lie before the music."""
+        for features_RF in blocks:
+            keypoints_TKD, confidence_TK = self._poses.next(features_RF)
+            frames = len(keypoints_TKD)
+            # CVG looks less far ahead: where all that is wanted of it is there already, nobody need wait for it.
+            there = len(self._coarse.waiting) >= frames > 0
+            if not there:
+                self._coarse.feed(features_RF)
+            if frames:
+                coarse_TChw = torch.stack(self._coarse.take(frames))
+                yield Posed(keypoints_TKD, confidence_TK, coarse_TChw)
+            if there:
+                self._coarse.feed(features_RF)
 
     def _refuse_if_over(self) -> None:
         if self._over:
@@ -276,20 +303,18 @@ class Painter:
         self._fps, self._engine = config.features.fps, engine
         self._state: Any = None
 
-    def next(
-        self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor
-    ) -> Performance:
+    def next(self, posed: Posed) -> Performance:
         """The next frames."""
-        encoded = self._encode((keypoints_TKD, confidence_TK, coarse_TChw))
+        encoded = self._encode(posed)
         return self._decode(self._remember(encoded))
 
-    def run(self, blocks: Iterable[tuple[Tensor, Tensor, Tensor]]) -> Iterator[Performance]:
+    def run(self, blocks: Iterable[Posed]) -> Iterator[Performance]:
         """The frames of block after block of keypoints, confidence and coarse video, several blocks at work at once."""
         encoded = spread(self._encode, blocks, cores())
         remembered = ahead(map(self._remember, encoded))
         yield from spread(self._decode, remembered, cores())
 
-    def _encode(self, block: tuple[Tensor, Tensor, Tensor]) -> _Block:
+    def _encode(self, block: Posed) -> _Block:
         return _Block(*block, self._engine.encode(*block))
 
     def _remember(self, block: _Block) -> _Block:

@@ -17,6 +17,7 @@ from apvg.errors import ApvgError, ApvgWarning
 VERBS = {
     "generate": "apvg.cli.generate:Generate",
     "render": "apvg.cli.render:Render",
+    "live": "apvg.cli.live:Live",
     "prepare": "apvg.cli.prepare:Prepare",
     "virtual": "apvg.cli.virtual:Virtual",
     "train": "apvg.cli.train:Train",
@@ -37,7 +38,10 @@ EXTRAS = {
     "onnxscript": "onnx",
     "mido": "takes",
     "mediapipe": "pose",
+    "pygame": "live",
+    "pyvirtualcam": "live",
     "scipy": "evaluate",
+    "sounddevice": "live",
     "tensorboard": "tensorboard",
     "torchmetrics": "evaluate",
     "zarr": "takes",

@@ -1,0 +1,175 @@
+"""``apvg live``: a musician who plays along."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from apvg.live.sources import PipeFormat
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from apvg.live.sinks import Sink
+    from apvg.live.statistics import Statistics
+    from apvg.midi import Notes
+    from apvg.performer import Performer
+
+#: Names of the source and of the sinks that are no files.
+MICROPHONE, PIPE, WINDOW, CAMERA = "microphone", "-", "window", "camera"
+
+
+@dataclass(frozen=True)
+class Live:
+    """Play along with a microphone, a pipe or a file, in real time. Ctrl-C ends it."""
+
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")] = MICROPHONE
+    """What is played to: `microphone`; `-` for raw samples on standard input (--rate, --channels, --format); or a file, at its
+    own pace: anything FFmpeg reads, or a MIDI file."""
+    output: Annotated[str, tyro.conf.arg(aliases=["-o"])] = WINDOW
+    """Where the pictures go: `window`; `camera`, a virtual one that other programs see; `-` for a Y4M video stream on standard
+    output; or a file or named pipe for that stream. There is no sound in any."""
+    performer: str = "piano"
+    """Name of an installed performer, or a performer's folder."""
+    rate: int = 44100
+    """Samples per second on standard input."""
+    channels: int = 1
+    """Channels on standard input, interleaved."""
+    format: PipeFormat = "s16le"
+    """Samples on standard input, by FFmpeg's names."""
+    microphone: str | None = None
+    """Number of a sound device, or part of its name; the system's choice by default."""
+    soundfont: Path | None = None
+    """What a MIDI file is played with, .sf2 or .sf3; APVG_SOUNDFONT or the first that is found by default."""
+    transpose: int = 0
+    """Semitones that the performer plays higher than the music."""
+    start: float = 0.0
+    """Where in a file to begin, seconds."""
+    duration: float | None = None
+    """Stop after so many seconds of music."""
+    block: int = 1
+    """Frames worked on at a time. More are a little less work, and each makes all wait 0.04 s longer."""
+    device: str = "cpu"
+    """Where the networks run: cpu, cuda, mps."""
+    force: bool = False
+    """Replace the output if it is a file that is there already."""
+
+    def run(self) -> None:
+        """Hear, perform and show at the same time."""
+        import torch
+
+        from apvg import Performer
+        from apvg.engines.memory import keep_freed_memory
+        from apvg.live.session import play_along
+        from apvg.live.sources import first_seconds
+        from apvg.live.statistics import Statistics
+
+        keep_freed_memory()
+        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
+        stop = Event()
+        with ExitStack() as stack:
+            performer = Performer.from_pretrained(self.performer, device=self.device)
+            warm_up(performer, self.block)
+            statistics = Statistics(performer.fps)
+            sound, notes = stack.enter_context(self._sound(performer, stop, statistics))
+            if self.duration is not None:
+                sound = first_seconds(sound, performer.sample_rate, self.duration)
+            sink = stack.enter_context(self._sink(performer))
+            stream = stack.enter_context(
+                performer.stream(notes, transpose=self.transpose, block=self.block)
+            )
+            with status_line(statistics):
+                play_along(stream, sound, sink, statistics, stop)
+        print(f"{statistics.line()}{statistics.growth()}", file=sys.stderr)
+
+    @contextmanager
+    def _sound(
+        self, performer: Performer, stop: Event, statistics: Statistics
+    ) -> Iterator[tuple[Iterator[np.ndarray], Notes | None]]:
+        """The source, and its notes where they are known."""
+        from apvg.audio.music import open_music
+        from apvg.audio.reading import measure_audio, stream_audio
+        from apvg.live.sources import microphone_sound, paced, pipe_sound
+
+        rate = performer.sample_rate
+        if self.source == MICROPHONE:
+            with microphone_sound(rate, stop, statistics, self.microphone) as sound:
+                yield sound, None
+        elif self.source == PIPE:
+            pipe = sys.stdin.buffer.raw  # pyright: ignore[reportAttributeAccessIssue]
+            yield (
+                pipe_sound(
+                    pipe,
+                    rate,
+                    stop,
+                    source_rate=self.rate,
+                    channels=self.channels,
+                    kind=self.format,
+                ),
+                None,
+            )
+        else:
+            with open_music(self.source, self.soundfont) as music:
+                measure_audio(music.audio)  # what cannot be read is told before anything opens
+                notes = music.notes.shifted(-self.start) if music.notes is not None else None
+                yield paced(stream_audio(music.audio, rate, start=self.start), rate, stop), notes
+
+    @contextmanager
+    def _sink(self, performer: Performer) -> Iterator[Sink]:
+        from apvg.files import atomic_path
+        from apvg.live.sinks import VirtualCamera, Window, Y4MStream
+
+        size, fps = performer.config.size, performer.fps
+        with ExitStack() as stack:
+            if self.output == WINDOW:
+                sink = Window(f"apvg live: {performer.name}", size)
+            elif self.output == CAMERA:
+                sink = VirtualCamera(size, fps)
+            elif self.output == PIPE:
+                # A file of its own: what is left to write when the reader has gone must not be tried again at exit.
+                sink = Y4MStream(os.fdopen(os.dup(1), "wb", buffering=0), size, fps)
+            else:
+                path = Path(self.output)
+                if not path.exists() or path.is_file():
+                    path = stack.enter_context(atomic_path(path, force=self.force))
+                sink = Y4MStream(path.open("wb", buffering=0), size, fps)
+            stack.callback(sink.close)
+            yield sink
+
+
+def warm_up(performer: Performer, block: int) -> None:
+    """Play some silence: the first frames take longer than all that follow."""
+    import numpy as np
+
+    with performer.stream(block=block) as stream:
+        seconds = stream.latency_seconds + 3 * block / performer.fps
+        stream.push(np.zeros(round(seconds * performer.sample_rate), np.float32))
+
+
+@contextmanager
+def status_line(statistics: Statistics) -> Iterator[None]:
+    """Shows what is counted, on standard error; nothing where that is not a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.live import Live as LiveDisplay
+    from rich.text import Text
+
+    with LiveDisplay(
+        get_renderable=lambda: Text(statistics.line()),
+        console=Console(stderr=True),
+        refresh_per_second=2,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ):
+        yield

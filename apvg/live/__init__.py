@@ -1,0 +1,1 @@
+"""Playing along: sound as it is made, pictures a moment later."""
