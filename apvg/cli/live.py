@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from apvg.cli.generate import Engine
 from apvg.live.sources import PipeFormat
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Live:
     """Frames worked on at a time. More are a little less work, and each makes all wait 0.04 s longer."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
+    engine: Engine = "auto"
+    """What runs them: torch, torch-bf16 (the last and largest in bfloat16), or auto, the faster of them on this machine."""
     force: bool = False
     """Replace the output if it is a file that is there already."""
 
@@ -76,7 +79,7 @@ class Live:
         torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
         stop = Event()
         with ExitStack() as stack:
-            performer = Performer.from_pretrained(self.performer, device=self.device)
+            performer = Performer.from_pretrained(self.performer, self.device, self.engine)
             warm_up(performer, self.block)
             statistics = Statistics(performer.fps)
             sound, notes = stack.enter_context(self._sound(performer, stop, statistics))
@@ -88,7 +91,9 @@ class Live:
             )
             with status_line(statistics):
                 play_along(stream, sound, sink, statistics, stop)
-        print(f"{statistics.line()}{statistics.growth()}", file=sys.stderr)
+        print(
+            f"{statistics.line()}{statistics.growth()} ({performer.engine.name})", file=sys.stderr
+        )
 
     @contextmanager
     def _sound(
