@@ -89,14 +89,17 @@ class DifferentiableLandmarkTransformer(nn.Module):
         from_y_BTEh = y_h - start_BTE2[..., 1:]
         bone_x_BTE11, bone_y_BTE11 = (bone_BTE2[..., d, None, None] for d in (0, 1))
         length_BTE11 = bone_x_BTE11.square() + bone_y_BTE11.square()
-        along_BTEhw = (from_x_BTEw[..., None, :] * bone_x_BTE11) + (
-            from_y_BTEh[..., None] * bone_y_BTE11
+        # Few passes over the maps of all bones, which take most of the time: sums of a row's and a column's share.
+        share_BTE11 = 1 / length_BTE11.clamp(min=1e-6)
+        along_BTEhw = from_x_BTEw[..., None, :] * (bone_x_BTE11 * share_BTE11) + (
+            from_y_BTEh[..., None] * (bone_y_BTE11 * share_BTE11)
         )
-        along_BTEhw = (along_BTEhw / length_BTE11.clamp(min=1e-6)).clamp(0, 1)
-        way_x_BTEhw = along_BTEhw * bone_x_BTE11 - from_x_BTEw[..., None, :]
-        way_y_BTEhw = along_BTEhw * bone_y_BTE11 - from_y_BTEh[..., None]
-        away_BTEhw = way_x_BTEhw.square() + way_y_BTEhw.square()
-        away_BTEhw = away_BTEhw.masked_fill(sure_BTE[..., None, None] <= 0, float("inf"))
+        along_BTEhw = along_BTEhw.clamp(0, 1)
+        way_x_BTEhw = torch.addcmul(-from_x_BTEw[..., None, :], along_BTEhw, bone_x_BTE11)
+        way_y_BTEhw = torch.addcmul(-from_y_BTEh[..., None], along_BTEhw, bone_y_BTE11)
+        unseen_BTE11 = torch.zeros_like(sure_BTE).masked_fill(sure_BTE <= 0, float("inf"))
+        away_BTEhw = torch.addcmul(unseen_BTE11[..., None, None], way_x_BTEhw, way_x_BTEhw)
+        away_BTEhw = torch.addcmul(away_BTEhw, way_y_BTEhw, way_y_BTEhw)
         away_BT1hw, at_BT1hw = away_BTEhw.min(dim=2, keepdim=True)
         sure_BT1hw = sure_BTE[..., None, None].expand_as(away_BTEhw).gather(2, at_BT1hw)
         near_BT1hw = sure_BT1hw * torch.exp(-0.5 * away_BT1hw / sigma**2)
