@@ -58,7 +58,7 @@ def test_all_of_it_on_a_tiny_performer(tiny_performer: Path, tmp_path: Path):
     command += ["--file-seconds", "0.6"]
     command += ["--sizes", "--cores", "1", "--latency-blocks", "1", "--lengths", "1"]
     done = subprocess.run(
-        [*command, "--no-vid2vid"],
+        [*command, "--skip-vid2vid"],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
