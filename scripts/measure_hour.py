@@ -21,7 +21,7 @@ from apvg.samples import AIR, SAMPLE
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--performer", default="piano")
     parser.add_argument("--audio", help="music to loop; the performer's own sample by default")
     parser.add_argument("--minutes", type=int, default=60, help="how long, at least 3")
@@ -46,7 +46,7 @@ def main() -> None:
                 minute, within = divmod(frames, per_minute)
                 # A frame every second; the end of a minute hears the beginning of the next, so not of the last.
                 if minute in kept and within % performer.fps == 0 and within < 58 * performer.fps:
-                    kept[minute].append((keypoints_KD, frame_HWC.astype(np.float32)))
+                    kept[minute].append((keypoints_KD.copy(), frame_HWC.copy()))
                 frames += 1
                 if frames % per_minute == 0:
                     memory.append(resident_mebibytes())
@@ -56,7 +56,7 @@ def main() -> None:
     print(f"memory from minute 2 on: {100 * min(flat):+.1f} % to {100 * max(flat):+.1f} %")
     early, late = kept[1], kept[arguments.minutes - 1]
     pose = np.stack([k for k, _ in late]) - np.stack([k for k, _ in early])
-    colour = np.stack([f for _, f in late]) - np.stack([f for _, f in early])
+    colour = np.stack([f for _, f in late]).astype(float) - np.stack([f for _, f in early])
     print(
         f"from minute 2 to {arguments.minutes}: keypoints differ by {np.abs(pose).mean():.4f} px on the mean, "
         f"{np.abs(pose).max():.4f} at most; pixels by {np.abs(colour).mean():.4f} of 255, all taken "

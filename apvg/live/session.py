@@ -180,10 +180,10 @@ class _Session:
                 self._statistics.work(max(perf_counter() - ready, 0.0))
             else:
                 self._statistics.late += len(frames)
+            # Frames of a block are ready together and shown one by one. None waits for a machine that was held up.
+            due_in = wait + min(self._statistics.work_seconds, patience)
             for frame_HWC, heard_at in zip(frames, pose.heard_at, strict=True):
-                picture = Picture(
-                    frame_HWC, heard_at, heard_at + wait + self._statistics.work_seconds
-                )
+                picture = Picture(frame_HWC, heard_at, heard_at + due_in)
                 if not pose.live:
                     self._put(self._pictures, picture)
                 elif (dropped := self._put_newest(self._pictures, picture)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +22,6 @@ class Statistics:
         left_out: Frames that were painted and not shown since the window, or whoever reads the pictures, was too slow.
         lost: How often sound came faster than it could be heard, and was lost (overruns).
         waited: How often sound stayed away (underruns); the picture stood still.
-        work_seconds: What the work on a block takes, of late.
     """
 
     fps: int
@@ -30,7 +30,7 @@ class Statistics:
     left_out: int = 0
     lost: int = 0
     waited: int = 0
-    work_seconds: float = 0.0
+    _works: deque[float] = field(default_factory=lambda: deque(maxlen=25))
     _counts: np.ndarray = field(default_factory=lambda: np.zeros(_BINS, np.int64))
     _minute: list[float] = field(default_factory=list)
     _minutes: list[float] = field(default_factory=list)
@@ -46,8 +46,12 @@ class Statistics:
 
     def work(self, seconds: float) -> None:
         """One more block was worked on."""
-        weight = 0.05 if self.work_seconds else 1.0
-        self.work_seconds += weight * (seconds - self.work_seconds)
+        self._works.append(seconds)
+
+    @property
+    def work_seconds(self) -> float:
+        """What the work on a block takes of late: the median, which one that was held up does not change."""
+        return float(np.median(self._works)) if self._works else 0.0
 
     @property
     def dropped(self) -> float:
