@@ -134,9 +134,10 @@ def test_ctrl_c_ends_it_and_keeps_the_file(tiny_performer: Path, tmp_path: Path)
         command(tiny_performer, "-", "-o", tmp_path / "a.y4m"),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Jobs in a shell's background are born deaf to it, and so would be what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stdin is not None
-        assert process.stderr is not None
         process.stdin.write((32767 * music(2.0, 44100)).astype("<i2").tobytes())
         process.stdin.flush()  # and no more comes, nor an end
         deadline = time.monotonic() + 40
@@ -144,8 +145,13 @@ def test_ctrl_c_ends_it_and_keeps_the_file(tiny_performer: Path, tmp_path: Path)
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=30)
+        finally:
+            process.kill()  # or the test would wait for ever for what it has written
+        assert process.stderr is not None
         stderr = process.stderr.read()
-        assert process.wait(timeout=30) == 0, stderr.decode()
+        assert process.returncode == 0, stderr.decode()
     assert b"Traceback" not in stderr
     assert len(pictures(tmp_path / "a.y4m")[0]) >= 1
 
