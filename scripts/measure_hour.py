@@ -26,6 +26,8 @@ def main() -> None:
     parser.add_argument("--audio", help="music to loop; the performer's own sample by default")
     parser.add_argument("--minutes", type=int, default=60, help="how long, at least 3")
     arguments = parser.parse_args()
+    if arguments.minutes < 3:
+        parser.error("--minutes must be at least 3")
     keep_freed_memory()
     performer = Performer.from_pretrained(arguments.performer, engine="auto")
     sample = AIR if performer.config.instrument == "cello" else SAMPLE

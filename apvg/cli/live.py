@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from apvg.cli.generate import Engine
+from apvg.errors import ApvgError
 from apvg.live.sources import PipeFormat
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class Live:
         from apvg.live.sources import first_seconds
         from apvg.live.statistics import Statistics
 
+        if self.block < 1:
+            raise ApvgError(f"--block must be at least 1, not {self.block}")
         keep_freed_memory()
         torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
         stop = Event()

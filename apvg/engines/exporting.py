@@ -102,8 +102,8 @@ def export_stages(performer: Performer, folder: Path) -> dict[str, float]:
         told[stage.name] = {
             "file": path.name,
             "frames": 1 if stage.one_by_one else "any",
-            "inputs": [_describe(stage, tensor) for tensor in session.get_inputs()],
-            "outputs": [_describe(stage, tensor) for tensor in session.get_outputs()],
+            "inputs": [_describe(tensor) for tensor in session.get_inputs()],
+            "outputs": [_describe(tensor) for tensor in session.get_outputs()],
             "largest_difference": differences[stage.name],
         }
     start = {f"{stage.name}.{name}": t for stage in stages for name, t in stage.states.items()}
@@ -264,7 +264,7 @@ def _check(flat: _Flat, session: Any, path: Path) -> float:
     return largest
 
 
-def _describe(stage: Stage, tensor: Any) -> dict[str, Any]:
+def _describe(tensor: Any) -> dict[str, Any]:
     """Name, kind and shape of an input or output as its file says them."""
     return {"name": tensor.name, "type": tensor.type, "shape": list(tensor.shape)}
 

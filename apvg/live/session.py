@@ -28,6 +28,8 @@ T = TypeVar("T")
 HEARD_SECONDS = 1.0
 #: Sound that comes so much later than it sounds was waited for.
 _GAP_SECONDS = 0.1
+#: How long the end waits for a read that is going on; a pipe may be silent for ever.
+_LAST_READ_SECONDS = 0.5
 #: How often threads that wait look whether they are still wanted.
 _WATCH_SECONDS = 0.02
 
@@ -96,7 +98,8 @@ class _Session:
         self._poses: queue.Queue[Pose | None] = queue.Queue(round(HEARD_SECONDS * stream.fps))
         self._pictures: queue.Queue[Picture | None] = queue.Queue(2 * stream.block + 1)
         # It may hang in a read that nobody can stop, and must not keep the process alive.
-        Thread(target=self._run, args=(self._hear, self._heard), daemon=True).start()
+        self._hearing = Thread(target=self._run, args=(self._hear, self._heard), daemon=True)
+        self._hearing.start()
         self._workers = [
             Thread(target=self._run, args=(self._listen, self._poses), daemon=True),
             Thread(target=self._run, args=(self._paint, self._pictures), daemon=True),
@@ -109,6 +112,8 @@ class _Session:
         self._stop.set()
         for worker in self._workers:
             worker.join()
+        # A microphone gives its next piece in no time, and must not be closed while it is read.
+        self._hearing.join(_LAST_READ_SECONDS)
 
     def show(self, sink: Sink) -> None:
         """The main thread's part: every picture when it is due, to the end."""

@@ -94,6 +94,7 @@ def microphone_sound(
         stream = sounddevice.InputStream(
             samplerate=source_rate, device=device, channels=1, dtype="float32", latency="low"
         )
+        stream.start()
     except (sounddevice.PortAudioError, ValueError) as error:
         which = "microphone" if name is None else f"microphone {name!r}"
         raise ApvgError(

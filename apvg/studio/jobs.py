@@ -17,8 +17,8 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -136,8 +136,10 @@ class Queue:
                 self._write(job)
                 self._waiting.append(job.id)
                 self._changed.notify_all()
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise disk_error(error) from None
             raise
         self._make_room()
         return job
@@ -188,16 +190,9 @@ class Queue:
             self._held = False
             self._changed.notify_all()
 
-    @contextmanager
-    def place_free(self) -> Iterator[None]:
-        """Hold the queue as it is while files are brought for one more job.
-
-        Raises:
-            ApvgError: The queue is full.
-        """
-        with self._changed:
-            self._refuse_busy()
-            yield
+    def forget(self, job: Job) -> None:
+        """Remove a job that neither waits nor works."""
+        shutil.rmtree(self.folder / job.id, ignore_errors=True)
 
     def close(self) -> None:
         """Stop working; jobs that are open stay so, to be found by the next server."""
@@ -224,15 +219,29 @@ class Queue:
                 job = self.find(job_id)
                 if job is None:
                     continue
-                self._write(replace(job, status="working"))
-                process = self._start(job)
+                process = self._begun(job)
+                if process is None:
+                    continue
                 self._working = job_id, process
             process.wait()
             with self._changed:
                 self._working = None
                 job = self.find(job_id)
                 if job is not None and job.status == "working" and not self._closed:
-                    self._write(_ended(job, self.folder / job_id, process.returncode))
+                    # On a full disk it stays "working", and is found interrupted by the next server.
+                    with suppress(OSError, ApvgError):
+                        self._write(_ended(job, self.folder / job_id, process.returncode))
+
+    def _begun(self, job: Job) -> subprocess.Popen[bytes] | None:
+        """A job's process; None where none can be started, for which the job fails and the queue goes on."""
+        try:
+            self._write(replace(job, status="working"))
+            return self._start(job)
+        except (OSError, ApvgError) as error:
+            with suppress(OSError, ApvgError):
+                message = f"the work could not be begun ({error}); make room on the disk, close other programs, and try again"
+                self._write(replace(job, status="failed", message=message))
+            return None
 
     def _start(self, job: Job) -> subprocess.Popen[bytes]:
         folder = self.folder / job.id
@@ -256,7 +265,14 @@ class Queue:
         """Remove the oldest finished performances beyond those that are kept."""
         ended = [j for j in self.jobs() if not j.open and j.kind in ("perform", "render")]
         for job in ended[: max(len(ended) - self._kept, 0)]:
-            shutil.rmtree(self.folder / job.id, ignore_errors=True)
+            self.forget(job)
+
+
+def disk_error(error: OSError) -> ApvgError:
+    """What is said where a file could not be kept."""
+    return ApvgError(
+        f"the studio cannot keep that file ({error.strerror}); make room on its disk and try again"
+    )
 
 
 def _ended(job: Job, folder: Path, returncode: int) -> Job:

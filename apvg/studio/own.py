@@ -8,7 +8,8 @@ import json
 import re
 import shutil
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.studio.apart import apart
 from apvg.studio.folder import WorkFolder, bring
-from apvg.studio.jobs import Job, Kind, Queue
+from apvg.studio.jobs import Job, Kind, Queue, disk_error
 from apvg.studio.limits import Limits, check_size
 from apvg.studio.parts import part
 from apvg.studio.project import Project, read_project, take_still
@@ -62,9 +63,6 @@ class Own:
                 raise ApvgError(
                     "give your performer a name, with at least a letter from a to z or a digit"
                 )
-            room = self.folder.performers / slug
-            if room.exists():
-                raise ApvgError(f"there is a performer {title!r} already; choose another name")
             filmed = FILMED.get(str(asked.get("filmed")))
             if filmed is None:
                 raise ApvgError("say what is filmed first")
@@ -83,7 +81,7 @@ class Own:
             for file in filter(None, (footage, sound, notes)):
                 check_size(file, self.limits.footage_megabytes)
             heard = sound is not None or asked.get("heard") is True
-            with self.queue.place_free():
+            with self._new_room(slug, title) as room:
                 project = Project(
                     slug,
                     title,
@@ -118,9 +116,12 @@ class Own:
         """Delete a project: footage, takes and performer."""
         try:
             room = self._room(slug)
-            if any(job.open or self.queue.working(job.id) for job in self._jobs(slug).values()):
+            jobs = [job for job in self.queue.jobs() if job.options.get("project") == slug]
+            if any(job.open or self.queue.working(job.id) for job in jobs):
                 raise ApvgError("it is being worked on; stop that first")
             shutil.rmtree(room, ignore_errors=True)
+            for job in jobs:  # or another of that name would find them done
+                self.queue.forget(job)
         except ApvgError as error:
             return {"error": str(error)}
         return {}
@@ -180,6 +181,24 @@ class Own:
         except (ApvgError, OSError):
             return ""
         return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+    @contextmanager
+    def _new_room(self, slug: str, title: str) -> Iterator[Path]:
+        """A folder for a new project, which is gone again if the project does not come about."""
+        room = self.folder.performers / slug
+        try:
+            room.mkdir()  # whoever makes it has the name
+        except FileExistsError:
+            raise ApvgError(
+                f"there is a performer {title!r} already; choose another name"
+            ) from None
+        try:
+            yield room
+        except BaseException as error:
+            shutil.rmtree(room, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise disk_error(error) from None
+            raise
 
     def _room(self, slug: str) -> Path:
         """The folder of a project that a browser names."""

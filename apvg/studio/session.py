@@ -46,10 +46,16 @@ class Live:
             with self._lock:
                 if self._session is not None and self._session.alive:
                     raise ApvgError("someone else is playing live just now; try again in a while")
+                if self._session is not None:
+                    self._session.close()  # before the queue is held anew, for it lets go of it
                 self._queue.hold()
-                self._session = _Session(path, int(rate), self._queue.release)
+                try:
+                    self._session = _Session(path, int(rate), self._queue.release)
+                except BaseException:
+                    self._queue.release()
+                    raise
                 return {"session": self._session.id}
-        except (ApvgError, TypeError, ValueError) as error:
+        except (ApvgError, OSError, TypeError, ValueError) as error:
             return {"error": str(error)}
 
     def push(self, session: str, samples: str) -> dict[str, Any]:
@@ -113,10 +119,11 @@ class _Session:
                 else:
                     self._behind -= value
             # What is played before the performer has sat down is not kept for later.
-            late = self._behind > _MOST_BEHIND
-            if self._ready and not late and len(samples_S):
+            seconds = len(samples_S) / self._rate
+            late = self._behind + seconds > _MOST_BEHIND
+            if self._ready and not late and seconds:
                 self._pipe.send_bytes(samples_S.tobytes())
-                self._behind += len(samples_S) / self._rate
+                self._behind += seconds
         except (EOFError, OSError):
             self.close()
             return {"error": "the performer has stopped; press Start to play on"}
@@ -154,7 +161,7 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
             pipe.send(("taken", samples_S.shape[0] / rate))
 
     try:
-        performer = Performer.from_pretrained(performer_name)
+        performer = Performer.from_pretrained(performer_name, engine="auto")
         with performer.stream(block=_BLOCK) as stream:
             pipe.send(("ready", None))
             sound = heard()

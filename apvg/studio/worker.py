@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 import time
@@ -70,7 +71,7 @@ def render(folder: Path, *, sound: str, keypoints: str, performer: str) -> None:
         audio=folder / sound,
         force=True,
     ).run()
-    os.replace(folder / keypoints, folder / "keypoints.npz")
+    shutil.copyfile(folder / keypoints, folder / "keypoints.npz")  # its own are there to begin anew
     _show(folder, performer)
 
 
@@ -122,7 +123,7 @@ def main(folder: Path) -> int:
     except Exception as error:
         _fail(
             folder,
-            f"something went wrong inside ({type(error).__name__}); the log in {folder} tells more",
+            f"something went wrong inside ({type(error).__name__}); the job's log.txt tells more",
         )
         raise
     return 0

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def start_server(work: Path, port: int | None = None) -> Server:
     for line in process.stdout:
         lines.append(line)
         if found := re.search(r"open at (\S+)", line):
+            # What it says later is read by nobody else, and a full pipe would halt it.
+            threading.Thread(target=process.stdout.read, daemon=True).start()
             return Server(work, found[1], process)
     raise AssertionError(f"the studio did not open: {''.join(lines)}")
 

@@ -106,3 +106,35 @@ def test_names_are_made_safe(tmp_path: Path) -> None:
     odd = tmp_path / "a:b*c?“ö” (live).WAV"
     odd.write_bytes(b"x")
     assert bring(odd, tmp_path / "in").name == "a_b_c_ö_ (live).WAV"
+
+
+@pytest.mark.slow
+def test_a_job_that_cannot_begin_fails_and_the_queue_goes_on(
+    tmp_path: Path, tiny_performer: Path, tone: Path
+) -> None:
+    queue = Queue(tmp_path, waiting=3, kept=100)
+    try:
+        queue.hold()
+        first = submit(queue, tiny_performer, tone)
+        (tmp_path / first.id / "log.txt").mkdir()  # where its process would write
+        second = submit(queue, tiny_performer, tone)
+        queue.release()
+        wait_until(lambda: status(queue, first) == "failed")
+        found = queue.find(first.id)
+        assert found is not None
+        assert "could not be begun" in found.message
+        wait_until(lambda: status(queue, second) == "working")
+    finally:
+        queue.close()
+
+
+def test_files_that_cannot_be_kept_leave_nothing_behind(tmp_path: Path) -> None:
+    queue = Queue(tmp_path, waiting=3, kept=100)
+
+    def full(folder: Path) -> dict[str, str]:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ApvgError, match="No space left"):
+        queue.submit("perform", "song", {}, full)
+    assert list(tmp_path.iterdir()) == []
+    queue.close()

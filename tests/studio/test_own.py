@@ -59,6 +59,7 @@ def test_a_training_in_the_middle_of_which_the_server_ends_goes_on(tmp_path: Pat
         assert own.picture("me", "fpvg").startswith("data:image/png;base64,")
         assert "own/me" in [card["name"] for card in cards_of(folder)]
         assert own.remove("me") == {}
+        assert queue.jobs() == []  # or another of that name would be told that it is done
         assert "own/me" not in [card["name"] for card in cards_of(folder)]
     finally:
         queue.close()

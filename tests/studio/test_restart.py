@@ -19,13 +19,15 @@ def test_a_performance_is_found_again_and_made(
     long = tmp_path / "long.wav"
     soundfile.write(long, 0.1 * np.sin(np.arange(25 * 16000) / 20), 16000)
     server = start_server(furnished())
-    page = visit(server)
-    play(page, long)
-    page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("alert").filter(has_text="was stopped").wait_for()
-    page.get_by_role("button", name="Play it from the start").click()
-    page.wait_for_selector("#player .making .picture img")
-    server.end()
+    try:
+        page = visit(server)
+        play(page, long)
+        page.get_by_role("button", name="Cancel").click()
+        page.get_by_role("alert").filter(has_text="was stopped").wait_for()
+        page.get_by_role("button", name="Play it from the start").click()
+        page.wait_for_selector("#player .making .picture img")
+    finally:
+        server.end()
     page.get_by_text("The studio does not answer").wait_for()
     job = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")
     # The job's process has noticed as well, and leaves nothing half-done.

@@ -45,6 +45,16 @@ async function begin() {
     say("There is no microphone to be had. Allow it in the browser, and try again.");
     return;
   }
+  try {
+    await sitDown();
+  } catch {
+    stop();
+    say("The studio could not begin. Try again, or another browser.");
+  }
+  start.disabled = false;
+}
+
+async function sitDown() {
   context = new AudioContext();
   const code = "registerProcessor('ear', class extends AudioWorkletProcessor { process(inputs) { if (inputs[0][0]) this.port.postMessage(inputs[0][0].slice()); return true; } });";
   await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
@@ -52,7 +62,6 @@ async function begin() {
   ear.port.onmessage = (event) => hear(event.data);
   context.createMediaStreamSource(stream).connect(ear);
   const answer = await server.begin([select.value, context.sampleRate]);
-  start.disabled = false;
   if (answer.error) { stop(); say(answer.error); return; }
   session = answer.session;
   start.textContent = "Stop";

@@ -118,6 +118,7 @@ async function begin() {
   go.disabled = false;
   if (answer.error) { problem.replaceChildren(h("p", { class: "error", role: "alert" }, answer.error)); return; }
   asked.consent = consent.checked = false;  // asked for anew, each time
+  delete asked.sound; delete asked.notes;  // they were of this footage
   await refresh(answer.slug);
 }
 
