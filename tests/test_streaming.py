@@ -137,7 +137,8 @@ def test_integers_are_taken_at_full_scale(performer: Performer) -> None:
 
     floats_TKD = pushed((samples_S / 32768).astype(np.float64))
     np.testing.assert_array_equal(pushed(samples_S.astype(np.int16)), floats_TKD)
-    assert len(floats_TKD) and not np.array_equal(pushed(np.zeros(8000)), floats_TKD)
+    assert len(floats_TKD)
+    assert not np.array_equal(pushed(np.zeros(8000)), floats_TKD)
 
 
 def test_samples_that_are_not_numbers_are_silence(performer: Performer) -> None:
