@@ -137,7 +137,8 @@ class Performer:
             for module in (self.space, self.khp, self.cvg, self.stu):
                 module.eval().requires_grad_(False).to(self.device)
             if self.device.type == "cpu":
-                self.stu.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+                for painter in (self.cvg, self.stu):
+                    painter.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
             self.plate_1CHW = self.plate_1CHW.to(self.device)
             self.coarse_plate_1Chw = self.coarse_plate_1Chw.to(self.device)
         except (RuntimeError, AssertionError) as error:

@@ -18,9 +18,9 @@ EngineName = Literal["auto", "torch", "torch-bf16"]
 def choose_engine(performer: Performer, name: EngineName = "auto") -> Engine:
     """The engine of that name for a performer.
 
-    `auto` takes bfloat16 for the STU where the processor multiplies matrices of it in hardware of its own (Intel's AMX: the
-    STU takes a third of its usual time there, at the same quality: docs/benchmark.md). Elsewhere bfloat16 is emulated
-    and slow, and full precision is taken.
+    `auto` takes bfloat16 for the painting stages where the processor multiplies matrices of it in hardware of its own (Intel's
+    AMX: CVG takes half of its usual time there and the STU a third, at the same quality: docs/benchmark.md). Elsewhere
+    bfloat16 is emulated and slow, and full precision is taken.
     """
     if name == "auto":
         name = "torch-bf16" if performer.device.type == "cpu" and has_bfloat16_units() else "torch"

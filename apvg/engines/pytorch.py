@@ -21,7 +21,7 @@ class PyTorchEngine:
 
     Args:
         performer: Whose.
-        bfloat16: Whether the STU, which is most of the work, multiplies in bfloat16. KHP needs more digits, and CVG is small.
+        bfloat16: Whether CVG and the STU, which paint, multiply in bfloat16. KHP needs more digits to place a finger.
     """
 
     def __init__(self, performer: Performer, *, bfloat16: bool = False) -> None:
@@ -54,7 +54,8 @@ class PyTorchEngine:
     @torch.inference_mode()
     def cvg(self, features_RF: Tensor, state: CVGState | None) -> tuple[Tensor, CVGState]:
         performer = self._performer
-        coarse, after = performer.cvg(features_RF[None], performer.coarse_plate_1Chw, state)
+        with self._precision():
+            coarse, after = performer.cvg(features_RF[None], performer.coarse_plate_1Chw, state)
         return coarse.frames_BTChw[0], after
 
     @torch.inference_mode()

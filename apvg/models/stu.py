@@ -109,13 +109,21 @@ class Painting(NamedTuple):
 
     Attributes:
         frames_BTCHW: The final video in 0..1: colour over plate by matte.
-        matte_BTHW: Opacity of the painted colour in 0..1.
-        matte_logits_BTHW: The same before the sigmoid, for its loss.
+        cell_logits_BTXhw: Opacity of the painted colour before the sigmoid, on the stem's grid; X are a cell's pixels.
     """
 
     frames_BTCHW: Tensor
-    matte_BTHW: Tensor
-    matte_logits_BTHW: Tensor
+    cell_logits_BTXhw: Tensor
+
+    @property
+    def matte_logits_BTHW(self) -> Tensor:
+        """The opacity before the sigmoid, for its loss. Laid out when asked for: a video needs the frames alone."""
+        return F.pixel_shuffle(self.cell_logits_BTXhw, STRIDE)[:, :, 0]
+
+    @property
+    def matte_BTHW(self) -> Tensor:
+        """Opacity of the painted colour in 0..1."""
+        return self.matte_logits_BTHW.sigmoid()
 
 
 class StructuredTemporalUNet(nn.Module):
@@ -223,9 +231,7 @@ class StructuredTemporalUNet(nn.Module):
         colour_BTCXhw, matte_BT1Xhw = painted_BTCXhw.split((3, 1), dim=2)
         frames_BTCXhw = torch.lerp(plate_B1CXhw, colour_BTCXhw, matte_BT1Xhw)
         return Painting(
-            F.pixel_shuffle(frames_BTCXhw.flatten(2, 3), STRIDE),
-            F.pixel_shuffle(matte_BT1Xhw[:, :, 0], STRIDE)[:, :, 0],
-            F.pixel_shuffle(logits_BTCXhw[:, :, 3], STRIDE)[:, :, 0],
+            F.pixel_shuffle(frames_BTCXhw.flatten(2, 3), STRIDE), logits_BTCXhw[:, :, 3]
         )
 
     def _enter(self, shown_NMhw: Tensor, plate_BCHW: Tensor) -> Tensor:

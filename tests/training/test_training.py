@@ -12,11 +12,12 @@ import tiny
 import torch
 from lightning.fabric import Fabric
 from safetensors.torch import load_file
+from torch.nn import functional as F
 
 from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.stu import Painting, StructuredTemporalUNet, STUConfig
+from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet, STUConfig
 from apvg.performer import Performer
 from apvg.skeleton import BODY_AND_HANDS
 from apvg.takes.take import Take
@@ -181,8 +182,8 @@ def test_errors_near_hands_can_be_made_to_weigh_more():
     def cost(y: int, x: int) -> float:
         frames_BTCHW = clips.target_BTCHW.clone()
         frames_BTCHW[:, :, :, y : y + 3, x : x + 3] += 0.5
-        zeros_BTHW = torch.zeros_like(clips.matte_BTHW)
-        losses = trainer.reconstruction(Painting(frames_BTCHW, zeros_BTHW, zeros_BTHW), clips)
+        logits_BTXhw = F.pixel_unshuffle(torch.zeros_like(clips.matte_BTHW)[:, :, None], STRIDE)
+        losses = trainer.reconstruction(Painting(frames_BTCHW, logits_BTXhw), clips)
         return float(losses["pixels"])
 
     x, y = (int(v) for v in clips.keypoints_BTKD[0, 0, 0])
