@@ -13,6 +13,8 @@ from apvg.errors import ApvgError
 from apvg.skeleton import Skeleton
 
 SUFFIXES = (".npz", ".json")
+#: Points that are less sure are not there for whoever looks.
+_SEEN = 0.05
 #: Part of a skeleton to OpenPose's name for it (openpose/doc/02_output.md); the instrument is our own addition.
 _FIELDS = {
     "body": "pose_keypoints_2d",
@@ -32,6 +34,11 @@ class KeypointTrack:
     """[T, K] float32 in 0..1; 0 = not there."""
     fps: float
     """Frames per second; frame t lies at t / fps seconds."""
+
+    @property
+    def seen_TK(self) -> np.ndarray:
+        """[T, K] bool: which points are sure enough to be shown and moved."""
+        return self.confidence_TK > _SEEN
 
 
 def check_suffix(path: Path) -> None:

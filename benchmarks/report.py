@@ -61,8 +61,10 @@ def _rates(rates: dict[str, float]) -> str:
     )
 
 
-def _dtype(engine: str) -> str:
-    return "bfloat16" if "bfloat16" in engine else "float32"
+def _floor(engine: str, stage: Row, rates: dict[str, float]) -> float:
+    """Seconds that a stage's multiply-adds take at the core's rate; the STU alone works in the engine's precision."""
+    lower = "bfloat16" in engine and stage["stage"] in ("encode", "remember", "decode")
+    return stage["multiply_adds"] / rates["bfloat16" if lower else "float32"]
 
 
 def runs(rows: Iterable[Row]) -> dict[tuple[str, str, str, int], list[Row]]:
@@ -86,20 +88,8 @@ def _stages(rows: Sequence[Row], rates: dict[str, float]) -> str:
             "multiply_adds": sum(stage["multiply_adds"] for stage in models),
         }
         for stage in (*stages, model):
-            # The STU alone works in the engine's precision.
-            lower = stage["stage"] in ("encode", "remember", "decode")
-            dtype = _dtype(engine) if lower else "float32"
-            floor = stage["multiply_adds"] / rates[dtype]
-            if stage is model:
-                floor = sum(
-                    s["multiply_adds"]
-                    / rates[
-                        _dtype(engine)
-                        if s["stage"] in ("encode", "remember", "decode")
-                        else "float32"
-                    ]
-                    for s in models
-                )
+            parts = models if stage is model else [stage]
+            floor = sum(_floor(engine, part, rates) for part in parts)
             beside = (
                 [f"{floor * 1e3:.2f}", f"{stage['seconds'] / floor:.1f}"] if floor else ["", ""]
             )

@@ -92,6 +92,7 @@ def build(
 
     samples = Path(apvg.__file__).parent / "samples"
     play = Play(folder, queue, limits)
+    shown = cards_of(folder)
     with gr.Blocks(
         title="apvg studio", analytics_enabled=False, delete_cache=(3600, 86400)
     ) as page:
@@ -101,12 +102,12 @@ def build(
         )
         with gr.Tabs() as tabs:
             with gr.Tab("Play", id="play"):
-                player, cards = build_play(play)
+                player, cards = build_play(play, shown)
             with gr.Tab("Mend", id="mend"):
                 mend = Mend(queue)
                 editor = build_mend(mend, play.look)
             with gr.Tab("Live", id="live"):
-                stage = build_live(live, cards_of(folder))
+                stage = build_live(live, shown.performers)
             with gr.Tab("Make your own", id="own"):
                 own = build_own(Own(folder, queue, limits))
         quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
@@ -119,17 +120,17 @@ def build(
             [player, tabs],
             **quiet,
         )
+
+        def look_again() -> tuple[Any, Any]:
+            now = cards_of(folder)
+            return (
+                gr.HTML(performers=now.performers, left_out=now.left_out),
+                gr.HTML(performers=now.performers),
+            )
+
         # Performers of people's own come while the page is open, and are there when it is opened again.
         for event in (page.load, own.change):
-            event(
-                lambda: (
-                    gr.HTML(performers=cards_of(folder)),
-                    gr.HTML(performers=cards_of(folder)),
-                ),
-                None,
-                [cards, stage],
-                **quiet,
-            )
+            event(look_again, None, [cards, stage], **quiet)
     launching = {
         "theme": _theme(),
         "css": page_file("studio.css"),

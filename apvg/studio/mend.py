@@ -87,7 +87,7 @@ class Mend:
         return {
             "picture": f"data:image/jpeg;base64,{base64.b64encode(jpeg(image_HWC)).decode()}",
             "points": np.nan_to_num(mended_TKD[frame]).round(2).tolist(),
-            "there": (track.confidence_TK[frame] > 0.05).tolist(),
+            "there": track.seen_TK[frame].tolist(),
         }
 
     def submit(self, value: Any) -> dict[str, str]:

@@ -19,6 +19,7 @@ import gradio as gr
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.studio.apart import apart
+from apvg.studio.cards import card_of
 from apvg.studio.folder import WorkFolder, bring
 from apvg.studio.jobs import Job, Kind, Queue, disk_error
 from apvg.studio.limits import Limits, check_size
@@ -163,6 +164,11 @@ class Own:
         seen["curves"] = _curves(training)
         seen["pictures"] = {path.stem: path.stat().st_mtime_ns for path in training.glob("*.png")}
         seen["ready"] = (room / "performer" / "config.json").exists()
+        if seen["ready"]:
+            try:
+                card_of(room / "performer", self.folder)
+            except ApvgError as error:
+                seen["damaged"] = str(error)
         return seen
 
     def report(self, slug: str) -> str:

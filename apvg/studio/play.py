@@ -13,7 +13,7 @@ import gradio as gr
 import apvg
 from apvg.errors import ApvgError
 from apvg.studio.apart import apart
-from apvg.studio.cards import cards_of, chosen, slug_of, title_of
+from apvg.studio.cards import Cards, chosen, slug_of, title_of
 from apvg.studio.folder import WorkFolder, bring
 from apvg.studio.jobs import Queue
 from apvg.studio.limits import Limits, check_music_length, check_size
@@ -118,9 +118,8 @@ class Play:
         return {}
 
 
-def build_play(play: Play) -> tuple[gr.HTML, gr.HTML]:
+def build_play(play: Play, shown: Cards) -> tuple[gr.HTML, gr.HTML]:
     """Lay the tab out; gives the components that other tabs speak with, the player and the cards."""
-    performers = cards_of(play.folder)
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             gr.HTML("<h2 class='step'>1. The music</h2>")
@@ -139,7 +138,12 @@ def build_play(play: Play) -> tuple[gr.HTML, gr.HTML]:
                     0, label="Play for (seconds; 0 for all of it)", minimum=0, step=1
                 )
             gr.HTML("<h2 class='step'>2. The performer</h2>")
-            cards = part("cards", value=performers[0]["name"], performers=performers)
+            cards = part(
+                "cards",
+                value=shown.performers[0]["name"],
+                performers=shown.performers,
+                left_out=shown.left_out,
+            )
             go = gr.Button("Play it", variant="primary", elem_id="play-it")
         with gr.Column(scale=7, min_width=300):
             player = part("player", [play.look, play.stop, play.resume], value={})

@@ -196,7 +196,7 @@ def _show(folder: Path, performer_name: str) -> None:
     }
     (folder / "poses.json").write_text(json.dumps(about))
     # Eighths of a pixel, little-endian; points that are not there lie at the lowest number.
-    seen_TK1 = (track.confidence_TK > 0.05)[..., None] & np.isfinite(track.keypoints_TKD)
+    seen_TK1 = track.seen_TK[..., None] & np.isfinite(track.keypoints_TKD)
     eighths_TKD = np.nan_to_num(track.keypoints_TKD * 8).round().clip(-32767, 32767)
     np.where(seen_TK1, eighths_TKD, -32768).astype("<i2").tofile(folder / "poses.i16")
 

@@ -57,10 +57,10 @@ def test_a_training_in_the_middle_of_which_the_server_ends_goes_on(tmp_path: Pat
         assert seen["ready"]
         assert {"cvg", "fpvg"} == set(seen["curves"])
         assert own.picture("me", "fpvg").startswith("data:image/png;base64,")
-        assert "own/me" in [card["name"] for card in cards_of(folder)]
+        assert "own/me" in [card["name"] for card in cards_of(folder).performers]
         assert own.remove("me") == {}
         assert queue.jobs() == []  # or another of that name would be told that it is done
-        assert "own/me" not in [card["name"] for card in cards_of(folder)]
+        assert "own/me" not in [card["name"] for card in cards_of(folder).performers]
     finally:
         queue.close()
 

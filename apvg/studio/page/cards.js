@@ -1,10 +1,13 @@
 // Performers to choose from, as radio buttons with pictures. props.value is the chosen one's name.
 const { h } = window.apvg;
 const root = element.querySelector(".cards");
+const choice = h("div", { class: "choice" });
+const leftOut = h("div", { role: "status" });
+root.append(choice, leftOut);
 
 function draw() {
   const current = props.value;
-  root.replaceChildren(...props.performers.map((performer) =>
+  choice.replaceChildren(...props.performers.map((performer) =>
     h("label", { class: "card" },
       h("input", {
         type: "radio", name: "performer", value: performer.name, checked: performer.name === current,
@@ -13,11 +16,10 @@ function draw() {
       h("img", { src: performer.picture, alt: "" }),
       h("span", { class: "card-name" }, performer.title),
       h("span", { class: "card-words" }, performer.words))));
+  leftOut.replaceChildren(...props.left_out.map((line) => h("p", { class: "error" }, line)));
 }
 
+const mark = () => JSON.stringify([props.performers.map((performer) => performer.name), props.left_out]);
+let drawn = mark();
 draw();
-let names = JSON.stringify(props.performers.map((performer) => performer.name));
-watch(["performers"], () => {
-  const now = JSON.stringify(props.performers.map((performer) => performer.name));
-  if (now !== names) { names = now; draw(); }
-});
+watch(["performers", "left_out"], () => { if (mark() !== drawn) { drawn = mark(); draw(); } });

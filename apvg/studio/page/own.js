@@ -192,7 +192,7 @@ async function follow(slug, box) {
     if (working.stamp) box.stamp = working.stamp;
     if (working.preview) { box.preview.src = working.preview; box.preview.hidden = false; }
   } else if (seen.ready && (!train || train.status === "done")) {
-    text = `${seen.title} is ready: choose it under Play.`;
+    text = seen.damaged ? `${seen.title} is damaged: ${seen.damaged}.` : `${seen.title} is ready: choose it under Play.`;
     buttons = [remove];
   } else if (train) {
     text = train.status === "failed" ? `The training did not work: ${train.message}` : train.status === "interrupted" ? "The studio was closed while this was learning. Nothing much is lost." : "The training was stopped. It can go on where it was.";
