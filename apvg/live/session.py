@@ -1,7 +1,8 @@
 """A live performance: threads hear, listen and paint, and the main one shows, with short queues between them.
 
 What is late is dropped and counted, never queued. A frame that cannot be ready in time is not painted: the music is heard and
-the hands go on, only the picture stands still. A painted frame that nobody has taken when the next is due is left out. If
+the hands go on, only the picture stands still. A painted frame that nobody has taken when the next is due is left out. The
+sink is told of every frame that is not shown, in order, so that one without time stamps can keep the music's clock. If
 even what is heard cannot be followed, sound is lost.
 """
 
@@ -46,6 +47,8 @@ class Heard:
 class Pose:
     """A block that waits to be painted, when the moments of its frames were heard, and whether the music goes on."""
 
+    first: int
+    """Number of its first frame."""
     posed: Posed
     heard_at: list[float]
     live: bool
@@ -55,6 +58,8 @@ class Pose:
 class Picture:
     """A frame, RGB uint8 [H, W, 3], or None where it was not painted; when its moment was heard, and when it is due."""
 
+    number: int
+    """Of the frame, from 0."""
     frame_HWC: np.ndarray | None
     heard_at: float
     due: float
@@ -117,6 +122,7 @@ class _Session:
 
     def show(self, sink: Sink) -> None:
         """The main thread's part: every picture when it is due, to the end."""
+        told = 0
         while True:
             try:
                 picture = self._pictures.get(timeout=_WATCH_SECONDS)
@@ -128,10 +134,14 @@ class _Session:
             while (early := picture.due - perf_counter()) > 0:
                 sink.idle()
                 sleep(min(early, _WATCH_SECONDS))
+            for _ in range(told, picture.number):  # those that were left out on their way here
+                sink.stand_still()
+            told = picture.number + 1
             if picture.frame_HWC is None:
                 sink.stand_still()
             elif -early > 1 / self._stream.fps and not self._pictures.empty():
                 self._statistics.left_out += 1
+                sink.stand_still()
             else:
                 sink.show(picture.frame_HWC)
                 self._statistics.show(perf_counter() - picture.heard_at)
@@ -171,7 +181,7 @@ class _Session:
     def _timed(self, posed: Posed, *, live: bool) -> Pose:
         first, self._frames = self._frames, self._frames + len(posed.keypoints_TKD)
         heard_at = [self._clock.when_heard(frame) for frame in range(first, self._frames)]
-        return Pose(posed, heard_at, live)
+        return Pose(first, posed, heard_at, live)
 
     def _paint(self) -> None:
         fps, wait = self._stream.fps, self._stream.latency_seconds
@@ -187,8 +197,8 @@ class _Session:
                 self._statistics.late += len(frames)
             # Frames of a block are ready together and shown one by one. None waits for a machine that was held up.
             due_in = wait + min(self._statistics.work_seconds, patience)
-            for frame_HWC, heard_at in zip(frames, pose.heard_at, strict=True):
-                picture = Picture(frame_HWC, heard_at, heard_at + due_in)
+            for i, (frame_HWC, heard_at) in enumerate(zip(frames, pose.heard_at, strict=True)):
+                picture = Picture(pose.first + i, frame_HWC, heard_at, heard_at + due_in)
                 if not pose.live:
                     self._put(self._pictures, picture)
                 elif (dropped := self._put_newest(self._pictures, picture)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ class Sink(Protocol):
         ...
 
     def stand_still(self) -> None:
-        """The next frame was not made in time."""
+        """The next frame is not shown, since it or the sink was late; raises as :meth:`show`."""
         ...
 
     def idle(self) -> None:
@@ -116,11 +117,14 @@ class VirtualCamera:
 class Y4MStream:
     """YUV4MPEG2, the raw video that FFmpeg, mpv, OBS and GStreamer read from pipes: 4:2:0, BT.601, limited range.
 
-    It has no time stamps, so that a frame that was not made in time is written as the one before once more.
+    It has no time stamps, so that a frame that is not shown is written as the one before once more: in a file at once; in a pipe
+    when there is time, for whoever reads no faster than the music plays would be kept behind for good.
     """
 
     def __init__(self, file: io.RawIOBase, size: tuple[int, int], fps: int) -> None:
         self._file = file
+        self._is_pipe = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        self._owed = 0  # frames that wait to be written once more
         width, height = size
         self._last = bytes(width * height) + bytes([128]) * (width * height // 2)  # black
         self._write(f"YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n".encode())
@@ -133,16 +137,24 @@ class Y4MStream:
             format="yuv420p", dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
         )
         self._last = frame.to_ndarray().tobytes()
-        self.stand_still()
+        self._write_last()
 
     def stand_still(self) -> None:
-        self._write(b"FRAME\n" + self._last)
+        if self._is_pipe:
+            self._owed += 1
+        else:
+            self._write_last()
 
     def idle(self) -> None:
-        pass
+        if self._owed:
+            self._owed -= 1
+            self._write_last()
 
     def close(self) -> None:
         self._file.close()
+
+    def _write_last(self) -> None:
+        self._write(b"FRAME\n" + self._last)
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 
@@ -54,7 +56,19 @@ def performer(tiny_performer: Path) -> Performer:
     return Performer.from_pretrained(tiny_performer)
 
 
-def performed(performer: Performer, screen: Screen, seconds: float) -> Statistics:
+class Stalling(Y4MStream):
+    """Hangs at one of the frames, for as long as a disk may that others write to."""
+
+    shown = 0
+
+    def show(self, frame_HWC: np.ndarray) -> None:
+        self.shown += 1
+        if self.shown == 10:
+            time.sleep(0.8)
+        super().show(frame_HWC)
+
+
+def performed(performer: Performer, screen: Screen | Stalling, seconds: float) -> Statistics:
     """What is counted."""
     statistics, stop = Statistics(FPS), Event()
     samples_S = np.random.default_rng(0).normal(0, 0.1, round(seconds * RATE))
@@ -75,8 +89,49 @@ def test_a_machine_that_is_too_slow_leaves_pictures_out_and_keeps_up(performer: 
 
 
 def test_a_screen_that_is_too_slow_leaves_pictures_out(performer: Performer) -> None:
-    statistics = performed(performer, Screen(3 / FPS), 3.0)
+    screen = Screen(3 / FPS)
+    statistics = performed(performer, screen, 3.0)
     assert statistics.left_out + statistics.late > 20
+    assert screen.still == statistics.left_out + statistics.late
+
+
+def test_a_file_keeps_the_music_s_clock_when_frames_are_left_out(
+    performer: Performer, tmp_path: Path
+) -> None:
+    stream = Stalling((tmp_path / "a.y4m").open("wb", buffering=0), performer.config.size, FPS)
+    statistics = performed(performer, stream, 3.0)
+    stream.close()
+    assert statistics.left_out + statistics.late >= 8  # of the 20 of its pause
+    assert statistics.shown + statistics.left_out + statistics.late == 3 * FPS
+    frames = decoded(tmp_path / "a.y4m")
+    assert len(frames) == 3 * FPS
+    # The picture stood still, and no longer than that.
+    still = sum(np.array_equal(a, b) for a, b in pairwise(frames))
+    assert still >= statistics.left_out
+
+
+def test_a_pipe_gets_the_frames_that_were_left_out_when_there_is_time(tmp_path: Path) -> None:
+    """Not before the next one: a player that was paused would never again see what is played now."""
+    reader, writer = os.pipe()
+    stream = Y4MStream(os.fdopen(writer, "wb", buffering=0), (16, 16), FPS)
+    red_HWC, blue_HWC = np.zeros((2, 16, 16, 3), np.uint8)
+    red_HWC[..., 0] = blue_HWC[..., 2] = 255
+    stream.show(red_HWC)
+    stream.stand_still()
+    stream.stand_still()
+    stream.show(blue_HWC)
+    for _ in range(5):
+        stream.idle()
+    stream.close()
+    with os.fdopen(reader, "rb") as pipe:
+        (tmp_path / "a.y4m").write_bytes(pipe.read())
+    red = [frame_HWC[8, 8, 0] > 128 for frame_HWC in decoded(tmp_path / "a.y4m")]
+    assert red == [True, False, False, False]
+
+
+def decoded(path: Path) -> list[np.ndarray]:
+    with av.open(str(path)) as container:
+        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
 
 def test_what_goes_wrong_with_the_sound_is_raised(performer: Performer) -> None:
@@ -98,8 +153,7 @@ def test_a_y4m_stream_holds_what_was_shown(tmp_path: Path) -> None:
         stream.show(frame_HWC)
     stream.stand_still()
     stream.close()
-    with av.open(str(tmp_path / "a.y4m")) as container:
-        read = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    read = decoded(tmp_path / "a.y4m")
     due = [np.zeros_like(frames[0]), *frames, frames[-1]]
     assert len(read) == len(due)
     for read_HWC, due_HWC in zip(read, due, strict=True):
