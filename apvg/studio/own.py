@@ -108,10 +108,11 @@ class Own:
         """Go on with the look at the footage."""
         return self._resumed(slug, "prepare")
 
-    def stop(self, slug: str) -> None:
+    def stop(self, slug: str) -> dict[str, Any]:
         """Stop what is being done for a project."""
         for job in self._jobs(slug).values():
             self.queue.stop(job.id)
+        return {}
 
     def remove(self, slug: str) -> dict[str, Any]:
         """Delete a project: footage, takes and performer."""

@@ -28,7 +28,7 @@ def test_a_performance_is_found_again_and_made(
         page.wait_for_selector("#player .making .picture img")
     finally:
         server.end()
-    page.get_by_text("The studio does not answer").wait_for()
+    page.get_by_text("The connection to the studio is lost").wait_for()
     job = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")
     # The job's process has noticed as well, and leaves nothing half-done.
     folder = server.work / "jobs" / job

@@ -33,6 +33,35 @@ window.apvg = {
     return "gradio_api/file=" + path.split("/").map(encodeURIComponent).join("/");
   },
 
+  // The server's answer. Gradio gives none, rather than an error, where the server was not reached or broke down.
+  async answered(call) {
+    const answer = await call;
+    if (answer === undefined) throw new Error("no answer");
+    return answer;
+  },
+  NO_ANSWER: { error: "The studio does not answer. Try again in a moment." },
+
+  // Rounds of questions: each gives the milliseconds until the next, and null after the last. One that fails is tried again, less
+  // and less often, and so long `lost` is shown in the parent.
+  async poll(parent, round) {
+    const lost = window.apvg.h("p", { class: "hint lost", role: "status" }, "The connection to the studio is lost. Trying again …");
+    for (let failures = 0; ;) {
+      let pause;
+      try {
+        pause = await round();
+        failures = 0;
+        lost.remove();
+      } catch (error) {
+        console.warn(error);
+        pause = Math.min(1000 * 2 ** failures, 15000);
+        failures += 1;
+        if (!lost.isConnected) parent.append(lost);
+      }
+      if (pause === null) return;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  },
+
   // As in apvg.skeleton.PART_COLOURS.
   colours: {
     body: "rgb(130,200,130)", left_hand: "rgb(90,170,255)", right_hand: "rgb(255,150,70)", instrument: "rgb(230,220,120)",

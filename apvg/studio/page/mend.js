@@ -1,5 +1,5 @@
 // Points of a performance, moved by pointer or keys. props.value = {job}, and on submit {job, edits, reach}.
-const { h, clock, file, colours } = window.apvg;
+const { h, clock, file, colours, NO_ANSWER } = window.apvg;
 const root = element.querySelector(".mend");
 let job = null, about = null, title = "";
 let frame = 0, point = 0, edits = [], shown = null, asking = 0;
@@ -23,8 +23,8 @@ function words(name) {
 }
 
 async function open(id) {
-  const seen = await server.look([id, ""]);
-  if (!seen || seen.status !== "done") { empty("This performance is not here any more."); return; }
+  const seen = await server.look([id, ""]) ?? NO_ANSWER;
+  if (seen.status !== "done") { empty(seen.error || "This performance is not here any more."); return; }
   job = id; title = seen.title; edits = []; frame = 0; shown = null;
   about = await fetch(file(seen.made.about)).then((response) => response.json());
   const tip = about.names.findIndex((name) => name.endsWith("index_tip"));
@@ -157,7 +157,7 @@ async function ask() {
   const mine = asking;
   await new Promise((resolve) => setTimeout(resolve, 60));
   if (mine !== asking) return;
-  const answer = await server.frame([job, frame, edits, Number(ui.reach.value)]);
+  const answer = await server.frame([job, frame, edits, Number(ui.reach.value)]) ?? NO_ANSWER;
   if (mine !== asking) return;
   if (answer.error) { ui.status.textContent = answer.error; return; }
   shown = answer;

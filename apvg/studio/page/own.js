@@ -1,5 +1,5 @@
 // Footage to a performer of one's own. props.value counts performers that have become ready, for the other tabs.
-const { h, roughly } = window.apvg;
+const { h, roughly, answered, poll, NO_ANSWER } = window.apvg;
 const root = element.querySelector(".own");
 const form = h("div", { class: "form" });
 const list = h("div", { class: "projects" });
@@ -12,7 +12,7 @@ const title = h("input", { type: "text", id: "own-title", maxlength: 60, autocom
 const footage = picker("own-footage", "Choose a video", "video/*", async (path) => {
   asked.footage = path;
   corners.replaceChildren(h("p", { class: "hint", role: "status" }, "Looking at it …"));
-  const still = await server.still([path]);
+  const still = await server.still([path]) ?? NO_ANSWER;
   if (still.error) { asked.footage = null; corners.replaceChildren(h("p", { class: "error", role: "alert" }, still.error)); return; }
   asked.heard = still.heard;
   asked.corners = null;
@@ -114,25 +114,28 @@ function pick(still) {
 async function begin() {
   go.disabled = true;
   problem.replaceChildren();
-  const answer = await server.begin([{ ...asked, title: title.value }]);
+  const answer = await server.begin([{ ...asked, title: title.value }]) ?? NO_ANSWER;
   go.disabled = false;
   if (answer.error) { problem.replaceChildren(h("p", { class: "error", role: "alert" }, answer.error)); return; }
   asked.consent = consent.checked = false;  // asked for anew, each time
   delete asked.sound; delete asked.notes;  // they were of this footage
-  await refresh(answer.slug);
+  refresh(answer.slug);
 }
 
 // ---- what is being made
 
 const boxes = new Map();
-async function refresh(first) {
-  const projects = await server.projects([]);
+function refresh(first) {
+  poll(list, async () => { arrange(await answered(server.projects([])), first); return null; });
+}
+
+function arrange(projects, first) {
   for (const [slug, box] of boxes) if (!projects.some((project) => project.slug === slug)) { box.element.remove(); boxes.delete(slug); }
   for (const project of projects) if (!boxes.has(project.slug)) {
     const box = { element: h("section", { class: "project" }), stamp: "", ready: null };
     boxes.set(project.slug, box);
     list.prepend(box.element);
-    follow(project.slug, box);
+    poll(box.element, () => follow(project.slug, box));
   }
   if (first) boxes.get(first)?.element.scrollIntoView({ behavior: "smooth", block: "start" });
 }
@@ -152,11 +155,11 @@ function doing(job) {
   return text;
 }
 
+// How a project is doing, shown; gives the milliseconds until it is looked at again.
 async function follow(slug, box) {
-  if (!box.element.isConnected) return;
-  let seen;
-  try { seen = await server.look([slug, box.stamp]); } catch { setTimeout(() => follow(slug, box), 3000); return; }
-  if (seen.error) { box.element.remove(); boxes.delete(slug); return; }
+  if (!box.element.isConnected) return null;
+  const seen = await answered(server.look([slug, box.stamp]));
+  if (seen.error) { box.element.remove(); boxes.delete(slug); return null; }
   const { prepare, train } = seen;
   const working = [prepare, train].find((job) => job && (job.status === "waiting" || job.status === "working"));
   if (!box.built) {
@@ -174,15 +177,15 @@ async function follow(slug, box) {
   let text, buttons = [];
   const button = (words, name, first) => h("button", { type: "button", class: `plain ${first ? "first" : ""}`, onclick: async (event) => {
     event.target.disabled = true;
-    const answer = await server[name]([slug]);
-    if (answer && answer.error) { box.line.textContent = answer.error; event.target.disabled = false; return; }
+    const answer = await server[name]([slug]) ?? NO_ANSWER;
+    if (answer.error) { box.line.textContent = answer.error; event.target.disabled = false; return; }
     box.shown = null;
   } }, words);
   const remove = h("button", { type: "button", class: "link", onclick: async () => {
     if (!confirm(`Delete ${seen.title}, with the footage that was brought and all that was made of it?`)) return;
-    const answer = await server.remove([slug]);
+    const answer = await server.remove([slug]) ?? NO_ANSWER;
     if (answer.error) { box.line.textContent = answer.error; return; }
-    await refresh();
+    refresh();
     props.value = { changed: Date.now() }; trigger("change");
   } }, "Delete");
   if (working) {
@@ -223,20 +226,20 @@ async function follow(slug, box) {
   await learning(slug, seen, box);
   if (box.ready === false && seen.ready) { props.value = { changed: Date.now() }; trigger("change"); }
   box.ready = seen.ready;
-  setTimeout(() => follow(slug, box), working ? 1000 : 3000);
+  return working ? 1000 : 3000;
 }
 
 async function learning(slug, seen, box) {
   const mark = JSON.stringify([Object.entries(seen.curves).map(([k, v]) => [k, v.length]), seen.pictures]);
   if (mark === box.mark) return;
-  box.mark = mark;
   const figures = [];
   for (const [stage, points] of Object.entries(seen.curves)) if (points.length > 1) figures.push(curve(stage, points));
   for (const stage of Object.keys(seen.pictures)) {
-    const picture = await server.picture([slug, stage]);
+    const picture = await answered(server.picture([slug, stage]));
     if (picture) figures.push(h("figure", { class: "sheet" }, h("img", { src: picture, alt: `What is painted at present, learning ${STAGES[stage] || stage}` }), h("figcaption", {}, `Learning ${STAGES[stage] || stage}: samples`)));
   }
   box.learning.replaceChildren(...figures);
+  box.mark = mark;
 }
 
 function curve(stage, points) {

@@ -1,5 +1,5 @@
 // A performance, from the queue to the video. props.value = {job} or {error}.
-const { h, clock, roughly, file, remember, remembered, forget, drawPose } = window.apvg;
+const { h, clock, roughly, file, remember, remembered, forget, drawPose, answered, poll, NO_ANSWER } = window.apvg;
 const root = element.querySelector(".player");
 const stage = h("div", { class: "stage" });
 const recent = h("nav", { class: "recent", "aria-label": "Your performances", hidden: true });
@@ -27,31 +27,26 @@ function open(id) {
   opened = null;
   generation += 1;
   remember(id);
-  stage.replaceChildren();
-  look(id, generation, "");
+  const place = h("div", {});
+  stage.replaceChildren(place);
+  const mine = generation;
+  let stamp = "";
+  poll(place, async () => {
+    if (mine !== generation) return null;
+    const seen = await answered(server.look([id, stamp]));
+    if (mine !== generation) return null;
+    if (seen.status === "waiting" || seen.status === "working") {
+      progress(seen, place);
+      stamp = seen.stamp || stamp;
+      return 500;
+    }
+    await ended(id, seen, mine);
+    return null;
+  });
 }
 
-async function look(id, mine, stamp) {
-  let seen;
-  try {
-    seen = await server.look([id, stamp]);
-  } catch {
-    seen = null;
-  }
-  if (mine !== generation) return;
-  if (!seen) {
-    // The server may be down for a moment; it will find the job again.
-    if (!stage.querySelector(".lost")) stage.append(h("p", { class: "hint lost", role: "status" }, "The studio does not answer. Trying again …"));
-    setTimeout(() => look(id, mine, stamp), 2000);
-    return;
-  }
-  stage.querySelector(".lost")?.remove();
+async function ended(id, seen, mine) {
   if (seen.status === "gone") { forget(id); empty(); listRecent(); return; }
-  if (seen.status === "waiting" || seen.status === "working") {
-    progress(seen);
-    setTimeout(() => look(id, mine, seen.stamp || stamp), 500);
-    return;
-  }
   if (seen.status === "done") { await show(id, seen, mine); listRecent(); return; }
   const again = h("button", { type: "button", class: "plain", onclick: () => resume(id) }, seen.status === "failed" ? "Try again" : "Play it from the start");
   const texts = {
@@ -64,20 +59,20 @@ async function look(id, mine, stamp) {
 }
 
 async function resume(id) {
-  const answer = await server.resume([id]);
-  if (answer && answer.error) { fail(answer.error); return; }
+  const answer = await server.resume([id]) ?? NO_ANSWER;
+  if (answer.error) { fail(answer.error); return; }
   open(id);
 }
 
-function progress(seen) {
-  let box = stage.querySelector(".making");
+function progress(seen, place) {
+  let box = place.querySelector(".making");
   if (!box) {
-    stage.replaceChildren(h("div", { class: "making" },
+    place.replaceChildren(h("div", { class: "making" },
       h("div", { class: "picture" }, h("div", { class: "curtain", "aria-hidden": "true" })),
       h("div", { class: "line spread" }, h("p", { class: "what", role: "status" }),
         h("button", { type: "button", class: "plain", onclick: async (event) => { event.target.disabled = true; await server.stop([seen.id]); } }, "Cancel")),
       h("progress", { max: "1", "aria-label": "How much of the performance is made" })));
-    box = stage.querySelector(".making");
+    box = place.querySelector(".making");
   }
   const bar = box.querySelector("progress");
   if (seen.share === null || seen.share === undefined) bar.removeAttribute("value");
@@ -101,13 +96,11 @@ function progress(seen) {
 
 async function show(id, seen, mine) {
   const made = seen.made;
-  const [wave, about, buffer] = await Promise.all([
-    fetch(file(made.wave)).then((r) => r.json()),
-    fetch(file(made.about)).then((r) => r.json()),
-    fetch(file(made.poses)).then((r) => r.arrayBuffer()),
-  ]);
+  const files = await Promise.all([made.wave, made.about, made.poses].map((path) => fetch(file(path))));
+  if (!files.every((answer) => answer.ok)) { fail("Some of this performance’s files are missing. Play it again."); return; }
+  const [wave, about, poses] = await Promise.all([files[0].json(), files[1].json(), files[2].arrayBuffer()]);
   if (mine !== generation) return;
-  const eighths = new Int16Array(buffer);
+  const eighths = new Int16Array(poses);
   const points = about.names.length;
   const [width, height] = about.size;
   const wide = width > height;
