@@ -7,6 +7,7 @@ is one to be afraid of. The mean pose has a good pixel error and no motion; the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,11 +57,7 @@ def train_baselines(
         ApvgError: Nothing is left to learn from.
     """
     fitting = [
-        take
-        for take in takes
-        if take.about.split == "train"
-        and (take.skeleton.points, take.fps) == (performer.skeleton.points, performer.fps)
-        and (take.corners_42 is None) == (performer.config.corners is None)
+        take for take in takes if take.about.split == "train" and can_be_moved(performer, take)
     ]
     learnt = [
         stretch
@@ -81,23 +78,20 @@ def train_baselines(
 
 
 def baseline_figures(
-    performer: Performer,
-    baselines: Sequence[KeypointBaseline],
-    take: Take,
-    block: Block,
-    heard: tuple[np.ndarray, np.ndarray],
+    performer: Performer, baselines: Sequence[KeypointBaseline], take: Take, block: Block
 ) -> dict[str, Any]:
-    """Figures of the performer and of every baseline on a block of a take in the performer's own picture; plain data.
+    """Figures of the performer and of every baseline on a block of a take; plain data, in the performer's pixels.
 
     Args:
-        performer: It fits the take.
+        performer: Whose picture the take can be moved to (:func:`can_be_moved`).
         baselines: From :func:`train_baselines`.
         take: With sound.
         block: What to judge.
-        heard: Keypoints_TKD and confidence_TK that the performer predicts from the whole take's sound.
     """
+    take = moved(performer, take)
+    music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+    answers = {"apvg": seen(*performer.predict_keypoints(music_S))}
     samples_S = resample_poly(take.samples_S, SAMPLE_RATE, take.sample_rate)
-    answers = {"apvg": seen(*heard)}
     answers |= {baseline.name: baseline.predict(samples_S) for baseline in baselines}
     now = slice(round(block.start * take.fps), round(block.stop * take.fps))
     true_TKD = seen(take.keypoints_TKD, take.confidence_TK)[now]
@@ -108,6 +102,29 @@ def baseline_figures(
         if is_known(performer, take) and len(true_TKD) == len(take):
             figures[name]["bowing"] = string_figures(poses_TKD, take)
     return figures
+
+
+def can_be_moved(performer: Performer, take: Take) -> bool:
+    """Whether a take's keypoints can be told in a performer's pixels: the same layout and frames/s, and a keyboard, or none, in both."""
+    return (take.skeleton.points, take.fps) == (performer.skeleton.points, performer.fps) and (
+        take.corners_42 is None
+    ) == (performer.config.corners is None)
+
+
+def moved(performer: Performer, take: Take) -> Take:
+    """A take as the performer's camera would have seen it: its keypoints and its keyboard, without its pictures."""
+    corners = performer.config.corners
+    corners_42 = None if corners is None else np.array(corners)
+    there = PoseSpace(take.size[0] if take.corners_42 is None else 0, take.corners_42)
+    here = PoseSpace(performer.config.size[0], corners_42)
+    pixels_TKD = torch.from_numpy(take.keypoints_TKD).float()
+    return replace(
+        take,
+        frames_THWC=None,
+        keypoints_TKD=here.to_pixels(there.to_poses(pixels_TKD)).numpy(),
+        corners_42=corners_42,
+        metadata={**take.metadata, "size": list(performer.config.size)},
+    )
 
 
 def train_pix2pix(
@@ -164,15 +181,8 @@ def _flat(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, float]]:
 
 def _stretches(performer: Performer, take: Take) -> list[SoundAndPoses]:
     """What may be learnt from of a take, in the performer's pixels."""
-    there, here = (
-        PoseSpace(take.size[0] if take.corners_42 is None else 0, take.corners_42),
-        PoseSpace(
-            performer.config.size[0],
-            None if performer.config.corners is None else np.array(performer.config.corners),
-        ),
-    )
-    known_TKD = seen(take.keypoints_TKD, take.confidence_TK)
-    poses_TKD = here.to_pixels(there.to_poses(torch.from_numpy(known_TKD).float())).numpy()
+    take = moved(performer, take)
+    poses_TKD = seen(take.keypoints_TKD, take.confidence_TK)
     sound_TC = mfcc(resample_poly(take.samples_S, SAMPLE_RATE, take.sample_rate), take.fps)
     frames = min(len(sound_TC), len(poses_TKD))
     allowed_T = np.ones(frames + 2, bool)

@@ -8,7 +8,7 @@ import os
 import platform
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from multiprocessing import get_context
@@ -23,6 +23,7 @@ from apvg import __version__
 from apvg.errors import ApvgError
 from apvg.evaluation.beside import (
     baseline_figures,
+    can_be_moved,
     mean_beside,
     picture_figures,
     train_pix2pix,
@@ -30,6 +31,7 @@ from apvg.evaluation.beside import (
 from apvg.evaluation.drawing import draw_block, draw_music, draw_strings
 from apvg.evaluation.evaluate import (
     Block,
+    BlockResult,
     evaluate_block,
     held_out_blocks,
     judged_blocks,
@@ -98,20 +100,7 @@ def write_report(
     Raises:
         ApvgError: No take fits the performer, no block is long enough, or one leaves no frames to compare with.
     """
-    reasons = {take.name: mismatch(performer, take) for take in takes}
-    bowed = [take for take in _judged(takes) if is_known(performer, take)]
-    heard_only = [
-        take
-        for take in takes
-        if reasons[take.name] and take.notes is not None and performer.config.corners is not None
-    ]
-    left_out = {
-        take.name: reason
-        for take in takes
-        if (reason := reasons[take.name]) is not None and take not in (*heard_only, *bowed)
-    }
-    if len(left_out) == len(reasons):
-        raise ApvgError(next(iter(left_out.values())))
+    judged = _sort(performer, takes, blocks)
     report: dict[str, Any] = {
         "performer": {
             "name": performer.name,
@@ -119,63 +108,32 @@ def write_report(
             "weights_sha256": performer.config.weights,
         },
         "software": {"apvg": __version__, "python": platform.python_version(), **_versions()},
-        "left_out": left_out,
-        "blocks": [],
-        "beside": [],
+        "left_out": judged.left_out,
     }
-    sections: list[Section] = []
-    painters: dict[tuple[str, ...], Pix2Pix] = {}
-    seen = [take for take in takes if reasons[take.name] is None]
-    trained_on = [take for take in seen if take.about.split == "train"]
     features: dict[str, list[Any]] = {name: [] for name in ("real", *_GENERATED)}
-    for take in _judged(seen):
-        # No performer trains on test takes (see Run), and those of its scene that it trains on are there to compare with.
-        whole = take.about.split == "test"
-        judged = []
-        for block in judged_blocks(performer, take, blocks, whole=whole):
-            if reason := too_short(block, take):
-                left_out[f"{take.name}, {block.name}"] = reason
-            else:
-                judged.append(block)
-        if not judged:
-            continue
-        avoid = [(b.start, b.stop) for b in (*held_out_blocks(performer, take), *judged)]
-        others = trained_on if whole and (trained_on or not blocks) else [take]
-        stills = still_answers(others, performer.plate_HWC, {take.name: avoid})
-        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
-        heard = performer.predict_keypoints(music_S)
-        for block in track(judged, f"evaluating on {take.name}", len(judged)):
-            result = evaluate_block(performer, take, block, stills, music_S, heard, tracker)
-            figures = result.figures
-            if learned:
-                for name in _GENERATED:
-                    distance = learned.distance(result.clips[name], result.clips["real"])
-                    figures[name.replace(" ", "_")] |= distance
-                for name in features:
-                    features[name].append(learned.features(result.clips[name]))
-            if pix2pix is not None and stills.frames:
-                scene = tuple(other.name for other in others)
-                if scene not in painters:
-                    painters[scene] = train_pix2pix(performer, stills, pix2pix)
-                figures["baselines"] = picture_figures(result, painters[scene])
-            figures["targets"] = targets_table(figures, picture_targets(performer.skeleton))
-            stem = f"{take.name}-{block.name}".replace(" ", "-")
-            if baselines:
-                report["beside"].append(baseline_figures(performer, baselines, take, block, heard))
-            report["blocks"].append(figures)
-            sections.append(Section(figures, draw_block(result, take, folder, stem)))
-    if not (report["blocks"] or bowed or heard_only):
-        raise ApvgError(next(iter(left_out.values())))
+    sections: list[Section] = []
+    for result, take in _block_results(performer, takes, judged, tracker, pix2pix):
+        if learned:
+            for name in _GENERATED:
+                distance = learned.distance(result.clips[name], result.clips["real"])
+                result.figures[name.replace(" ", "_")] |= distance
+            for name in features:
+                features[name].append(learned.features(result.clips[name]))
+        stem = f"{take.name}-{result.block.name}".replace(" ", "-")
+        sections.append(Section(result.figures, draw_block(result, take, folder, stem)))
+    report["blocks"] = [dict(section.figures) for section in sections]
     if learned:
         report["learned"] = {"weights": learned.weights(), **set_figures(features)}
-    unseen = [take for take in bowed if baselines and take not in seen]
-    for take in track(unseen, "evaluating beside baselines", len(unseen)):
-        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
-        whole, heard = Block("whole", 0.0, take.duration), performer.predict_keypoints(music_S)
-        report["beside"].append(baseline_figures(performer, baselines, take, whole, heard))
+
+    report["beside"] = [
+        baseline_figures(performer, baselines, take, block)
+        for take, block in track(judged.moving if baselines else [], "beside the baselines")
+        if can_be_moved(performer, take)
+    ]
     report["beside_mean"] = mean_beside(report["beside"])
+
     strings, pieces = [], []
-    for take in track(bowed, "evaluating bowing", len(bowed)):
+    for take in track(judged.bowed, "evaluating bowing"):
         result = evaluate_strings(performer, take)
         pieces.append(Section(result.figures, draw_strings(result, take, performer, folder)))
         strings.append(result)
@@ -183,13 +141,15 @@ def write_report(
     report["bowing_styles"] = by_string_style(strings)
     for row in report["bowing_styles"].values():
         row["targets"] = targets_table(row, BOWING_TARGETS)
+
     music = []
-    results = _music_results(performer, heard_only, tracker, min(jobs, len(heard_only)))
-    for result in track(results, "evaluating music", len(heard_only)):
+    results = _music_results(performer, judged.heard, tracker, min(jobs, len(judged.heard)))
+    for result in track(results, "evaluating music", len(judged.heard)):
         pieces.append(Section(result.figures, draw_music(result, performer, folder)))
         music.append(replace(result, painted=None))  # minutes of frames would fill the memory
     report["music"] = [result.figures for result in music]
     report["styles"] = _styles(music, report["blocks"])
+
     report = _plain(report)
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     write_page(
@@ -198,14 +158,103 @@ def write_report(
     return report
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What of the takes is judged, and by what.
+
+    Attributes:
+        shown: By their pictures, in these blocks: takes of the performer's scene.
+        bowed: By their bowing: a string player's.
+        heard: By their music alone: with notes, of another scene or none.
+        left_out: Why others are not, by take and block.
+        asked: Whether the blocks are the user's own.
+    """
+
+    shown: list[tuple[Take, list[Block]]]
+    bowed: list[Take]
+    heard: list[Take]
+    left_out: dict[str, str]
+    asked: bool
+
+    @property
+    def moving(self) -> list[tuple[Take, Block]]:
+        """Where keypoints can be compared with the take's own: the blocks, and all of the takes that have none."""
+        blocks = [(take, block) for take, judged in self.shown for block in judged]
+        shown = [take.name for take, _ in self.shown]
+        whole = [take for take in (*self.bowed, *self.heard) if take.name not in shown]
+        return blocks + [(take, Block("whole", 0.0, take.duration)) for take in whole]
+
+
+def _sort(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]) -> _Judged:
+    """Raises ApvgError where nothing can be judged."""
+    reasons = {take.name: mismatch(performer, take) for take in takes}
+    bowed = [take for take in _tests_or_all(takes) if is_known(performer, take)]
+    heard = [
+        take
+        for take in takes
+        if reasons[take.name] and take.notes is not None and performer.config.corners is not None
+    ]
+    left_out = {
+        take.name: reason
+        for take in takes
+        if (reason := reasons[take.name]) is not None and take not in (*heard, *bowed)
+    }
+    shown = []
+    for take in _tests_or_all([take for take in takes if reasons[take.name] is None]):
+        judged = []
+        for block in judged_blocks(performer, take, blocks, whole=take.about.split == "test"):
+            if reason := too_short(block, take):
+                left_out[f"{take.name}, {block.name}"] = reason
+            else:
+                judged.append(block)
+        if judged:
+            shown.append((take, judged))
+    if not (shown or bowed or heard):
+        raise ApvgError(next(iter(left_out.values())))
+    return _Judged(shown, bowed, heard, left_out, asked=bool(blocks))
+
+
+def _tests_or_all(takes: Sequence[Take]) -> list[Take]:
+    """The test takes, where there are any: those beside them were trained on; all takes, where there are none."""
+    return [take for take in takes if take.about.split == "test"] or list(takes)
+
+
+def _block_results(
+    performer: Performer,
+    takes: Sequence[Take],
+    judged: _Judged,
+    tracker: Tracker | None,
+    pix2pix: Pix2PixConfig | None,
+) -> Iterator[tuple[BlockResult, Take]]:
+    """The pictures' figures, block by block, each with the still answers and baselines of its scene."""
+    trained_on = [
+        take for take in takes if take.about.split == "train" and not mismatch(performer, take)
+    ]
+    painters: dict[tuple[str, ...], Pix2Pix] = {}
+    for take, blocks in judged.shown:
+        # No performer trains on test takes (see Run), and those of its scene that it trains on are there to compare with.
+        whole = take.about.split == "test"
+        avoid = [(b.start, b.stop) for b in (*held_out_blocks(performer, take), *blocks)]
+        others = trained_on if whole and (trained_on or not judged.asked) else [take]
+        stills = still_answers(others, performer.plate_HWC, {take.name: avoid})
+        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+        heard = performer.predict_keypoints(music_S)
+        for block in track(blocks, f"evaluating on {take.name}"):
+            result = evaluate_block(performer, take, block, stills, music_S, heard, tracker)
+            if pix2pix is not None and stills.frames:
+                scene = tuple(other.name for other in others)
+                if scene not in painters:
+                    painters[scene] = train_pix2pix(performer, stills, pix2pix)
+                result.figures["baselines"] = picture_figures(result, painters[scene])
+            result.figures["targets"] = targets_table(
+                result.figures, picture_targets(performer.skeleton)
+            )
+            yield result, take
+
+
 def _shown(section: Section) -> Section:
     """With its figures as report.json has them."""
     return replace(section, figures=_plain(section.figures))
-
-
-def _judged(takes: Sequence[Take]) -> list[Take]:
-    """The test takes, where there are any: those beside them were trained on; all takes, where there are none."""
-    return [take for take in takes if take.about.split == "test"] or list(takes)
 
 
 def _music_results(

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apvg.baselines.keypoints import Audio2BodyConfig, MeanPose
+from apvg.baselines.keypoints import Audio2BodyConfig, MeanPose, SoundAndPoses
 from apvg.baselines.pictures import Pix2PixConfig
 from apvg.cli.main import main
 from apvg.errors import ApvgError
-from apvg.evaluation.beside import train_baselines
+from apvg.evaluation.beside import baseline_figures, can_be_moved, train_baselines
 from apvg.evaluation.evaluate import Block
 from apvg.evaluation.report import write_report
 from apvg.evaluation.targets import targets_table
@@ -196,6 +196,30 @@ def test_baselines_learn_from_what_was_not_held_out(take: Take, tmp_path: Path) 
     assert "Audio2BodyDynamics</th>" in (tmp_path / "report.html").read_text()
     with pytest.raises(ApvgError, match="split train"):
         train_baselines(performer, [replace(take, about=About(split="test"))], config)
+
+
+def test_baselines_are_judged_on_another_camera_s_takes_as_well(take: Take) -> None:
+    performer: Any = Oracle(take, still=False)
+    baselines = [MeanPose([SoundAndPoses(np.zeros((100, 28)), take.keypoints_TKD[:100])], FPS)]
+    # Twice as large and aside, without a picture: the same hands on the same keys.
+    away = replace(
+        take,
+        name="away",
+        frames_THWC=None,
+        keypoints_TKD=2 * take.keypoints_TKD + 7,
+        corners_42=2 * CORNERS_42 + 7,
+        metadata={"size": [500, 90]},
+    )
+    here = baseline_figures(performer, baselines, take, Block("b", 1.0, 15.0))
+    there = baseline_figures(performer, baselines, away, Block("b", 1.0, 15.0))
+    assert there["apvg"]["pixel_error"] == pytest.approx(0, abs=1e-3)
+    assert there["apvg"]["key_hit"]["rate"] == 1
+    for figure in ("pixel_error", "velocity_error"):
+        expected = pytest.approx(here["mean pose"][figure], rel=1e-3)
+        assert there["mean pose"][figure] == expected
+    assert can_be_moved(performer, away)
+    assert not can_be_moved(performer, replace(away, fps=50, samples_S=take.samples_S[::2]))
+    assert not can_be_moved(performer, replace(away, corners_42=None))
 
 
 def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
