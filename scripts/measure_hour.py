@@ -1,23 +1,33 @@
-"""Loop music for an hour through a performer's stream: memory by the minute, frames, drift of pose and colour.
+"""An hour of music from file to file: memory by the minute, frames, drift of pose and colour, sync at the end.
 
-python scripts/measure_hour.py --performer piano --minutes 60
+    python scripts/measure_hour.py --performer piano --minutes 60
 
-Minute 1 (the second of them, when all that the stages remember has been filled) is compared with the last minute: the same
-music is played in both, so that what differs is drift.
+The sample is looped so that every minute is the same. Minute 1 (the second of them, when all that the stages remember has
+been filled) is compared with the last one: what differs is drift. Sync is told from the finished mp4: which of its frames
+looks like the one that was painted for that moment, and where in its sound the given sound lies.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+import wave
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
 from apvg import Performer
-from apvg.audio.reading import read_audio
+from apvg.audio.reading import read_audio, stream_audio
 from apvg.engines.memory import keep_freed_memory
 from apvg.progress import track
 from apvg.samples import AIR, SAMPLE
+from apvg.video.reading import frame_times, read_frames
+from apvg.video.writing import VideoWriter
+
+#: How far away a frame or a sound is looked for: frames, and seconds.
+FRAMES_AWAY, SOUND_AWAY = 3, 0.1
 
 
 def main() -> None:
@@ -26,44 +36,109 @@ def main() -> None:
     parser.add_argument("--audio", help="music to loop; the performer's own sample by default")
     parser.add_argument("--minutes", type=int, default=60, help="how long, at least 3")
     arguments = parser.parse_args()
-    if arguments.minutes < 3:
+    minutes = arguments.minutes
+    if minutes < 3:
         parser.error("--minutes must be at least 3")
     keep_freed_memory()
     performer = Performer.from_pretrained(arguments.performer, engine="auto")
     sample = AIR if performer.config.instrument == "cello" else SAMPLE
     samples_S = read_audio(arguments.audio or sample, performer.sample_rate)
     minute_S = np.resize(samples_S, 60 * performer.sample_rate)  # every minute begins anew
+    with tempfile.TemporaryDirectory() as folder:
+        music, video = Path(folder) / "music.wav", Path(folder) / "video.mp4"
+        write_looped(music, minute_S, performer.sample_rate, minutes)
+        kept = perform(performer, music, video, minutes)
+        report_drift(kept[1], kept[minutes - 1], minutes)
+        report_sync(kept[minutes - 1], video, minute_S, performer, minutes)
 
-    def chunks() -> Iterator[np.ndarray]:
-        for _ in range(arguments.minutes):
-            yield from np.array_split(minute_S, 60)
 
+def write_looped(path: Path, minute_S: np.ndarray, sample_rate: int, minutes: int) -> None:
+    """A WAV file of the same minute again and again."""
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, sample_rate, 0, "NONE", "not compressed"))
+        for _ in range(minutes):
+            file.writeframes((minute_S.clip(-1, 1) * 32767).astype("<i2").tobytes())
+
+
+Moments = list[tuple[np.ndarray, np.ndarray]]
+
+
+def perform(performer: Performer, music: Path, video: Path, minutes: int) -> dict[int, Moments]:
+    """Write the video as `apvg generate` does. Of minute 1 and the last a frame every second, with its keypoints."""
     per_minute = 60 * performer.fps
-    total = arguments.minutes * per_minute
-    kept: dict[int, list[tuple[np.ndarray, np.ndarray]]] = {1: [], arguments.minutes - 1: []}
-    frames, memory = 0, []
-    with performer.stream() as stream:
-        for part in track(stream.run(chunks()), "performing", total // stream.block):
+    total = minutes * per_minute
+    kept: dict[int, Moments] = {1: [], minutes - 1: []}
+    memory = []
+    samples = stream_audio(music, performer.sample_rate)
+    with performer.stream() as stream, writer(performer, music, video) as file:
+        for part in track(stream.run(samples), "performing", total // stream.block):
             for frame_HWC, keypoints_KD in zip(part.frames_THWC, part.keypoints_TKD, strict=True):
-                minute, within = divmod(frames, per_minute)
-                # A frame every second; the end of a minute hears the beginning of the next, so not of the last.
+                minute, within = divmod(file.frames, per_minute)
+                # The end of a minute hears the beginning of the next, so not of the last.
                 if minute in kept and within % performer.fps == 0 and within < 58 * performer.fps:
                     kept[minute].append((keypoints_KD.copy(), frame_HWC.copy()))
-                frames += 1
-                if frames % per_minute == 0:
+                file.write(frame_HWC)
+                if file.frames % per_minute == 0:
                     memory.append(resident_mebibytes())
                     print(f"minute {minute + 1}: {memory[-1]:.0f} MiB", flush=True)
-    print(f"{frames} frames, {total} are right")
+    print(f"{file.frames} frames, {total} are right")
     flat = [m / memory[1] - 1 for m in memory[1:]]
     print(f"memory from minute 2 on: {100 * min(flat):+.1f} % to {100 * max(flat):+.1f} %")
-    early, late = kept[1], kept[arguments.minutes - 1]
+    return kept
+
+
+@contextmanager
+def writer(performer: Performer, music: Path, video: Path) -> Iterator[VideoWriter]:
+    width, height = performer.config.size
+    with VideoWriter(
+        video, width=width, height=height, fps=performer.fps, audio=music, comment="measured"
+    ) as file:
+        yield file
+
+
+def report_drift(early: Moments, late: Moments, minutes: int) -> None:
+    """How the same music is played early and late."""
     pose = np.stack([k for k, _ in late]) - np.stack([k for k, _ in early])
     colour = np.stack([f for _, f in late]).astype(float) - np.stack([f for _, f in early])
     print(
-        f"from minute 2 to {arguments.minutes}: keypoints differ by {np.abs(pose).mean():.4f} px on the mean, "
+        f"from minute 2 to {minutes}: keypoints differ by {np.abs(pose).mean():.4f} px on the mean, "
         f"{np.abs(pose).max():.4f} at most; pixels by {np.abs(colour).mean():.4f} of 255, all taken "
         f"together by {colour.mean():+.5f}"
     )
+
+
+def report_sync(
+    late: Moments, video: Path, minute_S: np.ndarray, performer: Performer, minutes: int
+) -> None:
+    """Whether the last minute's frames and sound lie in the file where they belong."""
+    fps, begin = performer.fps, 60 * (minutes - 1)
+    shown = list(read_frames(video, fps, start=begin))
+    away = []
+    for second, (_, painted_HWC) in enumerate(late):
+        first = max(0, second * fps - FRAMES_AWAY)
+        near = np.stack(shown[first : second * fps + FRAMES_AWAY + 1]).astype(float)
+        differences = np.abs(near - painted_HWC).mean(axis=(1, 2, 3))
+        if np.ptp(differences) > 0.05 * differences.max():  # where nothing moves all look alike
+            away.append(first + int(differences.argmin()) - second * fps)
+    times = frame_times(video)
+    print(
+        f"the video holds {len(times)} frames, the last at {times[-1]:.3f} s; of its last minute's {len(away)} "
+        f"moments with motion {sum(a == 0 for a in away)} are on their own frame, others up to {max(map(abs, away))} away"
+    )
+    rate = performer.sample_rate
+    heard_S = read_audio(video, rate, start=begin)
+    print(
+        f"sound of the last minute lies {1e3 * sound_offset(heard_S, minute_S, rate):+.1f} ms from its place"
+    )
+
+
+def sound_offset(heard_S: np.ndarray, given_S: np.ndarray, sample_rate: int) -> float:
+    """How much later than given a sound is heard, seconds: where both correlate most."""
+    most = round(SOUND_AWAY * sample_rate)
+    length = min(len(heard_S), len(given_S)) - 2 * most
+    middle_S = given_S[most : most + length]
+    scores = [float(heard_S[o : o + length] @ middle_S) for o in range(2 * most + 1)]
+    return (int(np.argmax(scores)) - most) / sample_rate
 
 
 def resident_mebibytes() -> float:
