@@ -70,20 +70,17 @@ class Live:
         """Hear, perform and show at the same time."""
         import torch
 
-        from apvg import Performer
-        from apvg.engines.memory import keep_freed_memory
+        from apvg.live.ready import ready_performer
         from apvg.live.session import play_along
         from apvg.live.sources import first_seconds
         from apvg.live.statistics import Statistics
 
         if self.block < 1:
             raise ApvgError(f"--block must be at least 1, not {self.block}")
-        keep_freed_memory()
         torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
         stop = Event()
         with ExitStack() as stack:
-            performer = Performer.from_pretrained(self.performer, self.device, self.engine)
-            warm_up(performer, self.block)
+            performer = ready_performer(self.performer, self.device, self.engine, block=self.block)
             statistics = Statistics(performer.fps)
             sound, notes = stack.enter_context(self._sound(performer, stop, statistics))
             if self.duration is not None:
@@ -151,15 +148,6 @@ class Live:
                 sink = Y4MStream(path.open("wb", buffering=0), size, fps)
             stack.callback(sink.close)
             yield sink
-
-
-def warm_up(performer: Performer, block: int) -> None:
-    """Play some silence: the first frames take longer than all that follow."""
-    import numpy as np
-
-    with performer.stream(block=block) as stream:
-        seconds = stream.latency_seconds + 3 * block / performer.fps
-        stream.push(np.zeros(round(seconds * performer.sample_rate), np.float32))
 
 
 @contextmanager

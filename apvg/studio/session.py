@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -59,7 +60,12 @@ class Live:
             return {"error": str(error)}
 
     def push(self, session: str, samples: str) -> dict[str, Any]:
-        """Take the next samples (base64 of int16) and return the frames that are ready."""
+        """Take the next samples (base64 of int16) and return the frames that are ready.
+
+        Returns:
+            `frames` as data URLs, one for every 1 / `fps` of all the sound that was `taken`; `fps` is 0 until the performer is
+            ready, and sound is not taken while the performer is far behind.
+        """
         with self._lock:
             current = self._session
             if current is None or current.id != session or not current.alive:
@@ -93,10 +99,14 @@ class _Session:
         self._process.start()
         theirs.close()
         self._heard = time.monotonic()
-        self._behind = 0.0
-        self._ready = False
+        self._told = threading.Lock()
+        self._fps, self._behind = 0, 0.0  # no frames a second until the performer is ready
+        self._frames: list[str] = []
+        self._error = ""
         self._closing = threading.Lock()
         self._closed = False
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         threading.Thread(target=self._watch, daemon=True).start()
 
     @property
@@ -105,39 +115,48 @@ class _Session:
 
     def push(self, samples_S: np.ndarray) -> dict[str, Any]:
         self._heard = time.monotonic()
-        frames: list[str] = []
-        try:
-            while self._pipe.poll():
-                what, value = self._pipe.recv()
-                if what == "error":
-                    self.close()
-                    return {"error": value}
-                if what == "ready":
-                    self._ready = True
-                elif what == "frames":
-                    frames += value
-                else:
-                    self._behind -= value
+        seconds = len(samples_S) / self._rate
+        with self._told:
+            frames, self._frames = self._frames, []
             # What is played before the performer has sat down is not kept for later.
-            seconds = len(samples_S) / self._rate
-            late = self._behind + seconds > _MOST_BEHIND
-            if self._ready and not late and seconds:
-                self._pipe.send_bytes(samples_S.tobytes())
+            taken = self._fps > 0 and 0 < seconds <= _MOST_BEHIND - self._behind
+            if taken:
                 self._behind += seconds
-        except (EOFError, OSError):
+        try:
+            if taken:
+                self._pipe.send_bytes(samples_S.tobytes())
+        except OSError:
             self.close()
-            return {"error": "the performer has stopped; press Start to play on"}
-        return {"ready": self._ready, "frames": frames, "late": self._ready and late}
+        if self._error or self._closed:
+            self.close()
+            return {"error": self._error or "the performer has stopped; press Start to play on"}
+        return {"fps": self._fps, "frames": frames, "taken": taken}
 
     def close(self) -> None:
         with self._closing:
             if self._closed:
                 return
             self._closed = True
-            self._pipe.close()
             self._process.kill()
             self._process.join()
+            self._listener.join()
+            self._pipe.close()
             self._release()
+
+    def _listen(self) -> None:
+        """Take what the process says as soon as it does, or it and who sends it sound would each wait for the other."""
+        with suppress(EOFError, OSError):
+            while True:
+                what, value = self._pipe.recv()
+                with self._told:
+                    if what == "ready":
+                        self._fps = value
+                    elif what == "frames":
+                        self._frames += value
+                    elif what == "taken":
+                        self._behind -= value
+                    else:
+                        self._error = value
 
     def _watch(self) -> None:
         """End the session of a page that was closed."""
@@ -151,7 +170,7 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
     """The process: samples in by the pipe, lists of JPEG files out, as data URLs."""
     from apvg.audio.reading import resample
     from apvg.cli.main import explain
-    from apvg.performer import Performer
+    from apvg.live.ready import ready_performer
     from apvg.video.images import jpeg
 
     def heard() -> Iterator[np.ndarray]:
@@ -161,9 +180,9 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
             pipe.send(("taken", samples_S.shape[0] / rate))
 
     try:
-        performer = Performer.from_pretrained(performer_name, engine="auto")
+        performer = ready_performer(performer_name, block=_BLOCK)
         with performer.stream(block=_BLOCK) as stream:
-            pipe.send(("ready", None))
+            pipe.send(("ready", stream.fps))
             sound = heard()
             for samples_CS in resample(next(sound), sound, rate, stream.sample_rate):
                 frames_THWC = stream.push(samples_CS[0]).frames_THWC

@@ -3,29 +3,90 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from studio.conftest import Server, Visit, wait_until
 
+from apvg.bundle import read_config
 from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import Queue
 from apvg.studio.session import Live
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
 pytestmark = pytest.mark.slow
 
 
-def test_frames_come_while_the_microphone_is_open(studio: Server, visit: Visit) -> None:
-    page = visit(studio)
+def start(page: Page) -> None:
     page.get_by_role("tab", name="Live").click()
     page.get_by_label("Performer").select_option("Tiny")
     page.get_by_role("button", name="Start").click()
     page.wait_for_function("Number(document.querySelector('#live img').dataset.frames) > 25")
+
+
+def figures(page: Page) -> tuple[float, float, int, int, float]:
+    """The latency's median and 95 % bound, frames left out and in all, seconds of sound left out, as the page shows them."""
+    line = page.locator("#live .figures")
+    line.filter(has_text="from the sound to the picture").wait_for()
+    number = r"(\d+(?:\.\d)?)"
+    told = re.fullmatch(
+        rf"{number} s from the sound to the picture \(95 % within {number} s\)\. "
+        rf"Left out: {number} of {number} frames, {number} s of sound\.",
+        line.inner_text(),
+    )
+    assert told is not None, line.inner_text()
+    median, bound, left_out, frames, lost = map(float, told.groups())
+    return median, bound, int(left_out), int(frames), lost
+
+
+def test_frames_come_while_the_microphone_is_open(
+    studio: Server, visit: Visit, tiny_performer: Path
+) -> None:
+    page = visit(studio)
+    start(page)
     assert page.evaluate("document.querySelector('#live img').naturalWidth") == 128
+    # How late they are is shown: never sooner than the performer can know what it plays.
+    median, bound, left_out, frames, _ = figures(page)
+    lookahead = read_config(tiny_performer).lookahead_seconds
+    assert lookahead <= median <= bound < lookahead + 30
+    assert 0 <= left_out < frames
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Start").wait_for()
+
+
+def test_sound_that_cannot_be_sent_is_dropped_and_counted(studio: Server, visit: Visit) -> None:
+    page = visit(studio)
+    start(page)
+    lost_before = figures(page)[-1]
+    held: list[Route] = []
+    sent: list[int] = []
+
+    def hold(route: Route) -> None:
+        sent.append(len(route.request.post_data or ""))
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/component_server/", hold)
+    page.wait_for_timeout(5000)
+    assert len(held) == len(sent) == 1  # no other before that is answered
+    held[0].continue_()
+    frames = "Number(document.querySelector('#live img').dataset.frames)"
+    shown = page.evaluate(frames)
+    page.wait_for_function(f"{frames} > {shown + 25}")
+    page.wait_for_timeout(1100)  # the figures are of every second
+    # One second of it, at most 48 kHz, two bytes as 8/3 letters, was kept.
+    assert max(sent) < 1.1 * 48000 * 2 * 4 / 3
+    assert figures(page)[-1] - lost_before > 2
+    page.get_by_role("button", name="Stop").click()
+    page.unroute("**/component_server/")
 
 
 def test_a_session_gives_a_frame_for_each_of_its_moments_and_holds_the_queue(
@@ -38,7 +99,7 @@ def test_a_session_gives_a_frame_for_each_of_its_moments_and_holds_the_queue(
         session = live.begin("own/tiny", 22050)["session"]
         assert "someone else" in live.begin("own/tiny", 22050)["error"]
         assert "over" in live.push("another", "")["error"]
-        wait_until(lambda: live.push(session, "")["ready"])
+        wait_until(lambda: live.push(session, "")["fps"] == 25)
         samples_S = (8000 * np.sin(np.arange(4410) / 20)).astype("<i2")
         frames: list[str] = []
 
@@ -53,6 +114,31 @@ def test_a_session_gives_a_frame_for_each_of_its_moments_and_holds_the_queue(
         live.end(session)
         assert "over" in live.push(session, "")["error"]
         queue.hold()  # so it was let go of
+    finally:
+        live.close()
+        queue.close()
+
+
+def test_sound_and_frames_that_no_buffer_holds_pass_each_other(
+    furnished: Callable[[], Path],
+) -> None:
+    """Neither the page's end nor the performer's may wait for the other to read first."""
+    folder = WorkFolder(furnished()).create()
+    queue = Queue(folder.jobs, waiting=1, kept=1)
+    live = Live(folder, queue)
+    try:
+        session = live.begin("own/tiny", 192_000)["session"]
+        wait_until(lambda: live.push(session, "")["fps"] == 25)
+        for seconds in (2.0, 0.95):
+            much = np.zeros(round(seconds * 192_000), "<i2").tobytes()
+            assert live.push(session, base64.b64encode(much).decode())["taken"]
+        frames: list[str] = []
+
+        def enough() -> bool:
+            frames.extend(live.push(session, "")["frames"])
+            return len(frames) >= 40
+
+        wait_until(enough)
     finally:
         live.close()
         queue.close()

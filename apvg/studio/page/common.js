@@ -55,7 +55,7 @@ window.apvg = {
         console.warn(error);
         pause = Math.min(1000 * 2 ** failures, 15000);
         failures += 1;
-        if (!lost.isConnected) parent.append(lost);
+        if (!lost.isConnected) parent.prepend(lost);
       }
       if (pause === null) return;
       await new Promise((resolve) => setTimeout(resolve, pause));

@@ -1,19 +1,32 @@
 // The microphone plays a performer: sound goes to this machine's server, frames come back.
-const { h } = window.apvg;
+const { h, NO_ANSWER } = window.apvg;
 const root = element.querySelector(".live");
-const SEND_EVERY = 0.2;
-let session = null, stream = null, context = null, waiting = [], sending = false, frames = [], painting = null;
+// Sound is sent so often; what has waited for longer than that, and frames beyond so many, are dropped. All seconds.
+const SEND_EVERY = 0.2, MOST_WAITING = 1.0, MOST_FRAMES = 0.6;
+let session = null, stream = null, context = null, sending = false, painting = null, telling = null;
+let waiting = [], frames = [];  // sound on its way to the performer; pictures on their way to the screen
+let counts = null;
+
+// What a performance counts, as apvg.live.statistics does. Moments are seconds of the sound that the performer has taken.
+function fresh() {
+  return {
+    taken: 0, heard: [],  // seconds of sound; up to which moment each piece of it goes, and when that was heard
+    frames: 0, shown: 0, leftOut: 0, lost: 0,  // frames that came, were shown, were not; seconds of sound that were not taken
+    latencies: [],  // of the newest frames, seconds
+  };
+}
 
 const select = h("select", { id: "live-performer" });
 const start = h("button", { type: "button", class: "plain first", onclick: () => (session || stream ? stop() : begin()) }, "Start");
 const status = h("p", { class: "hint", role: "status" });
+const figures = h("p", { class: "hint figures" });
 const meter = h("div", { class: "meter", "aria-hidden": "true" }, h("div"));
 const image = h("img", { alt: "The performer, playing live" });
 const picture = h("div", { class: "picture" }, image);
 root.append(
   h("p", { class: "lead" }, "Play or sing into the microphone, and the performer plays along, about a second later. The sound goes to this computer alone, and is not kept."),
   h("div", { class: "line" }, h("label", { for: "live-performer" }, "Performer"), select, start, meter),
-  status, picture);
+  status, figures, picture);
 
 function fill() {
   const before = select.value;
@@ -37,6 +50,7 @@ function say(text) { if (status.textContent !== text) status.textContent = text;
 
 async function begin() {
   start.disabled = true;
+  figures.textContent = "";
   say("Asking for the microphone …");
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
@@ -61,13 +75,14 @@ async function sitDown() {
   const ear = new AudioWorkletNode(context, "ear");
   ear.port.onmessage = (event) => hear(event.data);
   context.createMediaStreamSource(stream).connect(ear);
-  const answer = await server.begin([select.value, context.sampleRate]);
+  const answer = await server.begin([select.value, context.sampleRate]) ?? NO_ANSWER;
   if (answer.error) { stop(); say(answer.error); return; }
   session = answer.session;
+  counts = fresh();
   start.textContent = "Stop";
   select.disabled = true;
   say("The performer is sitting down …");
-  painting = setInterval(paint, 1000 / 25);
+  telling = setInterval(tell, 1000);
 }
 
 function hear(samples) {
@@ -76,42 +91,76 @@ function hear(samples) {
   meter.firstChild.style.width = `${Math.min(100, 130 * peak)}%`;
   if (!session) return;
   waiting.push(samples);
-  const many = waiting.reduce((sum, one) => sum + one.length, 0);
-  if (many >= SEND_EVERY * context.sampleRate && !sending) send();
+  let many = length(waiting);
+  if (many >= SEND_EVERY * context.sampleRate && !sending) { send(); return; }
+  while (many > MOST_WAITING * context.sampleRate) {
+    const late = waiting.shift().length;
+    many -= late;
+    if (counts.taken) counts.lost += late / context.sampleRate;
+  }
 }
+
+function length(pieces) { return pieces.reduce((sum, one) => sum + one.length, 0); }
 
 async function send() {
   sending = true;
-  const sound = waiting;
+  const mine = session, at = performance.now(), sound = waiting, many = length(sound);
   waiting = [];
-  const many = sound.reduce((sum, one) => sum + one.length, 0);
+  const answer = await server.push([session, encoded(sound, many)]) ?? NO_ANSWER;
+  sending = false;
+  if (session !== mine) return;
+  if (answer.error) { stop(); say(answer.error); return; }
+  if (!answer.fps) return;
+  if (!painting) painting = setInterval(paint, 1000 / answer.fps);
+  const seconds = many / context.sampleRate;
+  if (answer.taken) {
+    counts.taken += seconds;
+    counts.heard.push({ until: counts.taken, at });
+  } else counts.lost += seconds;
+  say(answer.taken ? "Playing. Make music!" : "This computer cannot keep up just now: some of the sound is left out.");
+  for (const picture of answer.frames) { frames.push({ picture, moment: counts.frames / answer.fps }); counts.frames += 1; }
+  // Late frames are dropped, never queued.
+  if (frames.length > MOST_FRAMES * answer.fps) counts.leftOut += frames.splice(0, frames.length - Math.round(MOST_FRAMES / 2 * answer.fps)).length;
+}
+
+// Samples as base64 of int16.
+function encoded(sound, many) {
   const whole = new Int16Array(many);
   let at = 0;
   for (const one of sound) for (const sample of one) whole[at++] = Math.max(-32767, Math.min(32767, Math.round(32767 * sample)));
   const bytes = new Uint8Array(whole.buffer);
   let text = "";
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  let answer;
-  try { answer = await server.push([session, btoa(text)]); } catch { answer = { error: "The studio does not answer any more." }; }
-  sending = false;
-  if (!session) return;
-  if (answer.error) { stop(); say(answer.error); return; }
-  if (answer.ready) say(answer.late ? "This computer cannot keep up just now: some of the sound is left out." : "Playing. Make music!");
-  frames.push(...answer.frames);
-  // Late frames are dropped, never queued.
-  if (frames.length > 25) frames = frames.slice(-12);
+  return btoa(text);
 }
 
 function paint() {
   if (!frames.length) return;
-  image.src = frames.shift();
-  image.dataset.frames = Number(image.dataset.frames || 0) + 1;
+  const { picture, moment } = frames.shift();
+  image.src = picture;
+  counts.shown += 1;
+  image.dataset.frames = counts.shown;
+  while (counts.heard.length > 1 && counts.heard[0].until <= moment) counts.heard.shift();
+  const { until, at } = counts.heard[0];
+  counts.latencies.push((performance.now() - at) / 1000 + until - moment);
+  if (counts.latencies.length > 250) counts.latencies.shift();
+}
+
+// How it goes, for people: once a second, and not read aloud each time.
+function tell() {
+  if (!counts.shown) return;
+  const sorted = [...counts.latencies].sort((a, b) => a - b);
+  const within = (share) => sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)].toFixed(1);
+  figures.textContent = `${within(0.5)} s from the sound to the picture (95 % within ${within(0.95)} s). ` +
+    `Left out: ${counts.leftOut} of ${counts.shown + counts.leftOut} frames, ${counts.lost.toFixed(1)} s of sound.`;
 }
 
 function stop() {
   if (session) server.end([session]);
   session = null;
   clearInterval(painting);
+  clearInterval(telling);
+  painting = telling = null;
   stream?.getTracks().forEach((track) => track.stop());
   context?.close();
   stream = context = null;

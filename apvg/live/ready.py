@@ -1,0 +1,29 @@
+"""A performer who sits ready: whatever only the first frames would have to wait for is done."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from apvg.engines.choosing import EngineName
+from apvg.engines.memory import keep_freed_memory
+from apvg.performer import Performer
+
+
+def ready_performer(
+    name: str, device: str = "cpu", engine: EngineName = "auto", *, block: int
+) -> Performer:
+    """Load a performer and let it play some silence, in a process that does nothing else.
+
+    Args:
+        name, device, engine: As :meth:`apvg.Performer.from_pretrained` takes them.
+        block: Frames that it is going to work on at a time.
+
+    Raises:
+        ApvgError: There is no such performer, or its files are damaged.
+    """
+    keep_freed_memory()
+    performer = Performer.from_pretrained(name, device, engine)
+    with performer.stream(block=block) as stream:
+        seconds = stream.latency_seconds + 3 * block / performer.fps
+        stream.push(np.zeros(round(seconds * performer.sample_rate), np.float32))
+    return performer
