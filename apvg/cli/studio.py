@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from apvg.studio.limits import Limits
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Studio:
     """The port to serve at."""
     no_browser: bool = False
     """Do not open the page in the browser."""
+    limits: Limits = field(default_factory=Limits)
 
     def run(self) -> None:
         """Serve until Ctrl-C; see :mod:`apvg.studio`."""
@@ -32,5 +35,6 @@ class Studio:
                 host=self.host,
                 port=self.port,
                 browser=not self.no_browser,
+                limits=self.limits.checked(),
             )
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,11 @@ class StudioConfig:
 
     work: Path
     """The folder for all that is uploaded or made."""
-    host: str = "127.0.0.1"
-    port: int = 7860
-    browser: bool = True
+    host: str
+    port: int
+    browser: bool
     """Whether to open the page in the user's browser."""
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits
 
 
 def serve(config: StudioConfig) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from apvg.errors import ApvgError
@@ -13,13 +13,29 @@ class Limits:
     """Bounds that keep one visitor from filling the disk or the day."""
 
     music_megabytes: int = 200
+    """Size of a file of music, at most."""
     music_minutes: float = 20.0
+    """How long a performance is, at most."""
     footage_megabytes: int = 4000
+    """Size of a file of footage, and of the sound and notes that come with it, at most."""
     footage_minutes: float = 60.0
+    """How long footage is, at most."""
     waiting: int = 4
-    """Jobs that may wait while one is at work."""
+    """Pieces of work that may wait while one is worked on."""
     kept: int = 100
     """Finished performances that are kept; older ones make room."""
+
+    def checked(self) -> Limits:
+        """These bounds.
+
+        Raises:
+            ApvgError: With one of them nothing could be done at all.
+        """
+        for name, bound in asdict(self).items():
+            least = 1 if isinstance(bound, int) else 0.1
+            if not bound >= least:
+                raise ApvgError(f"--{name.replace('_', '-')} must be at least {least}, not {bound}")
+        return self
 
 
 def check_size(path: Path, megabytes: int) -> None:

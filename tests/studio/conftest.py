@@ -173,7 +173,12 @@ def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def play(page: Page, music: Path) -> None:
     """Bring music and let the tiny performer play it; the page then shows what becomes of it."""
     page.set_input_files("#music-file", music)
-    page.get_by_role("status").filter(has_text=f"♪ {music.name}").wait_for()
+    perform(page, music.name)
+
+
+def perform(page: Page, name: str) -> None:
+    """Let the tiny performer play music of this name once it is there."""
+    page.get_by_role("status").filter(has_text=f"♪ {name}").wait_for()
     page.get_by_role("radio", name="Tiny").check()
     page.get_by_role("button", name="Play it").click()
 

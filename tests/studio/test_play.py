@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import io
+import shutil
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from studio.conftest import Server, Visit, play
+from studio.conftest import Server, Visit, perform, play
+
+from apvg.audio.reading import read_audio
+from apvg.audio.soundfonts import find_soundfonts
+from apvg.midi import Notes, write_midi
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +52,51 @@ def test_a_recording_becomes_a_video_that_plays(
     with zipfile.ZipFile(download.value.path()) as archive:
         keypoints_TKD = np.load(io.BytesIO(archive.read("keypoints.npy")))
     assert keypoints_TKD.shape == (30, 42, 2)
+
+
+def heard_in_the_performance(page: Page, studio: Server) -> np.ndarray:
+    """Sound [S] at 16 kHz of the performance that the page shows, as soon as it does, and whose video plays as long."""
+    page.wait_for_selector("#player .made video")
+    page.wait_for_function("document.querySelector('#player video').readyState >= 2")
+    job = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")
+    samples_S = read_audio(studio.work / "jobs" / job / "video.mp4", 16000)
+    seconds = page.evaluate("document.querySelector('#player video').duration")
+    assert seconds == pytest.approx(len(samples_S) / 16000, abs=0.1)
+    return samples_S
+
+
+def test_what_the_microphone_records_is_played(studio: Server, visit: Visit) -> None:
+    page = visit(studio)
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.get_by_text("Recording: play now.").wait_for()
+    page.get_by_role("button", name="Stop recording (0:02)").click()
+    perform(page, "recording.webm")
+    samples_S = heard_in_the_performance(page, studio)
+    assert len(samples_S) / 16000 > 1.5
+    assert np.abs(samples_S).max() > 0.01  # the browser's own microphone beeps
+    # And another may be recorded after it.
+    page.get_by_role("button", name="Record", exact=True).wait_for()
+
+
+@pytest.mark.skipif(
+    not (shutil.which("fluidsynth") and find_soundfonts()),
+    reason="FluidSynth or a soundfont is missing (apt install fluidsynth fluid-soundfont-gm)",
+)
+def test_a_midi_file_is_played(studio: Server, visit: Visit, tmp_path: Path) -> None:
+    song = tmp_path / "a scale.mid"
+    onset_N = np.arange(4) * 0.3
+    write_midi(
+        Notes(onset_N, onset_N + 0.25, onset_N + 0.25, np.array([60, 62, 64, 65]), np.full(4, 90)),
+        song,
+    )
+    page = visit(studio)
+    play(page, song)
+    samples_S = heard_in_the_performance(page, studio)
+    assert len(samples_S) / 16000 >= 1.1
+    assert np.abs(samples_S).max() > 0.01
+    # A middle C is heard where the first note is.
+    spectrum = np.abs(np.fft.rfft(samples_S[800:4000] * np.hanning(3200)))
+    assert np.argmax(spectrum) * 5 == pytest.approx(261.6, abs=6)
 
 
 def test_a_bad_file_gets_a_clear_message(studio: Server, visit: Visit, tmp_path: Path) -> None:
