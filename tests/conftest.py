@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,23 @@ from hypothesis import settings
 
 # The same examples every time, so that a run that passes passes again; other ones with `--hypothesis-profile=default`.
 settings.load_profile("ci")
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the checkout to write in, whose .venv is the environment that this runs in."""
+    folder = tmp_path / "checkout"
+    ignore = shutil.ignore_patterns("__pycache__", ".*", "out", "site", "*.egg-info", "tests")
+    shutil.copytree(ROOT, folder, ignore=ignore)
+    (folder / ".venv").mkdir()
+    for path in Path(sys.prefix).iterdir():
+        if not path.name.startswith("installed"):
+            (folder / ".venv" / path.name).symlink_to(path)
+    for name in ("installed", "installed-dev"):
+        (folder / ".venv" / name).touch()
+    return folder
 
 
 @pytest.fixture(scope="session")

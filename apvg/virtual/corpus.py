@@ -27,7 +27,7 @@ from apvg.takes.take import Take, sample_count
 from apvg.virtual.hands import load_hand
 from apvg.virtual.motion import MotionStyle, play
 from apvg.virtual.recording import record
-from apvg.virtual.scores import HELD_OUT_STYLES, STYLES, compose
+from apvg.virtual.scores import HELD_OUT_STYLES, SHORTEST, STYLES, compose
 
 Split = Literal["train", "test"]
 
@@ -80,13 +80,14 @@ def order_pieces(
     """The pieces of a corpus: as many as make up the minutes, all styles in turn; after them those of a MIDI folder.
 
     Raises:
-        ApvgError: There is no soundfont for this split, or no MIDI file in the folder.
+        ApvgError: There is no soundfont for this split, no MIDI file in the folder, or a number that cannot be.
     """
+    count = count_pieces(minutes, seconds, seed)
     soundfonts = soundfonts_for(split, _PROGRAMS)
     styles = [style for style in STYLES if (style in HELD_OUT_STYLES) == (split == "test")]
     random = np.random.default_rng((seed, split == "test"))
     orders = []
-    for index in range(round(60 * minutes / seconds)):
+    for index in range(count):
         style, own = styles[index % len(styles)], 10_000 * seed + index
         soundfont = soundfonts[int(random.integers(len(soundfonts)))]
         orders.append(Order(f"{style}-{own:05d}", style, own, seconds, None, soundfont, split))
@@ -95,6 +96,19 @@ def order_pieces(
         own = 10_000 * seed + index
         orders.append(Order(f"score-{path.stem}", "score", own, 0.0, path, soundfont, split))
     return orders
+
+
+def count_pieces(minutes: float, seconds: float, seed: int) -> int:
+    """How many pieces of so many seconds make up the minutes.
+
+    Raises:
+        ApvgError: One of the numbers cannot be.
+    """
+    if seconds < SHORTEST:
+        raise ApvgError(f"--seconds {seconds:g} is too short for a piece; give {SHORTEST} or more")
+    if minutes < 0 or seed < 0:
+        raise ApvgError(f"--minutes {minutes:g} --seed {seed} cannot be; give 0 or more of each")
+    return round(60 * minutes / seconds)
 
 
 def soundfonts_for(split: Split, programs: Iterable[int]) -> list[Path]:

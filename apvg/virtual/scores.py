@@ -14,6 +14,10 @@ from apvg.virtual.styles import HELD_OUT_STYLES, STYLES
 __all__ = ["HELD_OUT_STYLES", "STYLES", "Piece", "compose"]
 
 
+#: The fewest seconds that a piece is composed for.
+SHORTEST = 5
+
+
 @dataclass(frozen=True)
 class Piece:
     """A generated piece.
@@ -46,8 +50,8 @@ def compose(style: str, seed: int, seconds: float) -> Piece:
     """
     if style not in STYLES:
         raise ValueError(f"no style {style!r}; there are {', '.join(STYLES)}")
-    if seed < 0 or seconds < 5:
-        raise ValueError("a piece needs a seed of at least 0 and at least 5 seconds")
+    if seed < 0 or seconds < SHORTEST:
+        raise ValueError(f"a piece needs a seed of at least 0 and at least {SHORTEST} seconds")
     digest = hashlib.sha256(style.encode()).digest()
     rng = np.random.default_rng([int.from_bytes(digest[:8], "little"), seed])
     strokes, pedal = play(STYLES[style](rng, seconds), seconds)

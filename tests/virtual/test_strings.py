@@ -345,6 +345,19 @@ def test_the_command_makes_takes_without_pictures_even_of_a_midi_file(tmp_path: 
         assert inside_TK.mean() > 0.97
 
 
+@pytest.mark.parametrize("instrument", ["cello", "piano"])
+@pytest.mark.parametrize(("option", "value"), [("--seconds", "4"), ("--seed", "-1")])
+def test_what_cannot_be_composed_is_said(
+    instrument: str, option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["virtual", str(tmp_path / "t"), "--instrument", instrument, option, value]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert f"{option} {value}" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "t").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "word"), [(("--size", "8"), "--size"), (("--samples", "-1"), "--samples")]
 )

@@ -19,7 +19,14 @@ from apvg.midi import read_midi, write_midi
 from apvg.skeleton import BODY_HANDS_AND_BOW
 from apvg.takes.about import NOT_STATED, About
 from apvg.takes.take import Take, sample_count
-from apvg.virtual.corpus import FPS, SAMPLE_RATE, Split, midi_files, soundfonts_for
+from apvg.virtual.corpus import (
+    FPS,
+    SAMPLE_RATE,
+    Split,
+    count_pieces,
+    midi_files,
+    soundfonts_for,
+)
 from apvg.virtual.recording import record
 from apvg.virtual.strings.bowing import articulated, slur, turning_gain
 from apvg.virtual.strings.camera import Camera
@@ -75,15 +82,16 @@ def order_string_pieces(
     """The pieces of a corpus: as many as make up the minutes, all styles in turn; after them those of a MIDI folder.
 
     Raises:
-        ApvgError: A size or number of samples that cannot be, or there is no MIDI file in the folder.
+        ApvgError: A number that cannot be, or there is no MIDI file in the folder.
     """
+    count = count_pieces(minutes, seconds, seed)
     if size < _SMALLEST:
         raise ApvgError(f"--size {size} is too small a picture; give {_SMALLEST} or more, as 256")
     if samples < 0:
         raise ApvgError(f"--samples {samples} cannot be; give 0 for no pictures, or 4 to 64")
     styles = [style for style in STYLES if (style in HELD_OUT_STYLES) == (split == "test")]
     orders = []
-    for index in range(round(60 * minutes / seconds)):
+    for index in range(count):
         style, own = styles[index % len(styles)], 10_000 * seed + index
         name = f"{instrument}-{style}-{own:05d}"
         orders.append(

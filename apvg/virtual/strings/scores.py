@@ -12,6 +12,7 @@ from apvg.midi import Notes
 from apvg.part import nearest_octave, one_voice
 from apvg.virtual.draft import RIGHT, Draft, move, plan
 from apvg.virtual.playing import play
+from apvg.virtual.scores import SHORTEST
 from apvg.virtual.strings.bowing import slur
 from apvg.virtual.strings.instruments import StringInstrument
 
@@ -46,8 +47,8 @@ def compose(style: str, seed: int, seconds: float, instrument: StringInstrument)
     """
     if style not in STYLES:
         raise ValueError(f"no style {style!r}; there are {', '.join(STYLES)}")
-    if seed < 0 or seconds < 5:
-        raise ValueError("a piece needs a seed of at least 0 and at least 5 seconds")
+    if seed < 0 or seconds < SHORTEST:
+        raise ValueError(f"a piece needs a seed of at least 0 and at least {SHORTEST} seconds")
     digest = hashlib.sha256(f"{instrument.name} {style}".encode()).digest()
     rng = np.random.default_rng([int.from_bytes(digest[:8], "little"), seed])
     writing = STYLES[style]

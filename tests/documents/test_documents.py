@@ -1,4 +1,4 @@
-"""What the documents say to type is what there is to be typed, and the quick ones are typed here."""
+"""What the documents say to type is what there is to be typed, and what they explain is so."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import ast
 import importlib.util
 import re
 import shlex
-import shutil
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbclient
@@ -17,57 +15,22 @@ import nbformat
 import numpy as np
 import pytest
 import soundfile
+from documented import DOCUMENTS, ROOT, blocks, lines, lines_within_sentences
 
-from apvg.audio.soundfonts import find_soundfonts
-from apvg.cli.main import main, parse
-from apvg.midi import Notes, write_midi
+from apvg.cli.main import parse
 
-ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted(
-    [
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "apvg" / "performers").glob("*/card.md"),
-    ]
-)
 documents = pytest.mark.parametrize(
     "document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix()
 )
 #: Programs that are not this project's, and are taken as they are.
 OTHERS = {"cd", "ffmpeg", "ffplay", "pytest", "sudo", "tensorboard"}
-#: Verbs that are done within seconds with a built-in performer and little music.
-QUICK = ("generate", "performers", "render")
-
-
-def blocks(document: Path, *languages: str) -> list[str]:
-    """The code blocks of these languages, those within lists as well."""
-    text = document.read_text(encoding="utf-8")
-    found = re.findall(rf"^( *)```(?:{'|'.join(languages)})\n(.*?)^ *```", text, re.M | re.S)
-    return [re.sub(rf"^{indent}", "", block, flags=re.M) for indent, block in found]
-
-
-def commands(document: Path) -> Iterator[list[str]]:
-    """Every simple command of the blocks that a shell is to read, as its words; those of a pipe apart."""
-    for block in blocks(document, "sh", "bash"):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.shlex(line, posix=True, punctuation_chars=True)
-            words.whitespace_split = True
-            command: list[str] = []
-            for word in [*words, ";"]:
-                if not set(word) <= set(";|&"):
-                    command.append(word)
-                    continue
-                while command and re.fullmatch(r"[A-Z_]+=.*", command[0]):
-                    command.pop(0)
-                if command:
-                    yield command
-                command = []
 
 
 @documents
 def test_every_command_is_understood(document: Path) -> None:
-    for program, *words in commands(document):
+    every = [*lines(document), *lines_within_sentences(document)]
+    for program, *words in (command for line in every for command in line.commands):
+        words = [word for word in words if word != "--help"]
         if program == "apvg":
             parse(words)
         elif program == "make":
@@ -106,17 +69,6 @@ def check_extras(words: list[str]) -> None:
         assert set(extras.split(",")) <= set(project["optional-dependencies"])
 
 
-@documents
-def test_commands_within_sentences_are_understood(document: Path) -> None:
-    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.S)
-    for code in re.findall(r"`((?:apvg [a-z]+|python) [^`]*)`", text):
-        program, *words = (word for word in shlex.split(code) if word != "--help")
-        if program == "python":
-            check_python(words)
-        elif "--" in code and "…" not in code:
-            parse(words)
-
-
 def messages() -> str:
     """Every string of the package, with … for what is put in at run time."""
     found = []
@@ -146,19 +98,6 @@ def test_python_is_python(document: Path) -> None:
         compile(block, str(document), "exec")
 
 
-@pytest.fixture
-def desk(tmp_path: Path, tiny_performer: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder, worked in, with the files that the documents speak of, each of 0.4 s."""
-    monkeypatch.chdir(tmp_path)
-    tone_S = 0.3 * np.sin(2 * np.pi * 220 * np.arange(6_400) / 16_000)
-    for name in ("song.wav", "song.mp3", "violin.mp3"):
-        soundfile.write(name, tone_S, 16_000)
-    when = np.array([0.0]), np.array([0.3]), np.array([0.3])
-    write_midi(Notes(*when, pitch_N=np.array([60]), velocity_N=np.array([80])), "song.mid")
-    shutil.copytree(tiny_performer, "my-performer")
-    return tmp_path
-
-
 @pytest.mark.slow
 def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # where it keeps its video
@@ -177,32 +116,17 @@ def pictures(cell: nbformat.NotebookNode) -> int:
     return sum("image/jpeg" in output.get("data", {}) for output in cell.outputs)
 
 
-@pytest.mark.slow
-def test_the_quick_commands_run(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    can_play_notes = bool(shutil.which("fluidsynth") and find_soundfonts())
-    done = []
-    # In the order of the documents: what is rendered was generated before.
-    for document in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
-        for program, *words in commands(document):
-            if program != "apvg" or words[0] not in QUICK or words in done:
-                continue
-            if any(word.endswith(".mid") for word in words) and not can_play_notes:
-                continue
-            for video in desk.glob("*.mp4"):
-                video.unlink()
-            assert main(words) == 0, capsys.readouterr().err
-            if "-o" in words:
-                assert (desk / words[words.index("-o") + 1]).stat().st_size > 1000
-            done.append(words)
-    assert {words[0] for words in done} == set(QUICK)
-
-
-def test_the_readme_s_python_runs(desk: Path) -> None:
+def test_the_readme_s_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tone_S = 0.3 * np.sin(2 * np.pi * 220 * np.arange(6_400) / 16_000)
+    soundfile.write("song.wav", tone_S, 16_000)
     names = {"samples": np.zeros(8_000, np.float32)}
     for block in blocks(ROOT / "README.md", "python"):
         exec(compile(block, "README.md", "exec"), names)
 
 
 def test_documents_are_found() -> None:
-    assert len(list(commands(ROOT / "README.md"))) > 20
-    assert any(words[0] == "apvg" for words in commands(ROOT / "docs" / "data.md"))
+    assert len(list(lines(ROOT / "README.md"))) > 20
+    assert "apvg prepare SOURCE TAKES" in map(
+        str, lines_within_sentences(ROOT / "docs" / "data.md")
+    )
