@@ -1,8 +1,8 @@
 """Every command in the documents is run, with what it names, and leaves what it promises.
 
 What is given to them is of a second or two (tests/desk.py). Where a command as it is written would take minutes even so, `SMALLER`
-says what is run instead; what needs something that is not here is skipped, and `ABSENT` says what that is. Everything else runs as it
-is written, a command that is new in a document as well.
+says what is run instead; what needs something that is not here is skipped, and `ABSENT` says what that is. `ELSEWHERE` is
+what does not run here. Everything else runs as it is written, a command that is new in a document as well.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ SHORTER = {
         "BEGIN, END, MOMENT = 2.0, 7.6, 5.0",
         "BEGIN, END, MOMENT = 0.1, 0.4, 0.2",
     ),
-    "scripts/measure_hour.py": ("MINUTE = 60", "MINUTE = 4"),
 }
 #: Programs that stay until they are stopped, and serve a page meanwhile.
 SERVERS = ("apvg studio", "tensorboard")
@@ -78,7 +77,7 @@ ELSEWHERE = {
     "python scripts/ablate.py": "not run yet",
     "make test": "this is what it runs",
     "pytest": "this is what it runs",
-    "make results-smoke": "takes minutes; the commands that it gives are run here one by one",
+    "make results-smoke": "takes minutes",
 }
 
 
@@ -98,7 +97,7 @@ def no_microphone() -> bool:
 #: What commands like these need, whether it is absent, and the reason for which they are skipped then.
 ABSENT: dict[str, tuple[Callable[[], bool], str]] = {
     "pip install": (lambda: True, "installs from the network, into this very environment"),
-    r"apvg live( -o camera)?$": (no_microphone, "no microphone here"),
+    r"apvg live( -o camera| --.*)?$": (no_microphone, "no microphone here"),
     "apvg live -o camera": (lambda: not list(Path("/dev").glob("video*")), "no virtual camera"),
     "APVG_MITSUBA=llvm": (lambda: find_library("LLVM-19") is None, "no LLVM 19 here"),
     "ffmpeg -f pulse": (lambda: lacks("ffmpeg", "pactl"), "no sound server here (PulseAudio)"),
@@ -213,11 +212,14 @@ def run(line: Line) -> None:
     command = line.commands[0]
     if str(line).startswith(SERVERS):
         serve(command)
-    elif command[0] == "apvg" and len(line.commands) == 1 and not line.variables:
+    elif command[0] == "apvg" and "-" not in command and not (line.commands[1:] or line.variables):
         assert main(command[1:]) == 0
     else:
         done = subprocess.run(
-            ["bash", "-o", "pipefail", "-c", str(line)], capture_output=True, timeout=300
+            ["bash", "-o", "pipefail", "-c", str(line)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr.decode()
 
