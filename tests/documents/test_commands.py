@@ -85,19 +85,27 @@ def lacks(*programs: str) -> bool:
     return not all(map(shutil.which, programs))
 
 
-def no_microphone() -> bool:
+def no_portaudio() -> bool:
     try:
-        import sounddevice
-
-        return not any(device["max_input_channels"] for device in sounddevice.query_devices())
-    except (ImportError, OSError):  # OSError: no PortAudio
+        import sounddevice  # noqa: F401
+    except (ImportError, OSError):
         return True
+    return False
+
+
+def no_microphone() -> bool:
+    if no_portaudio():
+        return True
+    import sounddevice
+
+    return not any(device["max_input_channels"] for device in sounddevice.query_devices())
 
 
 #: What commands like these need, whether it is absent, and the reason for which they are skipped then.
 ABSENT: dict[str, tuple[Callable[[], bool], str]] = {
     "pip install": (lambda: True, "installs from the network, into this very environment"),
     r"apvg live( -o camera| --.*)?$": (no_microphone, "no microphone here"),
+    "python -m sounddevice": (no_portaudio, "no PortAudio here"),
     "apvg live -o camera": (lambda: not list(Path("/dev").glob("video*")), "no virtual camera"),
     "APVG_MITSUBA=llvm": (lambda: find_library("LLVM-19") is None, "no LLVM 19 here"),
     "ffmpeg -f pulse": (lambda: lacks("ffmpeg", "pactl"), "no sound server here (PulseAudio)"),
