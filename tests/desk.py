@@ -38,8 +38,8 @@ from apvg.video.writing import VideoWriter
 
 PERFORMERS = ROOT / "apvg" / "performers"
 FPS = 25
-#: Of takes: figures need two seconds, and so does training.
-SECONDS = 2.2
+#: Of takes: figures need two seconds, and baselines four to learn from.
+SECONDS, TRAIN_SECONDS = 2.2, 4.2
 #: Of the films, which are looked at frame by frame.
 FILM_SECONDS = 0.4
 #: Of songs.
@@ -123,13 +123,14 @@ def samples(package: Path) -> None:
         song(package / "samples" / name)
 
 
-def tune(path: Path) -> None:
+def tune(path: Path, note_seconds: float = 0.15) -> None:
     """Three notes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    onset_N = np.array([0.0, 0.15, 0.3])
-    velocity_N = np.array([80, 90, 80])
-    notes = Notes(onset_N, onset_N + 0.15, onset_N + 0.15, np.array([48, 55, 60]), velocity_N)
-    write_midi(notes, path)
+    onset_N = note_seconds * np.arange(3)
+    offset_N = onset_N + note_seconds
+    write_midi(
+        Notes(onset_N, offset_N, offset_N, np.array([48, 55, 60]), np.array([80, 90, 80])), path
+    )
 
 
 def tunes(folder: Path) -> None:
@@ -152,19 +153,19 @@ def performance(name: str):
     """A built-in performer, and the beginning of the package's music for it as it plays that."""
     performer = Performer.from_pretrained(name, engine="auto")
     music = AIR if name == "cello" else SAMPLE
-    samples_S = read_audio(music, performer.sample_rate, start=1, duration=2 * SECONDS)
+    samples_S = read_audio(music, performer.sample_rate, start=1, duration=TRAIN_SECONDS + SECONDS)
     return performer, performer.perform(samples_S)
 
 
 def pianist_takes(folder: Path) -> None:
-    """What `piano` plays, as if it had been filmed: the first half to train on, the second to judge by."""
+    """What `piano` plays, as if it had been filmed: the beginning to train on, the end to judge by."""
     folder.mkdir(exist_ok=True)
     pianist, shown = performance("piano")
-    samples_S = read_audio(SAMPLE, 48000, start=1, duration=2 * SECONDS)
+    samples_S = read_audio(SAMPLE, 48000, start=1, duration=TRAIN_SECONDS + SECONDS)
     notes = read_midi(SAMPLE.with_suffix(".mid")).shifted(-1.0)
-    for split, at in (("train", 0.0), ("test", SECONDS)):
-        now = slice(round(at * FPS), round((at + SECONDS) * FPS))
-        inside_N = (notes.onset_N >= at) & (notes.onset_N < at + SECONDS - 0.2)
+    for split, at, seconds in (("train", 0.0, TRAIN_SECONDS), ("test", TRAIN_SECONDS, SECONDS)):
+        now = slice(round(at * FPS), round((at + seconds) * FPS))
+        inside_N = (notes.onset_N >= at) & (notes.onset_N < at + seconds - 0.2)
         Take(
             name=split,
             fps=FPS,
@@ -172,7 +173,7 @@ def pianist_takes(folder: Path) -> None:
             frames_THWC=shown.frames_THWC[now],
             keypoints_TKD=shown.keypoints_TKD[now],
             confidence_TK=shown.confidence_TK[now],
-            samples_S=samples_S[round(at * 48000) :][: round(SECONDS * 48000)],
+            samples_S=samples_S[round(at * 48000) :][: round(seconds * 48000)],
             sample_rate=48000,
             notes=notes.select(inside_N).shifted(-at),
             corners_42=np.array(pianist.config.corners, np.float32),
@@ -182,18 +183,20 @@ def pianist_takes(folder: Path) -> None:
 
 def cellist_takes(folder: Path) -> None:
     """What the virtual cellist plays, painted by `cello` (a render takes longer), to train on and to judge by."""
+    folder.mkdir(exist_ok=True)
     scores = folder.with_name("scores")
-    tunes(scores)
-    for split in ("train", "test"):
+    for split, seconds in (("train", TRAIN_SECONDS), ("test", SECONDS)):
+        tune(scores / "one.mid", seconds / 3)
         order = ["--minutes", "0", "--scores", str(scores), "--samples", "0", "--jobs", "1"]
-        assert main(["virtual", str(folder / split), "--split", split, *order]) == 0
+        virtual = folder.with_name("virtual") / split
+        assert main(["virtual", str(virtual), "--split", split, *order]) == 0
         cellist = performance("cello")[0]
-        for take in load_takes(folder / split):
+        for take in load_takes(virtual):
             painted = cellist.render(take.keypoints_TKD, take.confidence_TK)
             frames_THWC = np.concatenate([part.frames_THWC for part in painted])
             name = f"cello-{split}"
             replace(take, name=name, frames_THWC=frames_THWC).save(folder / name)
-        shutil.rmtree(folder / split)
+        shutil.rmtree(virtual)
 
 
 def report(folder: Path, strings: float) -> None:

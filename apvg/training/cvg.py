@@ -99,13 +99,7 @@ class CVGTrainer:
             name: adversary.optimizer.optimizer for name, adversary in self.adversaries.items()
         }
         self.plate_Chw = F.avg_pool2d(scene.plate_CHW, STRIDE)
-        used = config.frames - config.warm_up
-        allowed = np.zeros(len(music), bool)
-        allowed[scene.training_T] = True
-        run = np.lib.stride_tricks.sliding_window_view(allowed, used).all(axis=1)
-        self.starts = np.flatnonzero(run)
-        if len(self.starts) == 0:
-            raise ValueError(f"no {used} training frames in a row")
+        self.starts = scene.stretches(config.frames - config.warm_up)
 
     def training_step(self, step: int) -> dict[str, float]:
         """One step on excerpts of the scene."""

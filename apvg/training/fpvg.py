@@ -163,9 +163,7 @@ class FPVGTrainer:
         self.optimizers: Mapping[str, Optimizer] = {"stu": optimizer} | {
             name: adversary.optimizer.optimizer for name, adversary in self.adversaries.items()
         }
-        self.starts_by_length = {
-            length: _clip_starts(scene.training_T, length) for length in config.clip_lengths
-        }
+        self.starts_by_length = {length: scene.stretches(length) for length in config.clip_lengths}
 
     def training_step(self, step: int) -> dict[str, float]:
         """One step: paint, compare, and from `adversarial_from` on convince the discriminators."""
@@ -439,14 +437,3 @@ class FPVGTrainer:
 def _coarse(plate_CHW: Tensor) -> Tensor:
     """A picture at the coarse video's size."""
     return F.avg_pool2d(plate_CHW, STRIDE)
-
-
-def _clip_starts(training_T: np.ndarray, length: int) -> np.ndarray:
-    """First frames of all clips of `length` frames that lie wholly among the training frames."""
-    allowed = np.zeros(int(training_T.max()) + 2, bool)
-    allowed[training_T] = True
-    run = np.lib.stride_tricks.sliding_window_view(allowed, length).all(axis=1)
-    starts = np.flatnonzero(run)
-    if len(starts) == 0:
-        raise ValueError(f"no {length} training frames in a row")
-    return starts

@@ -85,10 +85,7 @@ class JointTrainer:
             "fpvg_ema": averages[1],
         }
         self.optimizers: Mapping[str, Optimizer] = {"khp": khp_optimizer, "stu": stu_optimizer}
-        allowed = np.zeros(len(music), bool)
-        allowed[scene.training_T] = True
-        run = np.lib.stride_tricks.sliding_window_view(allowed, config.frames).all(axis=1)
-        self.starts = np.flatnonzero(run)
+        self.starts = scene.stretches(config.frames)
 
     def training_step(self, step: int) -> dict[str, float]:
         """One step on one excerpt, whole frames."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch.nn import functional as F
 
+from apvg.errors import ApvgError
 from apvg.progress import track
 from apvg.skeleton import Skeleton
 
@@ -41,6 +43,22 @@ class Scene:
     confidence_TK: torch.Tensor
     training_T: np.ndarray
     skeleton: Skeleton
+
+    def stretches(self, length: int) -> np.ndarray:
+        """First frames of all stretches of `length` frames that lie wholly among those that may be trained on.
+
+        Raises:
+            ApvgError: There is none.
+        """
+        allowed_T = np.zeros(max(len(self.frames_TCHW), length), bool)
+        allowed_T[self.training_T] = True
+        starts = np.flatnonzero(sliding_window_view(allowed_T, length).all(axis=1))
+        if len(starts) == 0:
+            raise ApvgError(
+                f"the footage is too short to train on: nowhere are hands seen in {length} frames in a row that are not "
+                "kept out of training; film longer, or hold out less"
+            )
+        return starts
 
 
 def build_scene(
