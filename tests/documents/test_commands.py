@@ -72,6 +72,7 @@ ELSEWHERE = {
     "python -m nbconvert": "tests/documents/test_documents.py runs the notebook",
     "python -m benchmarks(?! --help)": "tests/benchmarks runs it on a tiny performer",
     "python scripts/measure_hour.py": "takes minutes at the least",
+    "python scripts/show_wrongs.py": "needs the pianist's footage and minutes of rendering",
     "python scripts/ablate.py": "make results-smoke runs it on a tiny corpus",
     "make test": "this is what it runs",
     "pytest": "this is what it runs",
