@@ -24,7 +24,7 @@ const meter = h("div", { class: "meter", "aria-hidden": "true" }, h("div"));
 const image = h("img", { alt: "The performer, playing live" });
 const picture = h("div", { class: "picture" }, image);
 root.append(
-  h("p", { class: "lead" }, "Play or sing into the microphone, and the performer plays along, about a second later. The sound goes to this computer alone, and is not kept."),
+  h("p", { class: "lead" }, "Play or sing into the microphone, and the performer plays along, a second or two later. The sound goes to this computer alone, and is not kept."),
   h("div", { class: "line" }, h("label", { for: "live-performer" }, "Performer"), select, start, meter),
   status, figures, picture);
 
