@@ -17,7 +17,7 @@ from torch import Tensor
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.live.session import play_along
 from apvg.live.sinks import Y4MStream
-from apvg.live.sources import paced
+from apvg.live.sources import PIECE_SECONDS, paced
 from apvg.live.statistics import Statistics
 from apvg.models.stu import Encoded
 from apvg.performer import Performer
@@ -79,6 +79,11 @@ def performed(performer: Performer, screen: Screen | Stalling, seconds: float) -
     return statistics
 
 
+def frames_heard(seconds: float, statistics: Statistics) -> float:
+    """How many frames the sound that was heard makes: a machine at much other work may lose some pieces of it."""
+    return FPS * (seconds - PIECE_SECONDS * statistics.lost)
+
+
 def test_a_machine_that_is_too_slow_leaves_pictures_out_and_keeps_up(performer: Performer) -> None:
     performer.engine = Slow(performer)
     statistics = performed(performer, Screen(), 3.0)
@@ -86,7 +91,7 @@ def test_a_machine_that_is_too_slow_leaves_pictures_out_and_keeps_up(performer: 
         statistics.late > 20
     )  # of 75; a third can be painted, and all those after the end of the music
     seen = statistics.shown + statistics.late + statistics.left_out
-    assert seen == 3 * FPS or statistics.lost  # a machine at much other work does not hear all
+    assert seen == pytest.approx(frames_heard(3.0, statistics), abs=0.5)
 
 
 def test_a_screen_that_is_too_slow_leaves_pictures_out(performer: Performer) -> None:
@@ -105,9 +110,7 @@ def test_a_file_keeps_the_music_s_clock_when_frames_are_left_out(
     assert statistics.left_out + statistics.late > 0  # most of the 20 of its pause
     frames = decoded(tmp_path / "a.y4m")
     assert len(frames) == statistics.shown + statistics.left_out + statistics.late
-    assert (
-        len(frames) == 3 * FPS or statistics.lost
-    )  # a machine at much other work does not hear all
+    assert len(frames) == pytest.approx(frames_heard(3.0, statistics), abs=0.5)
     # The picture stood still, and no longer than that.
     still = sum(np.array_equal(a, b) for a, b in pairwise(frames))
     assert still >= statistics.left_out

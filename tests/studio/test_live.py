@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,56 +89,54 @@ def test_sound_that_cannot_be_sent_is_dropped_and_counted(studio: Server, visit:
     page.unroute("**/component_server/")
 
 
+@pytest.fixture
+def queue(furnished: Callable[[], Path]) -> Iterator[Queue]:
+    queue = Queue(WorkFolder(furnished()).create().jobs, waiting=1, kept=1)
+    yield queue
+    queue.close()
+
+
+@pytest.fixture
+def live(queue: Queue) -> Iterator[Live]:
+    live = Live(WorkFolder(queue.folder.parent), queue)
+    yield live
+    live.close()
+
+
 def test_a_session_gives_a_frame_for_each_of_its_moments_and_holds_the_queue(
-    furnished: Callable[[], Path],
+    live: Live, queue: Queue
 ) -> None:
-    folder = WorkFolder(furnished()).create()
-    queue = Queue(folder.jobs, waiting=1, kept=1)
-    live = Live(folder, queue)
-    try:
-        session = live.begin("own/tiny", 22050)["session"]
-        assert "someone else" in live.begin("own/tiny", 22050)["error"]
-        assert "over" in live.push("another", "")["error"]
-        wait_until(lambda: live.push(session, "")["fps"] == 25)
-        samples_S = (8000 * np.sin(np.arange(4410) / 20)).astype("<i2")
-        frames: list[str] = []
+    session = live.begin("own/tiny", 22050)["session"]
+    assert "someone else" in live.begin("own/tiny", 22050)["error"]
+    assert "over" in live.push("another", "")["error"]
+    wait_until(lambda: live.push(session, "")["fps"] == 25)
+    samples_S = (8000 * np.sin(np.arange(4410) / 20)).astype("<i2")
+    frames: list[str] = []
 
-        def enough() -> bool:
-            frames.extend(
-                live.push(session, base64.b64encode(samples_S.tobytes()).decode())["frames"]
-            )
-            return len(frames) >= 40
+    def enough() -> bool:
+        frames.extend(live.push(session, base64.b64encode(samples_S.tobytes()).decode())["frames"])
+        return len(frames) >= 40
 
-        wait_until(enough)
-        assert frames[0].startswith("data:image/jpeg;base64,")
-        live.end(session)
-        assert "over" in live.push(session, "")["error"]
-        queue.hold()  # so it was let go of
-    finally:
-        live.close()
-        queue.close()
+    wait_until(enough)
+    assert frames[0].startswith("data:image/jpeg;base64,")
+    live.end(session)
+    assert "over" in live.push(session, "")["error"]
+    queue.hold()  # so it was let go of
 
 
 def test_sound_and_frames_that_no_buffer_holds_pass_each_other(
-    furnished: Callable[[], Path],
+    live: Live,
 ) -> None:
     """Neither the page's end nor the performer's may wait for the other to read first."""
-    folder = WorkFolder(furnished()).create()
-    queue = Queue(folder.jobs, waiting=1, kept=1)
-    live = Live(folder, queue)
-    try:
-        session = live.begin("own/tiny", 192_000)["session"]
-        wait_until(lambda: live.push(session, "")["fps"] == 25)
-        for seconds in (2.0, 0.95):
-            much = np.zeros(round(seconds * 192_000), "<i2").tobytes()
-            assert live.push(session, base64.b64encode(much).decode())["taken"]
-        frames: list[str] = []
+    session = live.begin("own/tiny", 192_000)["session"]
+    wait_until(lambda: live.push(session, "")["fps"] == 25)
+    for seconds in (2.0, 0.95):
+        much = np.zeros(round(seconds * 192_000), "<i2").tobytes()
+        assert live.push(session, base64.b64encode(much).decode())["taken"]
+    frames: list[str] = []
 
-        def enough() -> bool:
-            frames.extend(live.push(session, "")["frames"])
-            return len(frames) >= 40
+    def enough() -> bool:
+        frames.extend(live.push(session, "")["frames"])
+        return len(frames) >= 40
 
-        wait_until(enough)
-    finally:
-        live.close()
-        queue.close()
+    wait_until(enough)
