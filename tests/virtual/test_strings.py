@@ -287,6 +287,19 @@ def test_a_turn_of_the_bow_is_heard_and_a_slurred_note_is_not_one() -> None:
     assert dips[1] > -2
 
 
+def test_a_down_bow_fades_and_an_up_bow_swells() -> None:
+    notes = melody([53, 55, 57], 1.5)
+    performance = played(notes, style=PlayingStyle(vibrato=0, fading=6.0))
+    sound_S = synthesise(performance, 6, 16000, np.random.default_rng(0)).astype(np.float64)
+    for stroke in performance.strokes:
+        early_S, late_S = (
+            sound_S[int(t * 16000) :][:4000] for t in (stroke.start + 0.3, stroke.stop - 0.5)
+        )
+        rise = 10 * np.log10(np.square(late_S).mean() / np.square(early_S).mean())
+        hair = (stroke.end - stroke.begin) * 0.7 / 1.5  # between the middles of both stretches
+        assert rise == pytest.approx(-6.0 * hair, abs=0.5)
+
+
 def test_the_sound_has_the_pitch_of_the_notes_and_follows_the_bow() -> None:
     librosa = pytest.importorskip("librosa")
     notes = melody([43, 50, 57, 62, 55, 38], 1.0)

@@ -115,6 +115,8 @@ def make_string_take(order: StringOrder, folder: Path) -> Path:
         vibrato_hz=random.uniform(5.2, 5.8),
         shift=random.uniform(0.18, 0.28),
         sway=random.uniform(0.006, 0.016),
+        # Of its own, so that pieces are the ones that they were before bows had weight.
+        fading=np.random.default_rng((order.seed, 3)).uniform(3, 8),
     )
     performance = Performance(melody.notes, instrument, random, style)
     points_TK3 = move(performance, frames, FPS, random)
@@ -198,6 +200,10 @@ def _recording(
         # A released note rings on beneath the next: silences between notes alone do not tell a turn of the bow.
         depth = random.uniform(0.6, 0.9)
         gain_S = turning_gain(performance.notes, len(clean_S), SAMPLE_RATE, depth, seconds=0.08)
+        time_C = np.arange(0, len(clean_S) / SAMPLE_RATE + 0.01, 0.01)
+        gain_S *= np.interp(
+            np.arange(len(clean_S)) / SAMPLE_RATE, time_C, performance.weight(time_C)
+        )
         clean_S = (clean_S * gain_S).astype(np.float32)
         clean_S, sounded = np.pad(clean_S, (0, max(0, samples - len(clean_S)))), soundfont.stem
     else:

@@ -35,6 +35,8 @@ class PlayingStyle:
         shift: Seconds that a shift of the left hand takes, at most.
         sway: Standard deviation of the body's leaning, metres at the shoulders.
         quiver: Standard deviation of small motions that no note asks for, metres.
+        fading: Decibels that the sound falls by from the frog to the tip, where less weight lies on the bow: a down-bow
+            fades, an up-bow swells, a slur does neither anew.
     """
 
     vibrato: float = 0.22
@@ -42,6 +44,7 @@ class PlayingStyle:
     shift: float = 0.22
     sway: float = 0.012
     quiver: float = 0.0015
+    fading: float = 5.0
 
 
 class Bow(NamedTuple):
@@ -188,6 +191,10 @@ class Performance:
     def loudness(self, times_X: np.ndarray) -> np.ndarray:
         """How loud the phrase is, 0..1, slowly changing."""
         return np.interp(times_X, self.notes.onset_N, self.notes.velocity_N / 127)
+
+    def weight(self, times_X: np.ndarray) -> np.ndarray:
+        """What the sound is multiplied by for where the bow is on its hair: 1 in the middle, more towards the frog."""
+        return 10 ** (self.style.fading * (0.5 - self.bow(times_X).place_X) / 20)
 
     def _step(
         self, value_N: np.ndarray, times_X: np.ndarray, takes: float | np.ndarray, before: float

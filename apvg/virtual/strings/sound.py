@@ -1,8 +1,9 @@
 """What the performance sounds like: a bowed string made of partials, whose loudness, colour and pitch the motion drives.
 
-The string follows the bow: its amplitude the speed of the hair, its brightness where it is bowed and how hard, its pitch the
-finger with its vibrato and its slides. A string that the bow leaves rings on for a moment; a bow that turns on it damps it. Partials of a bowed string fall
-as 1/n (Helmholtz motion); the body's resonances stand over them; the rest is own choice.
+The string follows the bow: its amplitude the speed of the hair and the weight on it, its brightness where it is bowed and
+how hard, its pitch the finger with its vibrato and its slides. A string that the bow leaves rings on for a moment; a bow that
+turns on it damps it. Partials of a bowed string fall as 1/n (Helmholtz motion); the body's resonances stand over them; the
+rest is own choice.
 """
 
 from __future__ import annotations
@@ -77,6 +78,7 @@ def _strings(performance: Performance, time_C: np.ndarray) -> tuple[np.ndarray, 
     slides_C = np.abs(touched_C - own_C) < 3
     heard_C = np.where(slides_C, touched_C, own_C)
     drawn_C = np.abs(bow.speed_X) * (0.4 + 0.6 * performance.loudness(time_C))
+    drawn_C *= performance.weight(time_C)
     for string, open_pitch in enumerate(instrument.open_pitches):
         plays_C = performance.string_N[at_C] == string
         last_C = np.maximum.accumulate(np.where(plays_C, np.arange(len(time_C)), -1))
