@@ -115,8 +115,18 @@ def articulated(notes: Notes) -> Notes:
     until_N = np.append(notes.onset_N[1:], np.inf) - _TURNS
     shortest_N = notes.onset_N + 0.5 * (notes.offset_N - notes.onset_N)
     offset_N = np.minimum(notes.offset_N, np.maximum(until_N, shortest_N))
-    offset_N = np.where(joined_N, notes.offset_N + _OVERLAP, offset_N)
+    overlapping_N = np.minimum(notes.offset_N + _OVERLAP, _struck_again(notes))
+    offset_N = np.where(joined_N, overlapping_N, offset_N)
     return replace(notes, offset_N=offset_N, sounding_N=offset_N)
+
+
+def _struck_again(notes: Notes) -> np.ndarray:
+    """When each note's pitch begins anew, [N]; infinity where it never does. No key can be struck while it is down."""
+    again_N = np.full(len(notes), np.inf)
+    for pitch in np.unique(notes.pitch_N):
+        same = np.flatnonzero(notes.pitch_N == pitch)
+        again_N[same[:-1]] = notes.onset_N[same[1:]]
+    return again_N
 
 
 def turning_gain(
