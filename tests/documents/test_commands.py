@@ -34,13 +34,6 @@ from apvg.audio.soundfonts import find_soundfonts
 from apvg.cli.main import VERBS, main
 from apvg.takes.take import load_takes
 
-LINES = list(
-    dict.fromkeys(
-        line
-        for document in DOCUMENTS
-        for line in (*lines(document), *lines_within_sentences(document))
-    )
-)
 #: What commands like these are given in place of what is written, or besides: options, or another performer. A number of 0 stays.
 SMALLER = {
     "apvg train": "--recipe {written}.toml",  # the same with two steps a stage
@@ -78,6 +71,47 @@ ELSEWHERE = {
     "pytest": "this is what it runs",
     "make results-smoke": "takes minutes: a job of its own in CI",
 }
+
+
+def smaller(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The command with what `SMALLER` says."""
+    for beginning, options in SMALLER.items():
+        if re.match(beginning, shlex.join(command)):
+            if not options.startswith("-"):
+                command = (*beginning.split()[:-1], options, *command[3:])
+                continue
+            for option in re.findall(r"-.+?(?=$| -)", options):
+                command = with_option(command, *option.split())
+    return command
+
+
+def with_option(command: tuple[str, ...], name: str, *values: str) -> tuple[str, ...]:
+    """The command with these values of an option in place of what is written there, if it is not 0."""
+    if name not in command:
+        return *command, name, *values
+    at = command.index(name) + 1
+    after = at
+    while after < len(command) and not command[after].startswith("-"):
+        after += 1
+    written = command[at:after]
+    if written == ("0",):
+        return command
+    return *command[:at], *(v.format(written="".join(written)) for v in values), *command[after:]
+
+
+def as_run(line: Line) -> Line:
+    """The line with every command as small as it is run."""
+    return replace(line, commands=tuple(map(smaller, line.commands)))
+
+
+#: Every line of the documents; of those that come to the same when they are made smaller, the first.
+LINES = list(
+    {
+        as_run(line): line
+        for document in reversed(DOCUMENTS)
+        for line in reversed([*lines(document), *lines_within_sentences(document)])
+    }.values()
+)[::-1]
 
 
 def lacks(*programs: str) -> bool:
@@ -150,7 +184,7 @@ def test_it_runs(
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")  # windows on no screen
     monkeypatch.setenv("BROWSER", "true")  # which opens nothing
     monkeypatch.setenv("APVG_STUDIO", str(table / "studio"))
-    line = replace(line, commands=tuple(map(smaller, line.commands)))
+    line = as_run(line)
     made = [output for command in line.commands for output in outputs(command)]
     given = inputs(line) | ({"apvg"} if own else set())
     for name in sorted(given & desk.makers.keys() - {str(path) for path in made}):
@@ -163,32 +197,6 @@ def test_it_runs(
     run(line)
     for output in made:
         check(output)
-
-
-def smaller(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The command with what `SMALLER` says."""
-    for beginning, options in SMALLER.items():
-        if re.match(beginning, shlex.join(command)):
-            if not options.startswith("-"):
-                command = (*beginning.split()[:-1], options, *command[3:])
-                continue
-            for option in re.findall(r"-.+?(?=$| -)", options):
-                command = with_option(command, *option.split())
-    return command
-
-
-def with_option(command: tuple[str, ...], name: str, *values: str) -> tuple[str, ...]:
-    """The command with these values of an option in place of what is written there, if it is not 0."""
-    if name not in command:
-        return *command, name, *values
-    at = command.index(name) + 1
-    after = at
-    while after < len(command) and not command[after].startswith("-"):
-        after += 1
-    written = command[at:after]
-    if written == ("0",):
-        return command
-    return *command[:at], *(v.format(written="".join(written)) for v in values), *command[after:]
 
 
 def outputs(command: tuple[str, ...]) -> Iterator[Path]:
