@@ -74,6 +74,8 @@ class HearingTrainer:
     ) -> None:
         self.fabric, self.takes, self.config = fabric, takes, config
         self.delay, self.steps = khp.config.listening.delay, config.steps
+        for ears in (khp.listen, average.listen):  # half as fast again on a processor
+            ears.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         optimizer = Adam(khp.listen.parameters(), lr=config.rate, betas=(0.9, 0.98))
         self.listen, self.optimizer = fabric.setup(khp.listen, optimizer)
         self.average = fabric.to_device(average.listen)

@@ -27,6 +27,7 @@ from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.keyboard import LOWEST_PITCH
 from apvg.midi import Notes
+from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.khp import HELD, KeypointPredictor
 from apvg.models.listening import PITCHES
 from apvg.models.space import PoseSpace
@@ -203,11 +204,8 @@ class Run:
             return KHPTrainer(self.fabric, *networks, moved, settings, name, on_keys=on_keys)
         network, average = self._network(name), self._network(name)
         if name == "cvg":
-            heard = self.start_from is None or "cvg" not in recipe.start_stages
-            if heard and config.cvg.listening == config.khp.listening:
-                # One front end: CVG begins with what KHP has learnt to hear.
-                heard = self._averages(("khp",)).khp.listen.state_dict()
-                network.listen.load_state_dict(heard)
+            if self.start_from is None or "cvg" not in recipe.start_stages:
+                self._lend_ears(network)
             silent = [take.name for take in self.scene_takes if not take.samples_S.any()]
             if silent:
                 raise ApvgError(
@@ -231,6 +229,17 @@ class Run:
         return FPVGTrainer(
             self.fabric, network, average, dlt, self._scene(), predictions, recipe.fpvg
         )
+
+    def _lend_ears(self, cvg: CoarseVideoGenerator) -> None:
+        """Begin CVG with ears that hear already: those of KHP, or of the CVG that the start's performer has, if they are alike."""
+        listening = self.config.cvg.listening
+        if listening == self.config.khp.listening:
+            heard = self._averages(("khp",)).khp.listen.state_dict()
+            cvg.listen.load_state_dict(heard)
+        elif self.start_from is not None:
+            start = read_config(self.start_from)
+            if start.cvg.listening == listening:
+                load_stage(self.start_from, start, "cvg", cvg.listen, "listen")
 
     def _load_halves(self, khp: KeypointPredictor) -> None:
         """Begin with what the stages `hear` and `move` have come to, where they were trained."""

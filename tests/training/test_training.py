@@ -200,13 +200,20 @@ def test_recipes_of_the_package_are_read(name: str):
 def test_ears_are_shared_and_half_of_khp_can_be_begun_with(
     takes_dir: Path, trained: Path, recipe_file: Path, tmp_path: Path
 ):
-    """CVG begins with KHP's ears; a training that begins with `move` alone takes over the hands and not the ears."""
+    """CVG begins with KHP's ears, or those of an earlier CVG where KHP's are of another shape; a training that begins with `move` alone takes over the hands and not the ears."""
     recipe = load_recipe(recipe_file)
     takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
     begun = Run(recipe, takes, trained, device="cpu")._trainer("cvg", 1)
     ears = load_file(trained / "khp.safetensors")
     for key, value in begun.modules["cvg"].listen.state_dict().items():  # pyright: ignore
         torch.testing.assert_close(value, ears[f"listen.{key}"].float(), atol=1e-3, rtol=1e-2)
+
+    deaf = replace(recipe.model.khp, listening=replace(recipe.model.khp.listening, channels=4))
+    other = replace(recipe, model=replace(recipe.model, khp=deaf), start_stages=("fpvg",))
+    lent = Run(other, takes, tmp_path, device="cpu", start_from=trained)._trainer("cvg", 1)
+    before = load_file(trained / "cvg.safetensors")
+    for key, value in lent.modules["cvg"].listen.state_dict().items():  # pyright: ignore
+        torch.testing.assert_close(value, before[f"listen.{key}"].float())
 
     halved = replace(recipe, start_stages=("move",))
     khp = Run(halved, takes, tmp_path, device="cpu", start_from=trained)._network("khp")
