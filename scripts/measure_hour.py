@@ -28,6 +28,8 @@ from apvg.video.writing import VideoWriter
 
 #: How far away a frame or a sound is looked for: frames, and seconds.
 FRAMES_AWAY, SOUND_AWAY = 3, 0.1
+#: Frames that are kept of a minute: one a second, but for the last ones, which hear the minute after.
+KEPT = 58
 
 
 def main() -> None:
@@ -60,23 +62,34 @@ def write_looped(path: Path, minute_S: np.ndarray, sample_rate: int, minutes: in
             file.writeframes((minute_S.clip(-1, 1) * 32767).astype("<i2").tobytes())
 
 
-Moments = list[tuple[np.ndarray, np.ndarray]]
+class Moments:
+    """A frame of every second of a minute, and its keypoints; all of their memory is taken at once, before any is measured."""
+
+    def __init__(self, performer: Performer) -> None:
+        width, height = performer.config.size
+        self.keypoints_NKD = np.ones((KEPT, len(performer.skeleton), 2), np.float32)
+        self.frames_NHWC = np.ones((KEPT, height, width, 3), np.uint8)
+        self._count = 0
+
+    def add(self, keypoints_KD: np.ndarray, frame_HWC: np.ndarray) -> None:
+        self.keypoints_NKD[self._count] = keypoints_KD
+        self.frames_NHWC[self._count] = frame_HWC
+        self._count += 1
 
 
 def perform(performer: Performer, music: Path, video: Path, minutes: int) -> dict[int, Moments]:
     """Write the video as `apvg generate` does. Of minute 1 and the last a frame every second, with its keypoints."""
     per_minute = 60 * performer.fps
     total = minutes * per_minute
-    kept: dict[int, Moments] = {1: [], minutes - 1: []}
+    kept = {1: Moments(performer), minutes - 1: Moments(performer)}
     memory = []
     samples = stream_audio(music, performer.sample_rate)
     with performer.stream() as stream, writer(performer, music, video) as file:
         for part in track(stream.run(samples), "performing", total // stream.block):
             for frame_HWC, keypoints_KD in zip(part.frames_THWC, part.keypoints_TKD, strict=True):
                 minute, within = divmod(file.frames, per_minute)
-                # The end of a minute hears the beginning of the next, so not of the last.
-                if minute in kept and within % performer.fps == 0 and within < 58 * performer.fps:
-                    kept[minute].append((keypoints_KD.copy(), frame_HWC.copy()))
+                if minute in kept and within % performer.fps == 0 and within < KEPT * performer.fps:
+                    kept[minute].add(keypoints_KD, frame_HWC)
                 file.write(frame_HWC)
                 if file.frames % per_minute == 0:
                     memory.append(resident_mebibytes())
@@ -98,8 +111,8 @@ def writer(performer: Performer, music: Path, video: Path) -> Iterator[VideoWrit
 
 def report_drift(early: Moments, late: Moments, minutes: int) -> None:
     """How the same music is played early and late."""
-    pose = np.stack([k for k, _ in late]) - np.stack([k for k, _ in early])
-    colour = np.stack([f for _, f in late]).astype(float) - np.stack([f for _, f in early])
+    pose = late.keypoints_NKD - early.keypoints_NKD
+    colour = late.frames_NHWC.astype(float) - early.frames_NHWC
     print(
         f"from minute 2 to {minutes}: keypoints differ by {np.abs(pose).mean():.4f} px on the mean, "
         f"{np.abs(pose).max():.4f} at most; pixels by {np.abs(colour).mean():.4f} of 255, all taken "
@@ -114,7 +127,7 @@ def report_sync(
     fps, begin = performer.fps, 60 * (minutes - 1)
     shown = list(read_frames(video, fps, start=begin))
     away = []
-    for second, (_, painted_HWC) in enumerate(late):
+    for second, painted_HWC in enumerate(late.frames_NHWC):
         first = max(0, second * fps - FRAMES_AWAY)
         near = np.stack(shown[first : second * fps + FRAMES_AWAY + 1]).astype(float)
         differences = np.abs(near - painted_HWC).mean(axis=(1, 2, 3))

@@ -64,12 +64,14 @@ class Generate:
         from apvg import Performer, __version__
         from apvg.audio.music import open_music
         from apvg.audio.reading import measure_audio, stream_audio
+        from apvg.engines.memory import keep_freed_memory
         from apvg.files import atomic_path
         from apvg.keypoint_files import KeypointTrack, check_suffix, write_keypoints
         from apvg.progress import track
         from apvg.video.writing import VideoWriter
 
         begin = perf_counter()
+        keep_freed_memory()
         torch.manual_seed(self.seed)
         check_mp4(self.output)
         if self.keypoints is not None:

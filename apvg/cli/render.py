@@ -38,12 +38,14 @@ class Render:
         """Draw the frames and encode them."""
         from apvg import Performer, __version__
         from apvg.audio.reading import read_audio
+        from apvg.engines.memory import keep_freed_memory
         from apvg.files import atomic_path
         from apvg.keypoint_files import read_keypoints
         from apvg.progress import track
         from apvg.video.writing import VideoWriter
 
         begin = perf_counter()
+        keep_freed_memory()
         check_mp4(self.output)
         with atomic_path(self.output, force=self.force) as video:
             performer = Performer.from_pretrained(self.performer, self.device, self.engine)

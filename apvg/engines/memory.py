@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 
 #: glibc's mallopt parameters, from malloc.h.
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -2, -3, -8
 _MEBIBYTE = 2**20
 
 
@@ -22,3 +22,5 @@ def keep_freed_memory() -> None:
     mallopt(_MMAP_THRESHOLD, 32 * _MEBIBYTE)  # the most that it takes
     mallopt(_TRIM_THRESHOLD, 512 * _MEBIBYTE)
     mallopt(_TOP_PAD, 16 * _MEBIBYTE)
+    # Every thread with a heap of its own would keep the blocks that it frees for others from them.
+    mallopt(_ARENA_MAX, 2)
