@@ -191,8 +191,8 @@ class _Session:
             frames: list[np.ndarray | None] = [None] * len(pose.heard_at)
             if not pose.live or perf_counter() - ready < patience:
                 frames = list(self._stream.paint(pose.posed).frames_THWC)
-                # The end of the music is worked on before its time.
-                self._statistics.work(max(perf_counter() - ready, 0.0))
+                if pose.live:  # the end of the music is worked on before its time
+                    self._statistics.work(max(perf_counter() - ready, 0.0))
             else:
                 self._statistics.late += len(frames)
             # Frames of a block are ready together and shown one by one. None waits for a machine that was held up.
