@@ -113,7 +113,7 @@ By `apvg evaluate cello TAKES -o REPORT --no-read-back`, on test pieces alone.
 """
 
 #: What was seen when its videos were looked at.
-CELLO_LIMITS = """- Which way the bow goes cannot be heard; strokes are counted from the last rest on, and one that is missed or imagined turns all that
+CELLO_LIMITS = """- Which way the bow goes is not listened for; strokes are counted from the last rest on, and one that is missed or imagined turns all that
   follow: from sound the direction is right in four frames of five, from notes with their slurs in almost all.
 - Slurs are heard by how the sound dips where a bow turns, and by how down-bows fade and up-bows swell. Soft slurred melodies through a
   soundfont that it never met are where that goes wrong most. Of the 13 bow changes of the package's air, slurred in a resonant room, it

@@ -200,7 +200,9 @@ def test_recipes_of_the_package_are_read(name: str):
 def test_ears_are_shared_and_half_of_khp_can_be_begun_with(
     takes_dir: Path, trained: Path, recipe_file: Path, tmp_path: Path
 ):
-    """CVG begins with KHP's ears, or those of an earlier CVG where KHP's are of another shape; a training that begins with `move` alone takes over the hands and not the ears."""
+    """CVG begins with KHP's ears, or those of an earlier CVG where KHP's are of another shape; a training that begins
+    with `move` alone takes over the hands and not the ears.
+    """
     recipe = load_recipe(recipe_file)
     takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
     begun = Run(recipe, takes, trained, device="cpu")._trainer("cvg", 1)
