@@ -35,7 +35,7 @@ class Painter:
         Args:
             instrument: What is played.
             size: Width and height of the pictures, pixels.
-            samples: Light paths per pixel: 4 for training, 16 and more where noise must not count.
+            samples: Light paths per pixel: 16 for what a painter learns from, 64 where noise must not count (docs/data.md).
 
         Raises:
             ApvgError: Mitsuba is not installed.
