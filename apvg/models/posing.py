@@ -32,7 +32,8 @@ STOP_LOGITS = [STRINGS * STOPS, FINGERS]
 def count_strokes(notes_B2TP: Tensor, way_B: Tensor, silent_B: Tensor) -> tuple[Tensor, Tensor]:
     """Which way strokes go when they go to and fro, and for how many frames nothing has sounded; both int [B, T].
 
-    A way is 1 for the first stroke after a rest, -1 for the second, 1 for the third, and 0 in rests.
+    A way is 1 for the first stroke after a rest, -1 for the second, 1 for the third, and 0 in rests. What sounds after a
+    rest was begun by a stroke, whether or not one was told: ears miss the soft ones.
 
     Args:
         notes_B2TP: How surely each pitch is struck, and held, in 0..1.
@@ -43,6 +44,8 @@ def count_strokes(notes_B2TP: Tensor, way_B: Tensor, silent_B: Tensor) -> tuple[
     time_T = torch.arange(notes_B2TP.shape[2], device=notes_B2TP.device)
     heard_BT = torch.where(sounds_BT, time_T, -1 - silent_B[:, None])
     silent_BT = time_T - _latest(heard_BT)
+    before_BT = torch.cat([silent_B[:, None], silent_BT[:, :-1]], dim=1)
+    struck_BT = struck_BT | (sounds_BT & (before_BT >= REST))
     # 0, 1 or 2 strokes before, as far as their parity tells.
     count_BT = struck_BT.long().cumsum(dim=1) + (way_B % 3)[:, None]
     rests_BT = _latest(torch.where(silent_BT >= REST, count_BT, 0))
@@ -143,7 +146,7 @@ class PoseMover(Mover):
             start_BX = F.pad(self.home_KD.flatten(), (0, 1)).expand(batch, -1)
         memory_1BC = self.begin(start_BX[:, :-1]).tanh()[None].float()
         way_B = start_BX[:, -1].long()
-        return PlayerState(way_B, torch.zeros_like(way_B), memory_1BC)
+        return PlayerState(way_B, REST * (way_B == 0).long(), memory_1BC)
 
     def _read(self, notes_B2TP: Tensor, way_BT: Tensor, past: State | None) -> tuple[Tensor, State]:
         """What the notes of the last seconds say, [B, T, hidden]."""

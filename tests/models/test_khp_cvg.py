@@ -148,6 +148,7 @@ def test_strokes_go_to_and_fro_and_begin_anew_after_a_rest(sounds: list[str], cu
     roll_12TP = torch.zeros(1, 2, len(sounds), 88)
     ways, way, silent = [], 0, 0
     for t, sound in enumerate(sounds):
+        begun = sound == "struck" or (sound == "held" and silent >= REST)
         if sound != "silent":
             roll_12TP[0, 1, t, 40] = 1.0
             silent = 0
@@ -155,6 +156,7 @@ def test_strokes_go_to_and_fro_and_begin_anew_after_a_rest(sounds: list[str], cu
             silent += 1
         if sound == "struck":
             roll_12TP[0, 0, t, 40] = 1.0
+        if begun:
             way = -1 if way == 1 else 1
         if silent >= REST:
             way = 0
@@ -164,6 +166,16 @@ def test_strokes_go_to_and_fro_and_begin_anew_after_a_rest(sounds: list[str], cu
     state = (before[:, -1], silence[:, -1]) if before.shape[1] else (none_1, none_1)
     after, _ = count_strokes(roll_12TP[:, :, cut:], *state)
     assert torch.cat([before, after], dim=1)[0].tolist() == ways
+
+
+@pytest.mark.parametrize("begin", [0, 1, REST + 3])
+def test_the_bow_moves_for_a_soft_beginning_whose_stroke_nobody_told(begin: int):
+    mover = khp(BODY_HANDS_AND_BOW, on_keys=False).move
+    roll_12TP = torch.zeros(1, 2, 20, 88)
+    roll_12TP[:, 1, begin:, 40] = 1.0
+    with torch.inference_mode():
+        _, state = mover(roll_12TP)
+    assert state.player.way_B.tolist() == [1]
 
 
 def test_a_player_knows_its_stroke_by_the_music_before():
