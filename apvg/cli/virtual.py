@@ -31,6 +31,8 @@ class Virtual:
     """The cellist's pictures: light paths per pixel. 0 makes takes without pictures, which cost next to nothing."""
     split: Literal["train", "test"] = "train"
     """What the takes are for. Test pieces are of styles, and heard through soundfonts, that training never meets."""
+    styles: tuple[str, ...] = ()
+    """Compose in these styles alone; by default in all of the split in turn."""
     scores: Path | None = None
     """A folder of MIDI files, each of which becomes a take as well; of chords the cellist plays the highest note."""
     jobs: int = os.cpu_count() or 1
@@ -45,11 +47,14 @@ class Virtual:
         from apvg.virtual.strings.corpus import make_string_take, order_string_pieces
 
         if self.instrument == "piano":
-            orders = order_pieces(self.minutes, self.seconds, self.seed, self.split, self.scores)
+            orders = order_pieces(
+                self.minutes, self.seconds, self.seed, self.split, self.scores, self.styles
+            )
             making = make_takes(make_take, orders, self.out_dir, self.jobs)
         else:
             orders = order_string_pieces(
-                self.instrument, self.minutes, self.seconds, self.seed, self.split, self.scores, self.size, self.samples
+                self.instrument, self.minutes, self.seconds, self.seed, self.split, self.scores, self.size, self.samples,
+                self.styles,
             )  # fmt: skip
             making = make_takes(make_string_take, orders, self.out_dir, self.jobs)
         made = list(track(making, "playing", len(orders)))

@@ -75,16 +75,22 @@ class Order:
 
 
 def order_pieces(
-    minutes: float, seconds: float, seed: int, split: Split, scores: Path | None = None
+    minutes: float,
+    seconds: float,
+    seed: int,
+    split: Split,
+    scores: Path | None = None,
+    styles: Sequence[str] = (),
 ) -> list[Order]:
-    """The pieces of a corpus: as many as make up the minutes, all styles in turn; after them those of a MIDI folder.
+    """The pieces of a corpus: as many as make up the minutes, the styles in turn; after them those of a MIDI folder.
 
     Raises:
-        ApvgError: There is no soundfont for this split, no MIDI file in the folder, or a number that cannot be.
+        ApvgError: There is no soundfont for this split, no MIDI file in the folder, no such style in it, or a number that
+            cannot be.
     """
     count = count_pieces(minutes, seconds, seed)
     soundfonts = soundfonts_for(split, _PROGRAMS)
-    styles = [style for style in STYLES if (style in HELD_OUT_STYLES) == (split == "test")]
+    styles = choose_styles(styles, STYLES, HELD_OUT_STYLES, split)
     random = np.random.default_rng((seed, split == "test"))
     orders = []
     for index in range(count):
@@ -96,6 +102,21 @@ def order_pieces(
         own = 10_000 * seed + index
         orders.append(Order(f"score-{path.stem}", "score", own, 0.0, path, soundfont, split))
     return orders
+
+
+def choose_styles(
+    wanted: Sequence[str], styles: Iterable[str], held_out: Sequence[str], split: Split
+) -> list[str]:
+    """The styles of a split, or those of them that are wanted.
+
+    Raises:
+        ApvgError: One that is wanted is none of the split's.
+    """
+    there = [style for style in styles if (style in held_out) == (split == "test")]
+    for style in wanted:
+        if style not in there:
+            raise ApvgError(f"no style {style!r} in the split {split}; it has {', '.join(there)}")
+    return list(wanted) or there
 
 
 def count_pieces(minutes: float, seconds: float, seed: int) -> int:

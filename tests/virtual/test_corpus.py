@@ -87,6 +87,20 @@ def test_test_pieces_share_neither_style_nor_soundfont_with_training() -> None:
         assert not {order.soundfont for order in test} & {order.soundfont for order in train}
 
 
+def test_styles_can_be_chosen_among_those_of_the_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = order_pieces(2, 30, 0, "train", styles=("octaves", "march"))
+    assert [order.style for order in chosen] == ["octaves", "march"] * 2
+    for instrument, style in (("piano", "toccata"), ("cello", "gigue")):
+        command = ["virtual", str(tmp_path / "t"), "--instrument", instrument, "--styles", style]
+        assert main([*command, "--minutes", "1", "--jobs", "1"]) == 1
+        told = capsys.readouterr().err
+        assert style in told
+        assert "split train" in told
+    assert not (tmp_path / "t").exists()
+
+
 def test_a_folder_without_scores_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ how each note is stopped and how the bow goes (`metadata["strings"]`), so that w
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from apvg.virtual.corpus import (
     FPS,
     SAMPLE_RATE,
     Split,
+    choose_styles,
     count_pieces,
     midi_files,
     soundfonts_for,
@@ -78,18 +80,19 @@ def order_string_pieces(
     scores: Path | None,
     size: int,
     samples: int,
+    styles: Sequence[str] = (),
 ) -> list[StringOrder]:
-    """The pieces of a corpus: as many as make up the minutes, all styles in turn; after them those of a MIDI folder.
+    """The pieces of a corpus: as many as make up the minutes, the styles in turn; after them those of a MIDI folder.
 
     Raises:
-        ApvgError: A number that cannot be, or there is no MIDI file in the folder.
+        ApvgError: A number that cannot be, no such style in the split, or there is no MIDI file in the folder.
     """
     count = count_pieces(minutes, seconds, seed)
     if size < _SMALLEST:
         raise ApvgError(f"--size {size} is too small a picture; give {_SMALLEST} or more, as 256")
     if samples < 0:
         raise ApvgError(f"--samples {samples} cannot be; give 0 for no pictures, or 4 to 64")
-    styles = [style for style in STYLES if (style in HELD_OUT_STYLES) == (split == "test")]
+    styles = choose_styles(styles, STYLES, HELD_OUT_STYLES, split)
     orders = []
     for index in range(count):
         style, own = styles[index % len(styles)], 10_000 * seed + index
