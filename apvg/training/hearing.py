@@ -14,7 +14,7 @@ from torch.optim import Adam, Optimizer
 
 from apvg.models.khp import KeypointPredictor
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
-from apvg.training.music import Music
+from apvg.training.music import Music, doubled
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class HearingTrainingConfig:
         gains_db: Least and greatest gain that the sound is heard at.
         speeds: Slowest and fastest speed that excerpts are played at.
         filmed_share: Share of the excerpts that come from filmed takes, where there are generated ones as well.
+        doubled_share: Share of the excerpts whose notes are all doubled an octave lower: a note an octave above another is the
+            one that is missed, for all its partials are the other's.
+        doubled_db: Least and greatest gain of the lower notes.
         ema: Decay of the averaged weights, which later stages go on with.
         seed: Of everything random.
     """
@@ -40,6 +43,8 @@ class HearingTrainingConfig:
     gains_db: tuple[float, float] = (-18.0, 6.0)
     speeds: tuple[float, float] = (0.85, 1.2)
     filmed_share: float = 0.05
+    doubled_share: float = 0.0
+    doubled_db: tuple[float, float] = (-8.0, 4.0)
     ema: float = 0.998
     seed: int = 0
 
@@ -122,6 +127,13 @@ class HearingTrainer:
             start, config.frames, speed, octave, float(random.uniform(*config.gains_db))
         )
         notes_2TP = take.music.roll(start - self.delay * speed, config.frames, speed, octave)
+        may_double = octave - 1 in take.music.octaves
+        if config.doubled_share and may_double and random.random() < config.doubled_share:
+            features_RF = doubled(features_RF, float(random.uniform(*config.doubled_db)))
+            lower_2TP = take.music.roll(
+                start - self.delay * speed, config.frames, speed, octave - 1
+            )
+            notes_2TP = torch.maximum(notes_2TP, lower_2TP)
         times_T = start + np.arange(config.frames) * speed
         index_T = times_T.round().astype(int).clip(0, len(take.music) - 1)
         known_T = torch.from_numpy(take.training_T[index_T]).float()

@@ -318,14 +318,14 @@ class KHPTrainer:
         return losses
 
     def _touch(self, poses_BTKD: Tensor, struck_BTP: Tensor, heard_BT: Tensor) -> Tensor:
-        """Mean distance from struck keys to the nearest fingertip, white keys; a quarter of a key is near enough."""
+        """Mean distance from struck keys to the nearest fingertip, white keys; a tenth of a key is near enough."""
         batch_N, frame_N, key_N = torch.nonzero(struck_BTP * heard_BT[..., None], as_tuple=True)
         if not len(key_N):
             return poses_BTKD.new_zeros(())
         tips_NF = poses_BTKD[batch_N, frame_N][:, self.tips_F, 0]
         away_N = (tips_NF - self.key_x_P[key_N, None]).abs().amin(dim=1)
         # A key at the other end of the keyboard is a mistake of the notes' rather than of the hand's.
-        return (away_N - 0.25).clamp(0, 6).mean()
+        return (away_N - 0.1).clamp(0, 6).mean()
 
     def _stopping(
         self, stops_BTX: Tensor, poses_BTKD: Tensor, batch: Excerpts

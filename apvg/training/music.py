@@ -99,12 +99,28 @@ def louder(features_RF: Tensor, gain_db: float) -> Tensor:
 
     Exact but for the onset strength of the first rows, which the rows before them would tell.
     """
-    gain = 10 ** (gain_db / 20)
-    spectra_RN = torch.log1p(gain * torch.expm1(features_RF[:, :-1].float()))
+    loud_RN = torch.expm1(features_RF[:, :-1].float())
+    return _compressed(10 ** (gain_db / 20) * loud_RN, features_RF)
+
+
+def doubled(features_RF: Tensor, gain_db: float = 0.0) -> Tensor:
+    """The features of the same music with every note doubled an octave lower, the lower ones so much louder.
+
+    Lower ones, for the windows are as wide in hertz for low notes as for high ones: features that are moved down are
+    sharper than those of low notes, but not smeared. Spectra are added as if in phase, which they are nowhere for long.
+    """
+    lower_RF = shift_features(features_RF, -OCTAVE)
+    own_RN, lower_RN = (torch.expm1(f_RF[:, :-1].float()) for f_RF in (features_RF, lower_RF))
+    return _compressed(own_RN + 10 ** (gain_db / 20) * lower_RN, features_RF)
+
+
+def _compressed(loud_RN: Tensor, before_RF: Tensor) -> Tensor:
+    """Spectra as features; the onset strength of the first rows is what it was before."""
+    spectra_RN = torch.log1p(loud_RN)
     short_RN = spectra_RN[:, N_BINS:]
     rise_RN = (short_RN[FLUX_ROWS:] - short_RN[:-FLUX_ROWS]).clamp(min=0)
     onset_R1 = FLUX_SCALE * rise_RN.mean(dim=1, keepdim=True)
-    first_R1 = features_RF[:FLUX_ROWS, -1:].float()
+    first_R1 = before_RF[:FLUX_ROWS, -1:].float()
     return torch.cat([spectra_RN, torch.cat([first_R1, onset_R1])], dim=1)
 
 

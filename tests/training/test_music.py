@@ -1,4 +1,5 @@
-"""Rolls of struck and held keys at other speeds and octaves, against those that the notes themselves give."""
+"""Rolls of struck and held keys at other speeds and octaves, against those that the notes themselves give; sound that is made
+louder or doubled after its features were taken, against features of such sound."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from apvg.audio.features import FLUX_ROWS, FeatureConfig, extract_features
 from apvg.midi import Notes
-from apvg.training.music import retimed
+from apvg.training.music import doubled, louder, retimed
 
 FPS = 25
 LENGTH = 120
@@ -50,3 +52,42 @@ def test_every_strike_stays_one_whatever_the_speed(drawn, start: float, speed: f
     assume((np.abs((turns_N - start) / speed % 1 - 0.5) > 1e-6).all())
     expected_2TP = notes.roll(FPS, 80, start=start, speed=speed)
     np.testing.assert_array_equal(retimed(told_2TP, start, 80, speed).numpy(), expected_2TP)
+
+
+def tones(pitches: list[int], rate: int) -> np.ndarray:
+    """Half a second of silence, then tones of six partials that fade, together."""
+    time_S = np.arange(rate) / rate
+    sound_S = np.zeros_like(time_S)
+    for pitch in pitches:
+        hertz = 440 * 2 ** ((pitch - 69) / 12)
+        sound_S += sum(np.cos(2 * np.pi * k * hertz * time_S) / k for k in range(1, 7))
+    return np.pad(0.05 * sound_S * np.exp(-3 * time_S), (rate // 2, 0)).astype(np.float32)
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    pitches=st.lists(st.integers(48, 72), min_size=1, max_size=3, unique_by=lambda p: p % 12),
+    gain_db=st.floats(-8, 4),
+)
+def test_doubled_features_are_nearly_those_of_doubled_sound(
+    pitches: list[int], gain_db: float
+) -> None:
+    config = FeatureConfig(fps=FPS)
+    once_S = tones(pitches, config.sample_rate)
+    lower_S = tones([pitch - 12 for pitch in pitches], config.sample_rate)
+    once_RF = torch.from_numpy(extract_features(once_S, config))
+    both_RF = torch.from_numpy(extract_features(once_S + 10 ** (gain_db / 20) * lower_S, config))
+    got_RF = doubled(once_RF, gain_db)[FLUX_ROWS:]
+    away, apart = (got_RF - both_RF[FLUX_ROWS:]).abs(), (once_RF - both_RF)[FLUX_ROWS:].abs()
+    # Not the same: low notes fill more bins, and phases differ.
+    assert away.square().mean() < 0.35 * apart.square().mean()
+
+
+@given(gain_db=st.floats(-18, 6))
+@settings(max_examples=10, deadline=None)
+def test_louder_features_are_those_of_louder_sound(gain_db: float) -> None:
+    config = FeatureConfig(fps=FPS)
+    sound_S = tones([60, 67], config.sample_rate)
+    expected_RF = extract_features((10 ** (gain_db / 20) * sound_S).astype(np.float32), config)
+    got_RF = louder(torch.from_numpy(extract_features(sound_S, config)), gain_db)
+    np.testing.assert_allclose(got_RF[FLUX_ROWS:], expected_RF[FLUX_ROWS:], atol=2e-3)
