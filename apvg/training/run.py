@@ -93,7 +93,9 @@ class Run:
         self.config = performer_config(recipe, self.scene_takes[0], self.takes)
         if start_from is not None and self._plays_as_before():
             before = read_config(start_from)
-            self.config = replace(self.config, compass=before.compass, voices=before.voices)
+            self.config = replace(
+                self.config, khp=before.khp, compass=before.compass, voices=before.voices
+            )
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
@@ -255,7 +257,7 @@ class Run:
                     khp.listen.load_state_dict(ears)  # which `move` has left as they were
 
     def _plays_as_before(self) -> bool:
-        """Whether KHP is taken over untrained, and so plays what it has learnt to play from other takes than these."""
+        """Whether KHP is taken over untrained: then its shape, and what it can play, are not these takes' and recipe's."""
         untrained = not any(getattr(self.recipe, name).steps for name in (*HALVES, "khp", "joint"))
         return untrained and "khp" in self.recipe.start_stages
 

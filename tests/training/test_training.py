@@ -243,15 +243,19 @@ def test_khp_without_steps_of_its_own_is_its_halves(
 def test_hands_that_are_taken_over_play_what_they_played(
     takes_dir: Path, trained: Path, recipe_file: Path, tmp_path: Path
 ):
-    """Whatever music the takes for a new picture hold."""
+    """In their own shape, whatever the recipe says and whatever music the takes for a new picture hold."""
     recipe = load_recipe(recipe_file)
     takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
     start = shutil.copytree(trained, tmp_path / "start", ignore=shutil.ignore_patterns("training"))
     told = json.loads((start / "config.json").read_text()) | {"compass": [48, 71], "voices": 1}
     (start / "config.json").write_text(json.dumps(told))
     idle = {name: replace(getattr(recipe, name), steps=0) for name in ("hear", "move", "khp", "joint")}  # fmt: skip
-    painted = Run(replace(recipe, **idle), takes, tmp_path, device="cpu", start_from=start)
+    other = replace(recipe.model, khp=replace(recipe.model.khp, hidden=recipe.model.khp.hidden + 8))
+    idle_recipe = replace(recipe, model=other, **idle)
+    painted = Run(idle_recipe, takes, tmp_path, device="cpu", start_from=start)
     assert (painted.config.compass, painted.config.voices) == ((48, 71), 1)
+    assert painted.config.khp == recipe.model.khp
+    painted._averages(("khp",))  # which its weights fit
     taught = Run(recipe, takes, tmp_path, device="cpu", start_from=start)
     assert taught.config.compass == (21, 108)
 
