@@ -50,7 +50,7 @@ class Recipe:
         start_stages: The stages that begin with those weights; the others begin with random ones. "hear" and "move" are the
             halves of "khp".
         guard: Seconds on each side of a held-out block that are not trained on either.
-        model: Shapes of the stages.
+        model: Shapes of the stages; KHP that starts from another performer's is of that one's.
         hear, move, khp, cvg, fpvg, joint: How each stage is trained; one without steps stays as it begins.
     """
 
@@ -78,7 +78,8 @@ class Recipe:
             raise ValueError(
                 f"start_stages: no stage {unknown[0]}; there are {', '.join((*STAGES, *HALVES))}"
             )
-        if self.move.by_ear or (self.khp.by_ear and not self.model.khp.decided):
+        own = not self.start_from  # else KHP is of the shape that it starts from
+        if self.move.by_ear or (self.khp.by_ear and own and not self.model.khp.decided):
             raise ValueError("by_ear is for the stage khp, of a model whose khp has decided = true")
 
 

@@ -91,11 +91,8 @@ class Run:
             )
         self.takes = [by_name[name] for name in names]
         self.config = performer_config(recipe, self.scene_takes[0], self.takes)
-        if start_from is not None and self._plays_as_before():
-            before = read_config(start_from)
-            self.config = replace(
-                self.config, khp=before.khp, compass=before.compass, voices=before.voices
-            )
+        if start_from is not None and "khp" in recipe.start_stages:
+            self.config = self._with_hands_of(read_config(start_from))
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
         self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
@@ -256,10 +253,18 @@ class Run:
                 if name == "move":
                     khp.listen.load_state_dict(ears)  # which `move` has left as they were
 
-    def _plays_as_before(self) -> bool:
-        """Whether KHP is taken over untrained: then its shape, and what it can play, are not these takes' and recipe's."""
-        untrained = not any(getattr(self.recipe, name).steps for name in (*HALVES, "khp", "joint"))
-        return untrained and "khp" in self.recipe.start_stages
+    def _with_hands_of(self, before: PerformerConfig) -> PerformerConfig:
+        """KHP in the shape of the weights that it begins with; where it is not taught to play, it plays what it has learnt to."""
+        recipe = self.recipe
+        if recipe.khp.by_ear and not before.khp.decided:
+            raise ApvgError(
+                f"recipe {recipe.name} teaches hands by_ear, and those of {before.name} are not told decided notes; "
+                "give khp no by_ear, or start from another performer"
+            )
+        config = replace(self.config, khp=before.khp)
+        if any(getattr(recipe, name).steps for name in (*HALVES, "khp")):
+            return config
+        return replace(config, compass=before.compass, voices=before.voices)
 
     def _network(self, name: str) -> Any:
         """A stage with the weights that its training starts from."""
