@@ -258,6 +258,11 @@ def test_hands_that_are_taken_over_play_what_they_played(
     painted._averages(("khp",))  # which its weights fit
     taught = Run(recipe, takes, tmp_path, device="cpu", start_from=start)
     assert taught.config.compass == (21, 108)
+    told["khp"]["decided"] = False
+    (start / "config.json").write_text(json.dumps(told))
+    by_ear = replace(recipe, khp=replace(recipe.khp, by_ear=2))
+    with pytest.raises(ApvgError, match="by_ear"):
+        Run(by_ear, takes, tmp_path, device="cpu", start_from=start)
 
 
 @pytest.mark.parametrize(
