@@ -63,7 +63,7 @@ against other keys. Read-back: what a hand tracker finds in 8 s of the generated
 
 - Its hands go where the notes are; that is no study of how this pianist would play them.
 - Dense, fast and wide music is where keys are missed: see the styles above.
-- No finger was torn in 80 frames looked at (eight pieces, from sound); dark bits of key cling to some fingertips, to thumbs
+- No finger was torn in 80 frames looked at (ten pieces, from sound); dark bits of key cling to some fingertips, to thumbs
   most, and a faint smear may lie on the floor or beside a forearm where the footage never showed a hand.
 - Quiet notes repeated within a tenth of a second are not heard one by one: a hand may rest while they go on (seen for
   several seconds in one of the 20 pieces, a quiet toccata).

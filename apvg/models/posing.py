@@ -146,7 +146,8 @@ class PoseMover(Mover):
             start_BX = F.pad(self.home_KD.flatten(), (0, 1)).expand(batch, -1)
         memory_1BC = self.begin(start_BX[:, :-1]).tanh()[None].float()
         way_B = start_BX[:, -1].long()
-        return PlayerState(way_B, REST * (way_B == 0).long(), memory_1BC)
+        silent_B = REST * (way_B == 0).long()  # who plays no stroke has rested
+        return PlayerState(way_B, silent_B, memory_1BC)
 
     def _read(self, notes_B2TP: Tensor, way_BT: Tensor, past: State | None) -> tuple[Tensor, State]:
         """What the notes of the last seconds say, [B, T, hidden]."""

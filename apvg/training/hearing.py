@@ -126,14 +126,14 @@ class HearingTrainer:
         features_RF = take.music.excerpt(
             start, config.frames, speed, octave, float(random.uniform(*config.gains_db))
         )
-        notes_2TP = take.music.roll(start - self.delay * speed, config.frames, speed, octave)
+        octaves = [octave]
         may_double = octave - 1 in take.music.octaves
         if config.doubled_share and may_double and random.random() < config.doubled_share:
             features_RF = doubled(features_RF, float(random.uniform(*config.doubled_db)))
-            lower_2TP = take.music.roll(
-                start - self.delay * speed, config.frames, speed, octave - 1
-            )
-            notes_2TP = torch.maximum(notes_2TP, lower_2TP)
+            octaves.append(octave - 1)
+        heard_from = start - self.delay * speed
+        rolls = [take.music.roll(heard_from, config.frames, speed, each) for each in octaves]
+        notes_2TP = torch.stack(rolls).amax(dim=0)
         times_T = start + np.arange(config.frames) * speed
         index_T = times_T.round().astype(int).clip(0, len(take.music) - 1)
         known_T = torch.from_numpy(take.training_T[index_T]).float()

@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,6 +239,30 @@ def test_khp_without_steps_of_its_own_is_its_halves(
         network = khp.listen if half == "hear" else khp.move
         for key, value in network.state_dict().items():
             torch.testing.assert_close(value, checkpoint[f"module/ema/{part}{key}"])
+
+
+def test_doubled_excerpts_have_every_note_an_octave_lower_as_well(
+    takes_dir: Path, trained: Path, recipe_file: Path
+):
+    recipe = load_recipe(recipe_file)
+    takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
+
+    def excerpts(doubled_share: float):
+        hear = replace(recipe.hear, doubled_share=doubled_share)
+        run = Run(replace(recipe, hear=hear), takes, trained, device="cpu")
+        trainer: Any = run._trainer("hear", 1)
+        return [trainer._excerpt(np.random.default_rng(seed))[:2] for seed in range(12)]
+
+    doubled = 0
+    for (once_RF, once_2TP), (both_RF, both_2TP) in zip(excerpts(0.0), excerpts(1.0), strict=True):
+        if torch.equal(both_RF, once_RF):  # the octave below is not on the keyboard
+            assert torch.equal(both_2TP, once_2TP)
+            continue
+        lower_2TP = F.pad(once_2TP, (-12, 12))
+        torch.testing.assert_close(both_2TP, torch.maximum(once_2TP, lower_2TP))
+        assert both_RF[:, :-1].sum() > once_RF[:, :-1].sum()
+        doubled += bool(once_2TP.any())
+    assert doubled
 
 
 def test_hands_that_are_taken_over_play_what_they_played(
