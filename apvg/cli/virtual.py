@@ -33,6 +33,9 @@ class Virtual:
     """What the takes are for. Test pieces are of styles, and heard through soundfonts, that training never meets."""
     styles: tuple[str, ...] = ()
     """Compose in these styles alone; by default in all of the split in turn."""
+    drawn: float = 0.5
+    """The pianist's training pieces: the share that is heard through pianos drawn for one piece each, not through soundfonts.
+    With 1 neither FluidSynth nor a soundfont is needed."""
     scores: Path | None = None
     """A folder of MIDI files, each of which becomes a take as well; of chords the cellist plays the highest note."""
     jobs: int = os.cpu_count() or 1
@@ -48,7 +51,13 @@ class Virtual:
 
         if self.instrument == "piano":
             orders = order_pieces(
-                self.minutes, self.seconds, self.seed, self.split, self.scores, self.styles
+                self.minutes,
+                self.seconds,
+                self.seed,
+                self.split,
+                self.scores,
+                self.styles,
+                self.drawn,
             )
             making = make_takes(make_take, orders, self.out_dir, self.jobs)
         else:

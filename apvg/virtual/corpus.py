@@ -1,6 +1,6 @@
 """Takes of the virtual pianist: pieces, the hands that play them, and recordings of their sound; no pictures.
 
-Training pieces are of other styles, and heard through other soundfonts, than test pieces, so that figures on the latter
+Training pieces are of other styles, and heard through other instruments, than test pieces, so that figures on the latter
 tell what happens with music and pianos that training never met.
 """
 
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import torch
 
 from apvg.audio.soundfonts import find_soundfonts, render_midi, sounds
 from apvg.errors import ApvgError
@@ -26,6 +27,7 @@ from apvg.takes.about import NOT_STATED, About
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.hands import load_hand
 from apvg.virtual.motion import MotionStyle, play
+from apvg.virtual.pianos import Piano
 from apvg.virtual.recording import record
 from apvg.virtual.scores import HELD_OUT_STYLES, SHORTEST, STYLES, compose
 
@@ -61,7 +63,7 @@ class Order:
         seed: Of everything random about it.
         seconds: Length.
         score: The MIDI file; None for a composed piece.
-        soundfont: What it is heard through.
+        soundfont: What it is heard through; None for a piano that is drawn for it alone.
         split: What it is for.
     """
 
@@ -70,7 +72,7 @@ class Order:
     seed: int
     seconds: float
     score: Path | None
-    soundfont: Path
+    soundfont: Path | None
     split: Split
 
 
@@ -81,26 +83,44 @@ def order_pieces(
     split: Split,
     scores: Path | None = None,
     styles: Sequence[str] = (),
+    drawn: float = 0.0,
 ) -> list[Order]:
     """The pieces of a corpus: as many as make up the minutes, the styles in turn; after them those of a MIDI folder.
+
+    Args:
+        minutes: How much music is composed.
+        seconds: Length of a composed piece.
+        seed: Of everything random.
+        split: What they are for.
+        scores: A folder of MIDI files.
+        styles: Those to compose in; all of the split by default.
+        drawn: Share of the training pieces, 0..1, that are heard through pianos of their own; test pieces never are.
 
     Raises:
         ApvgError: There is no soundfont for this split, no MIDI file in the folder, no such style in it, or a number that
             cannot be.
     """
     count = count_pieces(minutes, seconds, seed)
-    soundfonts = soundfonts_for(split, _PROGRAMS)
+    if not 0 <= drawn <= 1:
+        raise ApvgError(f"--drawn {drawn:g} is no share; give 0 to 1")
+    drawn = drawn if split == "train" else 0.0
+    soundfonts = soundfonts_for(split, _PROGRAMS) if drawn < 1 else []
     styles = choose_styles(styles, STYLES, HELD_OUT_STYLES, split)
     random = np.random.default_rng((seed, split == "test"))
+    apart = np.random.default_rng((seed, 2))  # pieces keep their soundfonts, whatever is drawn
+
+    def instrument() -> Path | None:
+        soundfont = soundfonts[int(random.integers(len(soundfonts)))] if soundfonts else None
+        return None if apart.random() < drawn else soundfont
+
     orders = []
     for index in range(count):
         style, own = styles[index % len(styles)], 10_000 * seed + index
-        soundfont = soundfonts[int(random.integers(len(soundfonts)))]
-        orders.append(Order(f"{style}-{own:05d}", style, own, seconds, None, soundfont, split))
+        name = f"{style}-{own:05d}"
+        orders.append(Order(name, style, own, seconds, None, instrument(), split))
     for index, path in enumerate(midi_files(scores) if scores else []):
-        soundfont = soundfonts[int(random.integers(len(soundfonts)))]
-        own = 10_000 * seed + index
-        orders.append(Order(f"score-{path.stem}", "score", own, 0.0, path, soundfont, split))
+        name, own = f"score-{path.stem}", 10_000 * seed + index
+        orders.append(Order(name, "score", own, 0.0, path, instrument(), split))
     return orders
 
 
@@ -144,7 +164,7 @@ def soundfonts_for(split: Split, programs: Iterable[int]) -> list[Path]:
     if not chosen:
         raise ApvgError(
             f"no soundfont for {split} pieces is installed; Debian has fluid-soundfont-gm and timgm6mb-soundfont "
-            "for training, musescore-general-soundfont for tests"
+            "for training, musescore-general-soundfont for tests; --drawn 1 trains a pianist's ears without any"
         )
     return chosen
 
@@ -165,7 +185,10 @@ def make_takes(
     if jobs == 1:
         yield from (make(order, folder) for order in missing)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
+    )
+    with pool:
         yield from pool.map(make, missing, [folder] * len(missing))
 
 
@@ -204,7 +227,10 @@ def make_take(order: Order, folder: Path) -> Path:
             source="apvg virtual",
             credit="nobody: generated" if order.score is None else NOT_STATED,
         ),
-        metadata={"style": order.style, "soundfont": order.soundfont.stem},
+        metadata={
+            "style": order.style,
+            "soundfont": order.soundfont.stem if order.soundfont else "drawn",
+        },
     )
     take.save(folder / order.name)
     return folder / order.name
@@ -221,9 +247,12 @@ def _on_piano(notes: Notes) -> Notes:
 
 
 def _recording(
-    notes: Notes, samples: int, soundfont: Path, random: np.random.Generator
+    notes: Notes, samples: int, soundfont: Path | None, random: np.random.Generator
 ) -> np.ndarray:
     """The notes as somebody might have recorded them, mono float32."""
+    if soundfont is None:
+        clean_S = Piano(SAMPLE_RATE, random).play(notes, samples)
+        return record(clean_S, SAMPLE_RATE, random)
     program = int(random.choice(list(_PROGRAMS), p=list(_PROGRAMS.values())))
     with tempfile.TemporaryDirectory() as scratch:
         midi = Path(scratch) / "notes.mid"

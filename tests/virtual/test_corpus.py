@@ -79,12 +79,25 @@ def test_what_is_there_is_kept(folder: Path, capsys: pytest.CaptureFixture[str])
 def test_test_pieces_share_neither_style_nor_soundfont_with_training() -> None:
     train = order_pieces(60, 30, 0, "train")
     assert not {order.style for order in train} & set(HELD_OUT_STYLES)
-    assert not any(order.soundfont.name.startswith(HELD_OUT_SOUNDFONTS) for order in train)
+    assert not any(
+        order.soundfont and order.soundfont.name.startswith(HELD_OUT_SOUNDFONTS) for order in train
+    )
     assert order_pieces(60, 30, 0, "train") == train
     if any(path.name.startswith(HELD_OUT_SOUNDFONTS) for path in find_soundfonts()):
         test = order_pieces(60, 30, 0, "test")
         assert {order.style for order in test} == set(HELD_OUT_STYLES)
         assert not {order.soundfont for order in test} & {order.soundfont for order in train}
+
+
+def test_a_share_of_the_training_pieces_is_heard_through_pianos_of_their_own() -> None:
+    by_soundfont, mixed = (order_pieces(200, 30, 3, "train", drawn=share) for share in (0, 0.5))
+    drawn = [order.soundfont is None for order in mixed]
+    assert 0.4 < np.mean(drawn) < 0.6
+    for before, now in zip(by_soundfont, mixed, strict=True):  # the others are what they were
+        assert now.soundfont in (None, before.soundfont)
+        assert (now.name, now.seed) == (before.name, before.seed)
+    if any(path.name.startswith(HELD_OUT_SOUNDFONTS) for path in find_soundfonts()):
+        assert all(order.soundfont for order in order_pieces(20, 30, 3, "test", drawn=0.5))
 
 
 def test_styles_can_be_chosen_among_those_of_the_split(

@@ -22,7 +22,7 @@ from apvg.virtual.strings.instruments import CELLO
 from apvg.virtual.strings.motion import FINGER_BONES, FOREARM, UPPER_ARM, bend, move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, compose, playable
-from apvg.virtual.strings.sound import synthesise
+from apvg.virtual.strings.sound import Voice, draw_voice, synthesise
 
 FPS = 25
 AT = {name: index for index, name in enumerate(BODY_HANDS_AND_BOW.points)}
@@ -282,18 +282,25 @@ def test_a_turn_is_a_dip_and_a_slur_is_none(
         assert gain_S[round((onset + 0.06) * rate)] == 1
 
 
+def _dip(slurs: list[bool], voice: Voice | None) -> float:
+    """How far the sound falls where the second of two notes begins, dB."""
+    performance = played(slurred([1.8, 1.8], slurs), style=PlayingStyle(vibrato=0))
+    sound_S = synthesise(performance, 4, 16000, np.random.default_rng(0), voice).astype(float)
+    loud_S = np.sqrt(np.convolve(sound_S**2, np.full(320, 1 / 320), "same"))
+    before, after = loud_S[int(1.7 * 16000)], loud_S[int(2.3 * 16000)]
+    lowest = loud_S[int(1.9 * 16000) : int(2.1 * 16000)].min()
+    return float(20 * np.log10(lowest / min(before, after)))
+
+
 def test_a_turn_of_the_bow_is_heard_and_a_slurred_note_is_not_one() -> None:
-    """The same two notes on one string: in two strokes the sound dips between them, in one it does not."""
-    dips = []
-    for joined in (False, True):
-        notes = replace(melody([53, 55], 1.0), slurred_N=np.array([False, joined]))
-        performance = played(notes, style=PlayingStyle(vibrato=0))
-        sound_S = synthesise(performance, 4, 16000, np.random.default_rng(0)).astype(np.float64)
-        loud_S = np.sqrt(np.convolve(sound_S**2, np.full(320, 1 / 320), "same"))
-        before, after = loud_S[int(1.7 * 16000)], loud_S[int(2.3 * 16000)]
-        dips.append(20 * np.log10(loud_S[int(1.9 * 16000) : int(2.1 * 16000)].min() / min(before, after)))  # fmt: skip
-    assert dips[0] < -4
-    assert dips[1] > -2
+    assert _dip([False, False], None) < -4
+    assert _dip([False, True], None) > -2
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_turn_is_heard_on_every_instrument_that_is_drawn(seed: int) -> None:
+    voice = draw_voice(np.random.default_rng(seed))
+    assert _dip([False, False], voice) < _dip([False, True], voice) - 1.5
 
 
 def test_a_down_bow_fades_and_an_up_bow_swells() -> None:

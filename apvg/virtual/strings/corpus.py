@@ -36,7 +36,7 @@ from apvg.virtual.strings.instruments import INSTRUMENTS
 from apvg.virtual.strings.motion import move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, Melody, compose, playable
-from apvg.virtual.strings.sound import synthesise
+from apvg.virtual.strings.sound import Voice, draw_voice, synthesise
 
 #: How often a soundfont is heard in place of the synthesised strings, where there is one.
 _SOUNDFONT_SHARE = 0.5
@@ -210,7 +210,9 @@ def _recording(
         clean_S = (clean_S * gain_S).astype(np.float32)
         clean_S, sounded = np.pad(clean_S, (0, max(0, samples - len(clean_S)))), soundfont.stem
     else:
-        clean_S = synthesise(performance, samples / SAMPLE_RATE, SAMPLE_RATE, random)
+        # Test pieces keep the cello that they have always had.
+        voice = draw_voice(random) if order.split == "train" else Voice()
+        clean_S = synthesise(performance, samples / SAMPLE_RATE, SAMPLE_RATE, random, voice)
         sounded = "synthesised"
     return record(clean_S[:samples], SAMPLE_RATE, random), sounded
 

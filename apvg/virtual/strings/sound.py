@@ -8,6 +8,8 @@ rest is own choice.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -15,21 +17,69 @@ from apvg.virtual.strings.performance import Performance
 
 #: How often the motion is asked, Hz; what lies between is drawn straight.
 _CONTROL_HZ = 200
-#: Resonances of a cello's body: Hz, gain, width in octaves.
-_RESONANCES = (
-    (98, 2.2, 0.25),
-    (175, 2.5, 0.22),
-    (240, 1.6, 0.3),
-    (480, 1.4, 0.5),
-    (2200, 1.8, 0.6),
-)
-#: Seconds in which a string falls to 1/e when the bow has left it, and when the bow lies on it and hardly moves.
-_RINGS, _DAMPED = 0.25, 0.045
 _MOST_PARTIALS = 48
 
 
+@dataclass(frozen=True)
+class Voice:
+    """How an instrument, its strings and its bow sound.
+
+    Attributes:
+        resonances: Of the body: Hz, gain, width in octaves.
+        unresonant: Gain between them.
+        falls: Partials fall as n to the power of minus this.
+        partials: How many there are at least before they fall faster.
+        speaks: Seconds in which a string answers the bow.
+        rings: Seconds in which a string falls to 1/e when the bow has left it.
+        damped: The same when the bow lies on it and hardly moves.
+        hair: Loudness of the hair's noise beside the tone.
+        catches: The same where the bow sets on and turns.
+    """
+
+    resonances: tuple[tuple[float, float, float], ...] = (
+        (98, 2.2, 0.25),
+        (175, 2.5, 0.22),
+        (240, 1.6, 0.3),
+        (480, 1.4, 0.5),
+        (2200, 1.8, 0.6),
+    )
+    unresonant: float = 0.5
+    falls: float = 1.0
+    partials: float = 4.0
+    speaks: float = 0.008
+    rings: float = 0.25
+    damped: float = 0.045
+    hair: float = 0.012
+    catches: float = 0.1
+
+
+def draw_voice(random: np.random.Generator) -> Voice:
+    """Another instrument every time, drawn more widely than they are built.
+
+    Its attacks go from bitten to as soft as those of sampled strings, which have no catch in them.
+    """
+    hz_N = 10 ** random.uniform(1.85, 3.6, int(random.integers(4, 10)))
+    return Voice(
+        resonances=tuple(
+            (float(hz), random.uniform(0.3, 3.0), random.uniform(0.12, 0.6)) for hz in hz_N
+        ),
+        unresonant=random.uniform(0.3, 1.5),
+        falls=random.uniform(0.6, 1.6),
+        partials=random.uniform(2.0, 8.0),
+        speaks=10 ** random.uniform(-2.3, -1.45),
+        rings=10 ** random.uniform(-1.2, -0.2),
+        damped=10 ** random.uniform(-1.8, -1.1),
+        hair=10 ** random.uniform(-3.0, -1.5),
+        catches=10 ** random.uniform(-2.5, -0.8),
+    )
+
+
 def synthesise(
-    performance: Performance, seconds: float, sample_rate: int, random: np.random.Generator
+    performance: Performance,
+    seconds: float,
+    sample_rate: int,
+    random: np.random.Generator,
+    voice: Voice | None = None,
 ) -> np.ndarray:
     """The sound of a performance: mono float32 [round(seconds * sample_rate)], peak 0.5.
 
@@ -38,11 +88,13 @@ def synthesise(
         seconds: Length.
         sample_rate: Hz.
         random: Of the bow's noise and of the strings' small differences.
+        voice: What it is played on; a cello by default.
     """
+    voice = voice or Voice()
     samples = round(seconds * sample_rate)
     time_C = np.arange(int(seconds * _CONTROL_HZ) + 2) / _CONTROL_HZ
     time_S = np.arange(samples) / sample_rate
-    pitch_CI, force_CI = _strings(performance, time_C)
+    pitch_CI, force_CI = _strings(performance, time_C, voice)
     sound_S = np.zeros(samples)
     bow = performance.bow(time_C)
     near_C = performance.instrument.string_length / bow.from_bridge_X  # 7 to 12
@@ -51,18 +103,20 @@ def synthesise(
             continue
         drift_C = 1 + 0.0004 * _wander(len(time_C), random, 0.3)
         hz_C = 440 * 2 ** ((pitch_CI[:, string] - 69) / 12) * drift_C
-        sound_S += _string(hz_C, force_CI[:, string], near_C, time_C, sample_rate, samples)
+        sound_S += _string(voice, hz_C, force_CI[:, string], near_C, time_C, sample_rate, samples)
     # The hair's own noise, loudest when the bow sets on and turns.
     noise_S = random.standard_normal(samples)
     noise_S = noise_S - gaussian_filter1d(noise_S, sample_rate / 1500)
     force_S = np.interp(time_S, time_C, force_CI.max(axis=1))
     catches_C = np.abs(np.gradient(np.sign(bow.speed_X)))
     catch_S = np.interp(time_S, time_C, gaussian_filter1d(catches_C, 0.012 * _CONTROL_HZ))
-    sound_S += noise_S * force_S * (0.012 + 0.1 * catch_S)
+    sound_S += noise_S * force_S * (voice.hair + voice.catches * catch_S)
     return (0.5 * sound_S / max(float(np.abs(sound_S).max()), 1e-9)).astype(np.float32)
 
 
-def _strings(performance: Performance, time_C: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _strings(
+    performance: Performance, time_C: np.ndarray, voice: Voice
+) -> tuple[np.ndarray, np.ndarray]:
     """MIDI pitch and amplitude of every string [C, I]."""
     instrument, notes = performance.instrument, performance.notes
     bow, left = performance.bow(time_C), performance.left_hand(time_C)
@@ -84,14 +138,14 @@ def _strings(performance: Performance, time_C: np.ndarray) -> tuple[np.ndarray, 
         last_C = np.maximum.accumulate(np.where(plays_C, np.arange(len(time_C)), -1))
         pitch_CI[:, string] = open_pitch + np.where(last_C >= 0, heard_C[last_C], 0.0)
         under_C = (1 - np.abs(bow.string_X - string) / 0.5).clip(0, 1)
-        force_CI[:, string] = _ring(drawn_C * under_C, (under_C > 0) & (bow.lift_X <= 0))
+        force_CI[:, string] = _ring(drawn_C * under_C, (under_C > 0) & (bow.lift_X <= 0), voice)
     return pitch_CI, force_CI
 
 
-def _ring(drive_C: np.ndarray, bowed_C: np.ndarray) -> np.ndarray:
+def _ring(drive_C: np.ndarray, bowed_C: np.ndarray, voice: Voice) -> np.ndarray:
     """The string's amplitude: it speaks within a few milliseconds, and rings on where the bow is not on it."""
-    falls_C = np.exp(-1 / (np.where(bowed_C, _DAMPED, _RINGS) * _CONTROL_HZ))
-    drive_C = gaussian_filter1d(drive_C, 0.008 * _CONTROL_HZ)
+    falls_C = np.exp(-1 / (np.where(bowed_C, voice.damped, voice.rings) * _CONTROL_HZ))
+    drive_C = gaussian_filter1d(drive_C, voice.speaks * _CONTROL_HZ)
     rung_C, held = np.zeros_like(drive_C), 0.0
     for index, (drive, falls) in enumerate(zip(drive_C.tolist(), falls_C.tolist(), strict=True)):
         held = max(drive, held * falls)
@@ -100,28 +154,35 @@ def _ring(drive_C: np.ndarray, bowed_C: np.ndarray) -> np.ndarray:
 
 
 def _string(
-    hz_C: np.ndarray, force_C: np.ndarray, near_C: np.ndarray, time_C: np.ndarray, sample_rate: int, samples: int
+    voice: Voice, hz_C: np.ndarray, force_C: np.ndarray, near_C: np.ndarray, time_C: np.ndarray, sample_rate: int, samples: int
 ) -> np.ndarray:  # fmt: skip
     """One string's partials through the body, with what lies beyond half the sample rate left out."""
     time_S = np.arange(samples) / sample_rate
     hz_S = np.interp(time_S, time_C, hz_C)
     turn_S = np.exp(2j * np.pi * np.cumsum(hz_S) / sample_rate)
     # The louder and the nearer to the bridge, the more partials.
-    cut_C = (4 + 1.2 * near_C) * (0.6 + 0.8 * force_C / max(float(force_C.max()), 1e-9))
+    cut_C = (voice.partials + 1.2 * near_C) * (
+        0.6 + 0.8 * force_C / max(float(force_C.max()), 1e-9)
+    )
     most = min(_MOST_PARTIALS, int(0.48 * sample_rate / float(hz_C.min())))
     sound_S, partial_S = np.zeros(samples), np.ones(samples, np.complex128)
     for partial in range(1, most + 1):
         partial_S *= turn_S
-        gain_C = force_C * _body(partial * hz_C) / partial / (1 + (partial / cut_C) ** 3)
+        gain_C = (
+            force_C
+            * _body(partial * hz_C, voice)
+            / partial**voice.falls
+            / (1 + (partial / cut_C) ** 3)
+        )
         gain_C = np.where(partial * hz_C < 0.48 * sample_rate, gain_C, 0.0)
         sound_S += np.interp(time_S, time_C, gain_C) * partial_S.imag
     return sound_S
 
 
-def _body(hz_C: np.ndarray) -> np.ndarray:
+def _body(hz_C: np.ndarray, voice: Voice) -> np.ndarray:
     octave_C = np.log2(hz_C)
-    gain_C = np.full(len(hz_C), 0.5)
-    for centre, gain, width in _RESONANCES:
+    gain_C = np.full(len(hz_C), voice.unresonant)
+    for centre, gain, width in voice.resonances:
         gain_C += gain * np.exp(-0.5 * ((octave_C - np.log2(centre)) / width) ** 2)
     return gain_C
 
