@@ -93,13 +93,35 @@ def test_a_bank_of_effects_alone_is_not_heard_through(monkeypatch: pytest.Monkey
     monkeypatch.setattr(corpus, "find_soundfonts", lambda: [silent, *find_soundfonts()])
     rendered = render_midi
 
-    def render(midi: Path, rate: int, soundfont: Path, *, program: int) -> np.ndarray:
-        samples_S = rendered(midi, rate, find_soundfonts()[0], program=program)
+    def render(midi: Path, rate: int, soundfont: Path, **how: bool) -> np.ndarray:
+        samples_S = rendered(midi, rate, find_soundfonts()[0], **how)
         return 1e-8 * samples_S if soundfont == silent else samples_S
 
     monkeypatch.setattr(soundfonts, "render_midi", render)
     assert silent not in corpus.soundfonts_for("train", (GRAND,))
-    assert soundfonts.sounds(find_soundfonts()[0], GRAND)
+
+
+@needs_synthesiser
+@pytest.mark.parametrize("lacking", [None, 0, 1, 2])
+def test_every_program_of_a_soundfont_is_listened_for(
+    lacking: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soundfont, programs = find_soundfonts()[0], (GRAND, ORGAN, 42)
+    rendered = render_midi
+
+    def render(midi: Path, rate: int, soundfont: Path, **how: bool) -> np.ndarray:
+        score = mido.MidiFile(midi)
+        lacks = -1 if lacking is None else programs[lacking]
+        program = None
+        for message in score.tracks[0]:
+            program = message.program if message.type == "program_change" else program
+            if message.type == "note_on" and program == lacks:
+                message.velocity = 0
+        score.save(midi)
+        return rendered(midi, rate, soundfont, **how)
+
+    monkeypatch.setattr(soundfonts, "render_midi", render)
+    assert soundfonts.sounds.__wrapped__(soundfont, programs) == (lacking is None)
 
 
 @needs_synthesiser

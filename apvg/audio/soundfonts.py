@@ -92,18 +92,32 @@ def find_soundfonts() -> list[Path]:
 
 
 @cache
-def sounds(soundfont: Path, program: int) -> bool:
-    """Whether a soundfont has a General MIDI program: banks of effects alone are silent, and FluidSynth says nothing."""
+def sounds(soundfont: Path, programs: tuple[int, ...]) -> bool:
+    """Whether a soundfont has all these General MIDI programs: what it lacks is silent, and FluidSynth says nothing of it.
+
+    They are heard one after the other in one go, for reading a soundfont takes longer than playing it.
+    """
     import mido
 
-    file = mido.MidiFile()
-    note = [mido.Message("note_on", note=60, velocity=90), mido.Message("note_off", note=60, time=300)]  # fmt: skip
-    file.tracks.append(mido.MidiTrack(note))
+    track, rate, slot = mido.MidiTrack(), 8000, 2.0  # seconds, in which a note has died away
+    for program in programs:
+        track.append(mido.Message("program_change", program=program))
+        track.append(mido.Message("note_on", note=60, velocity=90))
+        track.append(mido.Message("note_off", note=60, time=240))
+        track.append(mido.Message("note_on", note=60, velocity=0, time=round(960 * slot) - 240))
+    file = mido.MidiFile(ticks_per_beat=480)
+    file.tracks.append(track)
     with tempfile.TemporaryDirectory(prefix="apvg-") as folder:
-        midi = Path(folder) / "note.mid"
+        midi = Path(folder) / "notes.mid"
         file.save(midi)
-        # Silence is not quite zero: the synthesiser's reverb has a floor, 150 dB down.
-        return float(np.abs(render_midi(midi, 8000, soundfont, program=program)).max()) > 1e-4
+        samples_S = render_midi(midi, rate, soundfont, reverb=False, chorus=False)
+    for index in range(len(programs)):
+        begin = round(index * slot * rate)
+        before = np.abs(samples_S[max(begin - rate // 20, 0) : begin]).max(initial=0)
+        # Silence is not quite zero: the synthesiser has a floor, 150 dB down.
+        if np.abs(samples_S[begin : begin + rate // 4]).max() < max(1e-4, 2 * float(before)):
+            return False
+    return True
 
 
 def render_midi(

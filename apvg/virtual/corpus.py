@@ -158,7 +158,7 @@ def soundfonts_for(split: Split, programs: Iterable[int]) -> list[Path]:
     Raises:
         ApvgError: There is none.
     """
-    found = [path for path in find_soundfonts() if all(sounds(path, p) for p in programs)]
+    found = [path for path in find_soundfonts() if sounds(path, tuple(programs))]
     test = [path for path in found if path.name.startswith(HELD_OUT_SOUNDFONTS)]
     chosen = test if split == "test" else [path for path in found if path not in test]
     if not chosen:
