@@ -39,11 +39,13 @@ def tiny_performer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from apvg.bundle import PerformerConfig, write_bundle
     from apvg.models.cvg import CVGConfig
     from apvg.models.khp import KHPConfig
+    from apvg.models.listening import ListeningConfig
     from apvg.models.stu import STUConfig
     from apvg.performer import Performer
     from apvg.skeleton import HANDS
 
     torch.manual_seed(0)
+    ears = ListeningConfig(spectral=4, channels=8, layers=3)
     config = PerformerConfig(
         name="tiny",
         instrument="piano",
@@ -53,8 +55,8 @@ def tiny_performer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         size=(128, 32),
         skeleton=HANDS,
         corners=((2.0, 4.0), (126.0, 4.0), (126.0, 20.0), (2.0, 20.0)),
-        khp=KHPConfig(channels=4, layers=2, hidden=8),
-        cvg=CVGConfig(channels=4, layers=2, picture=4),
+        khp=KHPConfig(listening=ears, channels=4, layers=2, hidden=8),
+        cvg=CVGConfig(listening=ears, channels=4, layers=2, picture=4),
         stu=STUConfig(channels=(8, 8, 8), node_channels=4, graph_layers=1, hidden=8),
     )
     plate_HWC = np.random.default_rng(0).integers(0, 255, (32, 128, 3), np.uint8)

@@ -233,7 +233,7 @@ class KHPTrainer:
         self.fabric.backward(total)
         descend(self.fabric, self.khp, self.optimizer)
         self.ema.update(step)
-        return {name: float(loss) for name, loss in losses.items()}
+        return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _settle(self, khp: KeypointPredictor) -> None:
         """Tell a fresh network what poses look like, and where the hands wait."""

@@ -116,14 +116,15 @@ def test_held_out_frames_are_kept_out(recipe_file: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("stage", "loss", "share"), [("khp", "position", 0.5), ("cvg", "pixels", 0.5)]
+    ("stage", "loss", "steps", "rate", "share"),
+    [("khp", "position", 120, 1e-2, 0.4), ("cvg", "pixels", 300, 5e-3, 0.5)],
 )
 def test_stages_overfit_a_short_take(
-    stage: str, loss: str, share: float, takes_dir: Path, tmp_path: Path
+    stage: str, loss: str, steps: int, rate: float, share: float, takes_dir: Path, tmp_path: Path
 ):
-    text = tiny.RECIPE.replace("steps = 6", "steps = 300").replace("_from = 3", "_from = 1000")
+    text = tiny.RECIPE.replace("steps = 6", f"steps = {steps}").replace("_from = 3", "_from = 1000")
     text = text.replace(
-        "gains_db = [0.0, 0.0]", "gains_db = [0.0, 0.0]\nshift_octaves = false\nrate = 5e-3"
+        "gains_db = [0.0, 0.0]", f"gains_db = [0.0, 0.0]\nshift_octaves = false\nrate = {rate}"
     )
     text = text.replace("window = 16", "window = 16\nspeeds = [1.0, 1.0]")
     (tmp_path / "recipe.toml").write_text(text)
