@@ -27,7 +27,7 @@ from apvg.takes.about import NOT_STATED, About
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.hands import load_hand
 from apvg.virtual.motion import MotionStyle, play
-from apvg.virtual.pianos import Piano
+from apvg.virtual.pianos import Piano, draw_make
 from apvg.virtual.recording import record
 from apvg.virtual.scores import HELD_OUT_STYLES, SHORTEST, STYLES, compose
 
@@ -251,7 +251,7 @@ def _recording(
 ) -> np.ndarray:
     """The notes as somebody might have recorded them, mono float32."""
     if soundfont is None:
-        clean_S = Piano(SAMPLE_RATE, random).play(notes, samples)
+        clean_S = Piano(draw_make(random), SAMPLE_RATE, random).play(notes, samples)
         return record(clean_S, SAMPLE_RATE, random)
     program = int(random.choice(list(_PROGRAMS), p=list(_PROGRAMS.values())))
     with tempfile.TemporaryDirectory() as scratch:

@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 from apvg.cli.main import main
 from apvg.midi import Notes
 from apvg.takes.take import load_takes
-from apvg.virtual.pianos import Piano
+from apvg.virtual.pianos import Piano, draw_make
 
 RATE = 16000
+
+
+def piano(seed: int) -> Piano:
+    random = np.random.default_rng(seed)
+    return Piano(draw_make(random), RATE, random)
 
 
 def _notes(*notes: tuple[float, float, int, int]) -> Notes:
@@ -25,8 +30,7 @@ def _notes(*notes: tuple[float, float, int, int]) -> Notes:
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**6), pitch=st.integers(33, 96))
 def test_a_note_sounds_at_its_pitch_from_its_onset_on(seed: int, pitch: int) -> None:
-    piano = Piano(RATE, np.random.default_rng(seed))
-    sound_S = piano.play(_notes((0.5, 1.5, pitch, 80)), 3 * RATE)
+    sound_S = piano(seed).play(_notes((0.5, 1.5, pitch, 80)), 3 * RATE)
     assert sound_S.shape == (3 * RATE,)
     assert not sound_S[: RATE // 2].any()
     assert np.abs(sound_S).max() == pytest.approx(0.5)
@@ -44,8 +48,7 @@ def test_a_note_sounds_at_its_pitch_from_its_onset_on(seed: int, pitch: int) -> 
 @given(seed=st.integers(0, 10**6))
 def test_notes_fade_and_dampers_end_them(seed: int) -> None:
     def loudness(let_go: float, start: float) -> float:
-        piano = Piano(RATE, np.random.default_rng(seed))
-        sound_S = piano.play(_notes((0.0, let_go, 48, 100)), 4 * RATE)
+        sound_S = piano(seed).play(_notes((0.0, let_go, 48, 100)), 4 * RATE)
         return float(np.sqrt(np.square(sound_S[round(start * RATE) :][: RATE // 4]).mean()))
 
     assert loudness(3.9, 2.5) < 0.8 * loudness(3.9, 0.1)
@@ -54,9 +57,7 @@ def test_notes_fade_and_dampers_end_them(seed: int) -> None:
 
 def test_every_seed_is_another_piano_and_always_the_same_one() -> None:
     notes = _notes((0.0, 0.8, 60, 90), (0.4, 0.9, 67, 60))
-    first_S, again_S, other_S = (
-        Piano(RATE, np.random.default_rng(seed)).play(notes, RATE) for seed in (1, 1, 2)
-    )
+    first_S, again_S, other_S = (piano(seed).play(notes, RATE) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first_S, again_S)
     assert np.corrcoef(first_S, other_S)[0, 1] < 0.9
 
@@ -64,7 +65,7 @@ def test_every_seed_is_another_piano_and_always_the_same_one() -> None:
 def test_a_harder_stroke_is_louder_and_brighter() -> None:
     for seed in range(5):
         notes = _notes((0.0, 0.9, 45, 30), (1.0, 1.9, 45, 120))
-        sound_S = Piano(RATE, np.random.default_rng(seed)).play(notes, 2 * RATE)
+        sound_S = piano(seed).play(notes, 2 * RATE)
         # Past the hammer's noise.
         soft_F, hard_F = (
             np.abs(np.fft.rfft(sound_S[second * RATE :][RATE // 4 : RATE // 2]))
