@@ -33,7 +33,7 @@ class Virtual:
     """What the takes are for. Test pieces are of styles, and heard through soundfonts, that training never meets."""
     styles: tuple[str, ...] = ()
     """Compose in these styles alone; by default in all of the split in turn."""
-    drawn: float = 0.5
+    drawn: float = 0.0
     """The pianist's training pieces: the share that is heard through pianos drawn for one piece each, not through soundfonts.
     With 1 neither FluidSynth nor a soundfont is needed."""
     scores: Path | None = None
