@@ -38,6 +38,8 @@ class KHPConfig:
         decided: Whether the hands are told which keys are struck and held rather than how likely they are. Where notes are
             what is listened for, what is heard is then like what is written, and one motion serves both.
         struck: A key is taken as struck when it becomes so likely.
+        held_frames: At a keyboard: hands are told that a struck key is held for so many frames; 0 for as long as it is. When a
+            key is let go is heard badly, for strings ring on in rooms and under the pedal, and hands that go by it are misled.
     """
 
     listening: ListeningConfig = field(default_factory=ListeningConfig)
@@ -47,10 +49,13 @@ class KHPConfig:
     lookahead_frames: int = 10
     decided: bool = False
     struck: float = 0.5
+    held_frames: int = 0
 
     def __post_init__(self) -> None:
         if not 0 < self.struck < 1:
             raise ValueError("KHP takes a key as struck at a likelihood between 0 and 1")
+        if self.held_frames < 0:
+            raise ValueError("KHP cannot take keys as held for less than no frame")
         if self.lookahead_frames < self.listening.delay:
             raise ValueError("KHP cannot look ahead less than its notes are late")
 
@@ -95,7 +100,7 @@ class KeypointPredictor(nn.Module):
         self.config, self.skeleton = config, skeleton
         self.listen = AudioEncoder(config.listening)
         self.move: HandMover | PoseMover = (
-            HandMover(skeleton, config.channels, config.layers, config.hidden)
+            HandMover(skeleton, config.channels, config.layers, config.hidden, config.held_frames)
             if on_keys
             else PoseMover(skeleton, config.layers, config.hidden)
         )

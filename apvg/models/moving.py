@@ -48,7 +48,8 @@ class PlayerState(NamedTuple):
 
 
 class MovingState(NamedTuple):
-    """What the moving half remembers between chunks: of the notes, and of the player."""
+    """What the moving half remembers between chunks: of the notes (first the last strokes, where those are all that it goes by),
+    and of the player."""
 
     stack: State
     player: HandsState | PlayerState
@@ -86,8 +87,11 @@ class Mover(nn.Module):
 class HandMover(Mover):
     """Notes in, motion out; causal, with its state carried across chunks."""
 
-    def __init__(self, skeleton: Skeleton, channels: int, layers: int, hidden: int) -> None:
+    def __init__(
+        self, skeleton: Skeleton, channels: int, layers: int, hidden: int, held_frames: int = 0
+    ) -> None:
         super().__init__(skeleton)
+        self.held_frames = held_frames
         in_hands = {k for ids in self.hands_KJ for k in ids}
         self.others_K = [k for k in range(len(skeleton)) if k not in in_hands]
         hands, points = len(self.hands_KJ), len(self.hands_KJ[0]) if self.hands_KJ else 0
@@ -169,15 +173,30 @@ class HandMover(Mover):
             start_BX: Where the hands are at the start (see :meth:`start`); home by default.
         """
         batch, _, frames, _ = notes_B2TP.shape
+        past = list(state.stack) if state else None
+        strokes: State = []
+        if self.held_frames:
+            notes_B2TP, kept_BFP = self._by_strokes(notes_B2TP[:, 0], past.pop(0) if past else None)
+            strokes.append(kept_BFP)
         keys_B3TP = self.keys_3P[None, :, None].expand(batch, -1, frames, -1)
         x_BCTP = self.enter(torch.cat([notes_B2TP, keys_B3TP], dim=1))
-        x_BCTP, stack = self.stack(x_BCTP, state.stack if state else None)
+        x_BCTP, stack = self.stack(x_BCTP, past)
         # Places along a keyboard need more digits than half precision has.
         with torch.autocast(x_BCTP.device.type, enabled=False):
             before = state.player if state else None
             assert before is None or isinstance(before, HandsState)
             motion, hands = self._follow(x_BCTP.float(), before, start_BX)
-        return motion, MovingState(stack, hands)
+        return motion, MovingState(strokes + stack, hands)
+
+    def _by_strokes(self, struck_BTP: Tensor, past_BFP: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Keys struck, and held for `held_frames` from there on [B, 2, T, 88]; and the last strokes, which go on being held."""
+        before = self.held_frames - 1
+        if past_BFP is None:
+            past_BFP = struck_BTP.new_zeros(len(struck_BTP), before, PITCHES)
+        all_BRP = torch.cat([past_BFP, struck_BTP], dim=1)
+        held_B1TP = F.max_pool2d(all_BRP[:, None], (self.held_frames, 1), stride=1)
+        notes_B2TP = torch.cat([struck_BTP[:, None], held_B1TP], dim=1)
+        return notes_B2TP, all_BRP[:, all_BRP.shape[1] - before :]
 
     def _follow(
         self, x_BCTP: Tensor, hands: HandsState | None, start_BH: Tensor | None

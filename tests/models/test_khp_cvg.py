@@ -27,9 +27,18 @@ def features(seed: int = 0) -> torch.Tensor:
     )
 
 
-def khp(skeleton=HANDS, *, decided: bool = False, on_keys: bool = True) -> KeypointPredictor:
+def khp(
+    skeleton=HANDS, *, decided: bool = False, held_frames: int = 0, on_keys: bool = True
+) -> KeypointPredictor:
     torch.manual_seed(0)
-    config = KHPConfig(listening=LISTENING, channels=8, layers=2, hidden=8, decided=decided)
+    config = KHPConfig(
+        listening=LISTENING,
+        channels=8,
+        layers=2,
+        hidden=8,
+        decided=decided,
+        held_frames=held_frames,
+    )
     predictor = KeypointPredictor(config, skeleton, on_keys=on_keys).eval()
     # Untrained ears hear nothing otherwise.
     torch.nn.init.zeros_(predictor.listen.notes.bias)  # pyright: ignore[reportArgumentType]
@@ -46,12 +55,16 @@ def cvg() -> CoarseVideoGenerator:
 @given(
     cuts=st.lists(st.integers(1, FRAMES - 1), max_size=4, unique=True).map(sorted),
     decided=st.booleans(),
+    held_frames=st.sampled_from([0, 3]),
     on_keys=st.booleans(),
 )
-def test_any_chunking_gives_what_the_whole_gives(cuts: list[int], decided: bool, on_keys: bool):
+def test_any_chunking_gives_what_the_whole_gives(
+    cuts: list[int], decided: bool, held_frames: int, on_keys: bool
+):
     rows, plate = features(), torch.rand(1, 3, 4, 12)
     skeleton = HANDS if on_keys else BODY_HANDS_AND_BOW
-    predictor, generator = khp(skeleton, decided=decided, on_keys=on_keys), cvg()
+    predictor = khp(skeleton, decided=decided, held_frames=held_frames, on_keys=on_keys)
+    generator = cvg()
     with torch.inference_mode():
         whole, coarse = predictor(rows)[0], generator(rows, plate)[0]
         poses, frames = [], []
@@ -273,3 +286,19 @@ def test_what_motion_asks_of_a_decision_reaches_the_ears():
 def test_frames_must_be_given_whole():
     with pytest.raises(RuntimeError):
         khp()(features()[:, :2])
+
+
+def test_hands_that_go_by_strokes_alone_take_every_key_as_held_equally_long():
+    frames, told = 3, torch.zeros(1, 2, FRAMES, 88)
+    told[:, 0, 2, 40] = told[:, 0, 7, 52] = 1.0
+    short, long = told.clone(), told.clone()
+    short[:, 1] = told[:, 0]
+    long[:, 1, 2:, 40] = long[:, 1, 7:, 52] = 1.0
+    exact = told.clone()
+    exact[:, 1, 2 : 2 + frames, 40] = exact[:, 1, 7 : 7 + frames, 52] = 1.0
+    with torch.inference_mode():
+        by_strokes, by_all = khp(decided=True, held_frames=frames), khp(decided=True)
+        moved = [by_strokes.play(notes)[0].poses_BTKD for notes in (short, long)]
+        torch.testing.assert_close(moved[0], moved[1])
+        torch.testing.assert_close(moved[0], by_all.play(exact)[0].poses_BTKD)
+        assert not torch.equal(by_all.play(short)[0].poses_BTKD, by_all.play(long)[0].poses_BTKD)
