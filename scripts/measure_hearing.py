@@ -1,0 +1,170 @@
+"""What do a pianist's ears hear, and what does each kind of their mistakes cost its hands?
+
+    python scripts/measure_hearing.py piano-eval TAKES
+
+prints, over all takes with notes, how many notes are heard within two frames (precision, recall, F1) by the likelihood from which a key
+counts as struck, what the missed ones have in common, and how well hands play (key-hit skill, motion energy) that are told
+what is heard, that without what is imagined, that with what is missed, and the notes as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+import numpy as np
+import torch
+
+from apvg import Performer
+from apvg.audio.features import extract_features
+from apvg.evaluation.motion import fingertip_x, key_hit, motion_energy, seen
+from apvg.keyboard import LOWEST_PITCH
+from apvg.midi import Notes
+from apvg.progress import track
+from apvg.takes.take import Take, load_takes
+from apvg.training.run import resample
+
+LIKELIHOODS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+#: A note is heard that is told so many frames early or late, at most.
+TOLERANCE = 2
+#: A key struck again within so many frames is repeated.
+REPEATED = 6
+OCTAVES = np.array((-24, -12, 12, 24))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("performer")
+    parser.add_argument("takes")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    performer = Performer.from_pretrained(arguments.performer)
+    takes = [take for take in load_takes(arguments.takes) if take.notes is not None]
+    if performer.keyboard is None or not takes:
+        parser.error("this is for performers at a keyboard, and takes whose notes are known")
+    counts = {likelihood: np.zeros(3) for likelihood in LIKELIHOODS}
+    missed: Counter[str] = Counter()
+    told: dict[str, list[tuple[float, float, float, int]]] = {}
+    for take in track(takes, "listening and playing", len(takes)):
+        notes, frames = take.notes, len(take)
+        assert notes is not None
+        likely_TP, held_TP = listen(performer, take)
+        true_TP = notes.roll(performer.fps, frames)[0] > 0
+        for likelihood, count in counts.items():
+            struck_TP = strokes(likely_TP, likelihood)
+            count += [match(struck_TP, true_TP)[0].sum(), struck_TP.sum(), true_TP.sum()]
+        struck_TP = strokes(likely_TP, performer.config.khp.struck)
+        right_TP, found_TP = match(struck_TP, true_TP)
+        missed.update(kinds(true_TP & ~found_TP, true_TP))
+        ways = {
+            "as heard": as_notes(struck_TP, held_TP, performer.fps),
+            "without what is imagined": as_notes(right_TP, held_TP, performer.fps),
+            "with what is missed": as_notes(
+                struck_TP | (true_TP & ~found_TP), held_TP, performer.fps
+            ),
+            "the true notes": notes,
+        }
+        for way, these in ways.items():
+            told.setdefault(way, []).append(play(performer, take, these))
+    print("likelihood  precision  recall     F1")
+    for likelihood, (right, heard, true) in counts.items():
+        precision, recall = right / max(heard, 1), right / max(true, 1)
+        print(
+            f"{likelihood:10} {precision:10.3f} {recall:7.3f} {2 * right / max(heard + true, 1):6.3f}"
+        )
+    print(f"missed at {performer.config.khp.struck}:", dict(missed.most_common()))
+    print(f"{'hands are told':28} skill  energy of left, right hand")
+    for way, figures in told.items():
+        skill_N, left_N, right_N, notes_N = np.array(figures).T
+        skill = np.average(skill_N, weights=notes_N)
+        print(f"{way:28} {skill:.3f}  {np.nanmean(left_N):.2f}, {np.nanmean(right_N):.2f}")
+
+
+def listen(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
+    """How likely keys are struck in each frame of a take, 0..1, and whether they are held; both [T, 88]."""
+    features = performer.config.features
+    rows_RF = torch.from_numpy(extract_features(resample(take, features.sample_rate), features))
+    late = performer.config.khp.listening.delay
+    rows_RF = torch.cat(
+        [rows_RF, rows_RF.new_zeros(late * features.rows_per_frame, rows_RF.shape[1])]
+    )
+    with torch.inference_mode():
+        heard, _ = performer.khp.hear(rows_RF[None].float())
+    likely_2TP = heard.logits_B2TP[0].float().sigmoid()[:, late : late + len(take)].numpy()
+    return likely_2TP[0], likely_2TP[1] > 0.5
+
+
+def strokes(likely_TP: np.ndarray, likelihood: float) -> np.ndarray:
+    """Where a key becomes so likely, bool [T, 88]."""
+    above_TP = likely_TP > likelihood
+    return above_TP & ~np.pad(above_TP, ((1, 0), (0, 0)))[:-1]
+
+
+def match(told_TP: np.ndarray, true_TP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which strokes are right, and which true ones they stand for; each counts once."""
+    right_TP, found_TP = np.zeros_like(told_TP), np.zeros_like(true_TP)
+    for key in np.flatnonzero(told_TP.any(axis=0) & true_TP.any(axis=0)):
+        told, true = list(np.flatnonzero(told_TP[:, key])), list(np.flatnonzero(true_TP[:, key]))
+        while told and true:
+            if abs(told[0] - true[0]) <= TOLERANCE:
+                right_TP[told.pop(0), key] = found_TP[true.pop(0), key] = True
+            else:
+                (told if told[0] < true[0] else true).pop(0)
+    return right_TP, found_TP
+
+
+def kinds(missed_TP: np.ndarray, true_TP: np.ndarray) -> list[str]:
+    """What missed notes have in common."""
+    found = []
+    for frame, key in zip(*np.nonzero(missed_TP), strict=True):
+        near_P = true_TP[max(0, frame - 1) : frame + 2].any(axis=0)
+        if true_TP[max(0, frame - REPEATED) : frame, key].any():
+            found.append("repeated")
+        elif any(near_P[other] for other in key + OCTAVES if 0 <= other < len(near_P)):
+            found.append("in octaves")
+        else:
+            found.append("others")
+    return found
+
+
+def as_notes(struck_TP: np.ndarray, held_TP: np.ndarray, fps: int) -> Notes:
+    """Strokes as notes, each as long as its key is held and not struck again."""
+    frame_N, key_N = np.nonzero(struck_TP)
+    length_N = []
+    for frame, key in zip(frame_N, key_N, strict=True):
+        goes_on_T = held_TP[frame + 1 :, key] & ~struck_TP[frame + 1 :, key]
+        length_N.append(1 + (len(goes_on_T) if goes_on_T.all() else int(goes_on_T.argmin())))
+    let_go_N = (frame_N + np.array(length_N, int)) / fps
+    return Notes(
+        onset_N=frame_N / fps,
+        offset_N=let_go_N,
+        sounding_N=let_go_N,
+        pitch_N=key_N + LOWEST_PITCH,
+        velocity_N=np.full(len(frame_N), 64),
+    )
+
+
+def play(performer: Performer, take: Take, notes: Notes) -> tuple[float, float, float, int]:
+    """Key-hit skill by the true notes, motion energy of both hands (nan where there is no keyboard), and how many notes count."""
+    silence_S = np.zeros(round(take.duration * performer.sample_rate), np.float32)
+    poses_TKD = seen(*performer.predict_keypoints(silence_S, notes))
+    keyboard = performer.keyboard
+    assert keyboard is not None
+    assert take.notes is not None
+    hit = key_hit(fingertip_x(poses_TKD, performer.skeleton, keyboard), take.notes, performer.fps)
+    left = right = float("nan")
+    if take.keyboard is not None and take.fps == performer.fps:
+        frames = min(len(poses_TKD), len(take))
+        true_TKD = seen(take.keypoints_TKD, take.confidence_TK)[:frames]
+        by_part = motion_energy(
+            keyboard.to_keyboard(poses_TKD[:frames]),
+            take.keyboard.to_keyboard(true_TKD),
+            take.skeleton,
+            take.fps,
+        )
+        left, right = by_part["left_hand"], by_part["right_hand"]
+    return hit.skill, left, right, hit.notes
+
+
+if __name__ == "__main__":
+    main()
