@@ -40,8 +40,10 @@ A pianist seen from above: hands, forearms and keyboard, {width}×{height} pixel
   scene) and Beethoven, Für Elise (44 s, for motion alone, and that of `piano` alone: `piano-eval` never saw or heard it).
   Their sound is a FluidSynth render of the MIDI that was recorded with them.
 - Music: 200 minutes of generated pieces in {styles} styles (`apvg virtual TAKES --instrument piano --minutes 200 --seed 1`): composed by rule,
-  fingered, played by a motion model with the real takes' hand shapes, and heard through four soundfonts, rooms,
-  microphones, noise and codecs; its ears learn from 200 minutes more (`--seed 5`). KHP alone learns from them; what is painted comes from the footage alone.
+  fingered, played by a motion model with the real takes' hand shapes, and heard through four soundfonts, rooms, microphones,
+  noise and codecs. Its ears learn from those, from octaves and marches, and from 304 minutes through pianos that are drawn for a piece
+  each; its hands, last, from what ears make of pieces that they do not know (the recipe says which). KHP alone learns from them; what is
+  painted comes from the footage alone.
 
 ## Measured
 
