@@ -69,8 +69,8 @@ against other keys. Read-back: what a hand tracker finds in 8 s of the generated
   most, and a faint smear may lie on the floor or beside a forearm where the footage never showed a hand.
 - Quiet notes repeated within a tenth of a second are not heard one by one: a hand may rest while they go on (seen for
   several seconds in one of the 20 pieces, a quiet toccata).
-- From sound its right hand moves up to five times as much as it should in slow music with pedal, after notes that do not sound:
-  3.7 times in the footage's first block.
+- From sound its right hand moves up to four and a half times as much as it should in slow music with pedal, after notes that do not
+  sound: 3 times in the footage's first block, where the left one moves 2.3 times as much. Hands do not know how long a key is held.
 - The figures of read-back rest on few notes a piece (7 to 177; 45 of Für Elise).
 - Sounds other than a piano's are heard as the nearest keys that could have made them.
 - Fingers are painted from 21 points a hand at a quarter of the resolution: nails, rings and single knuckles are not to be
