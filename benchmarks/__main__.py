@@ -13,7 +13,7 @@ import torch
 import tyro
 
 from apvg.audio.reading import read_audio
-from apvg.engines.choosing import EngineName, choose_engine
+from apvg.engines.choosing import EngineName, choose_engine, resolve
 from apvg.performer import Performer
 from apvg.progress import track
 from apvg.samples import AIR, SAMPLE
@@ -70,7 +70,7 @@ class Benchmark:
             for d in dtypes
         ]
         for name in self.performers:
-            for engine in self.engines:
+            for engine in self.distinct_engines():
                 for size in (None, *self.sizes):
                     for block in self.blocks:
                         yield lambda n=name, e=engine, s=size, b=block: self._stages(n, e, s, b)
@@ -80,13 +80,17 @@ class Benchmark:
         if self.device != "cpu":
             return
         for name in self.performers:
-            for engine in self.engines:
+            for engine in self.distinct_engines():
                 for cores in self.cores:
                     yield lambda n=name, e=engine, c=cores: [self._file(n, self.file_seconds, c, e)]
             for block in self.latency_blocks:
                 yield lambda n=name, b=block: [self._latency(n, b)]
             for length in self.lengths:
                 yield lambda n=name, s=length: [self._file(n, s, max(self.cores), "auto", "memory")]
+
+    def distinct_engines(self) -> list[EngineName]:
+        """The engines that these names stand for on this machine, each once."""
+        return list(dict.fromkeys(resolve(name, self.device) for name in self.engines))
 
     def _stages(self, name: str, engine: EngineName, size: int | None, block: int) -> list[Row]:
         performer = Performer.from_pretrained(name, self.device, engine)

@@ -69,7 +69,7 @@ def _main(performer: str, sample: str, seconds: str, cores: str, engine: str) ->
         took = perf_counter() - begin
     fps = read_config(find_performer(performer)).features.fps
     frames = round(float(seconds) * fps)
-    run = FileRun(took, frames, fps, _peak_bytes())
+    run = FileRun(took, frames, fps, peak_bytes())
     print(json.dumps(run.__dict__))
 
 
@@ -88,7 +88,13 @@ def _write_looped(sample: Path, seconds: float, path: Path) -> None:
             left -= len(once_S)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """The most memory that this process ever held."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not ru_maxrss, which on Linux begins with what the process held that started this one.
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(peak.split()[1])
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

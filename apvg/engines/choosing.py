@@ -18,17 +18,22 @@ EngineName = Literal["auto", "torch", "torch-bf16"]
 def choose_engine(performer: Performer, name: EngineName = "auto") -> Engine:
     """The engine of that name for a performer.
 
-    `auto` takes bfloat16 for the painting stages where the processor multiplies matrices of it in hardware of its own (Intel's
-    AMX: CVG takes half of its usual time there and the STU a third, at the same quality: docs/benchmark.md). Elsewhere
-    bfloat16 is emulated and slow, and full precision is taken.
+    `auto` takes bfloat16 for the painting stages where the processor multiplies it in hardware of its own, at the same quality: with Intel's
+    AMX CVG takes half of its usual time and the STU a third, with AVX-512's products of it whole files take three quarters
+    (docs/benchmark.md). Elsewhere bfloat16 is emulated and slow, and full precision is taken.
     """
-    if name == "auto":
-        name = "torch-bf16" if performer.device.type == "cpu" and has_bfloat16_units() else "torch"
-    return PyTorchEngine(performer, bfloat16=name == "torch-bf16")
+    return PyTorchEngine(performer, bfloat16=resolve(name, performer.device.type) == "torch-bf16")
 
 
-def has_bfloat16_units() -> bool:
-    """Whether this processor has matrix units for bfloat16."""
+def resolve(name: EngineName, device: str) -> EngineName:
+    """The engine that a name stands for on this machine: `auto` is one of the others."""
+    if name != "auto":
+        return name
+    return "torch-bf16" if device == "cpu" and multiplies_bfloat16() else "torch"
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 in hardware of its own."""
     # Not there in torch before 2.9, which then works in full precision.
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("amx_bf16"))
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

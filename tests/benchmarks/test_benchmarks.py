@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.__main__ import Benchmark
 from benchmarks.arithmetic import multiply_adds
 from benchmarks.pix2pixhd import GlobalGenerator
 
@@ -49,6 +50,26 @@ def test_the_generator_is_that_of_the_paper():
         # Down, then up again: both read or write the smaller picture once for each tap.
         needed += 2 * 9 * pair * cells // 4 ** (down + 1)
     assert multiply_adds(lambda: small(image)) == needed
+
+
+def test_engines_that_are_the_same_here_are_measured_once(monkeypatch: pytest.MonkeyPatch):
+    for capabilities, engines in (
+        ({}, ["torch"]),
+        ({"avx512_bf16": True}, ["torch", "torch-bf16"]),
+        ({"amx_bf16": True}, ["torch", "torch-bf16"]),
+    ):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c, raising=False)
+        assert Benchmark(engines=("torch", "auto")).distinct_engines() == engines
+        assert Benchmark(engines=("torch", "auto"), device="cuda").distinct_engines() == ["torch"]
+
+
+def test_a_process_does_not_count_the_memory_of_the_one_that_started_it():
+    held = b"x" * 400_000_000
+    code = "from benchmarks.files import peak_bytes; print(peak_bytes())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert 1_000_000 < int(done.stdout) < len(held) / 2
 
 
 @pytest.mark.slow
