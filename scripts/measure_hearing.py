@@ -20,6 +20,7 @@ from apvg.audio.features import extract_features
 from apvg.evaluation.motion import fingertip_x, key_hit, motion_energy, seen
 from apvg.keyboard import LOWEST_PITCH
 from apvg.midi import Notes
+from apvg.models.khp import HELD
 from apvg.progress import track
 from apvg.takes.take import Take, load_takes
 from apvg.training.run import resample
@@ -91,7 +92,7 @@ def listen(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
     with torch.inference_mode():
         heard, _ = performer.khp.hear(rows_RF[None].float())
     likely_2TP = heard.logits_B2TP[0].float().sigmoid()[:, late : late + len(take)].numpy()
-    return likely_2TP[0], likely_2TP[1] > 0.5
+    return likely_2TP[0], likely_2TP[1] > HELD
 
 
 def strokes(likely_TP: np.ndarray, likelihood: float) -> np.ndarray:

@@ -67,8 +67,7 @@ against other keys. Read-back: what a hand tracker finds in 8 s of the generated
 - Dense, fast and wide music is where keys are missed: see the styles above.
 - No finger was torn in 80 frames looked at (ten pieces, from sound); dark bits of key cling to some fingertips, to thumbs
   most, and a faint smear may lie on the floor or beside a forearm where the footage never showed a hand.
-- Quiet notes repeated within a tenth of a second are not heard one by one: a hand may rest while they go on (seen for
-  several seconds in one of the 20 pieces, a quiet toccata).
+- Quiet notes repeated within a tenth of a second are not heard one by one.
 - From sound its right hand moves up to four and a half times as much as it should in slow music with pedal, after notes that do not
   sound: 3 times in the footage's first block, where the left one moves 2.3 times as much. Hands do not know how long a key is held.
 - The figures of read-back rest on few notes a piece (7 to 177; 45 of Für Elise).

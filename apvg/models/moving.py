@@ -1,9 +1,10 @@
 """The moving half of KHP at a keyboard: from struck and held keys to where the hands go.
 
-A causal stack of convolutions reads the notes over the keyboard, some of them yet to sound. Then, frame by frame, each hand
-looks over the whole keyboard for where it is wanted, goes a share of the way there, looks at the keys under it, and
-remembers. Because every hand sees the keys from where it is, it plays anywhere what it has learnt somewhere, and because
-its points hang on one place, it cannot be torn (own choice; the source only says that keypoints are predicted).
+A causal stack of convolutions reads the notes over the keyboard, some of them yet to sound: which keys are struck, and which
+are held, unless hands are to go by strokes alone (`held_frames`). Then, frame by frame, each hand looks over the whole
+keyboard for where it is wanted, goes a share of the way there, looks at the keys under it, and remembers. Because every hand sees the
+keys from where it is, it plays anywhere what it has learnt somewhere, and because its points hang on one place, it cannot be
+torn (own choice; the source only says that keypoints are predicted).
 """
 
 from __future__ import annotations
