@@ -225,14 +225,11 @@ def _results(
         for task in tasks:
             yield task.recording, task.run()
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures import as_completed
 
-    from apvg.progress import silence
+    from apvg.workers import worker_pool
 
-    # Fresh processes, for MediaPipe's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=silence) as pool:
+    with worker_pool(jobs, quiet=True) as pool:
         running = {pool.submit(task.run): task.recording for task in tasks}
         try:
             for future in track(as_completed(running), "videos", len(running)):

@@ -7,16 +7,13 @@ import math
 import os
 import platform
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from scipy.signal import resample_poly
 
 from apvg import __version__
@@ -52,6 +49,7 @@ from apvg.evaluation.targets import (
     targets_table,
 )
 from apvg.progress import track
+from apvg.workers import worker_pool
 
 if TYPE_CHECKING:
     from apvg.baselines.keypoints import KeypointBaseline
@@ -267,9 +265,7 @@ def _music_results(
         return
     # Frame by frame there is little to share out: processes of their own are used better than threads.
     threads = max(1, (os.cpu_count() or 1) // jobs)
-    with ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
-    ) as pool:
+    with worker_pool(jobs, threads) as pool:
         yield from pool.map(judge, takes)
 
 

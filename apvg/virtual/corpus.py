@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
 
 from apvg.audio.soundfonts import find_soundfonts, render_midi, sounds
 from apvg.errors import ApvgError
@@ -30,6 +27,7 @@ from apvg.virtual.motion import MotionStyle, play
 from apvg.virtual.pianos import Piano, draw_make
 from apvg.virtual.recording import record
 from apvg.virtual.scores import HELD_OUT_STYLES, SHORTEST, STYLES, compose
+from apvg.workers import worker_pool
 
 Split = Literal["train", "test"]
 
@@ -185,10 +183,7 @@ def make_takes(
     if jobs == 1:
         yield from (make(order, folder) for order in missing)
         return
-    pool = ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-    )
-    with pool:
+    with worker_pool(jobs, threads=1) as pool:
         yield from pool.map(make, missing, [folder] * len(missing))
 
 
