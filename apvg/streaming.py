@@ -262,7 +262,7 @@ class Poses:
         if self._notes is None:
             notes_2TP, self._hearing = engine.hear(features_RF, self._hearing)
         else:
-            since = self._taken - config.khp.listening.delay
+            since = self._taken - config.khp.delay
             roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
             notes_2TP = torch.from_numpy(roll_2TP).to(engine.device)
         self._taken += frames

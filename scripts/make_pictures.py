@@ -101,7 +101,7 @@ def stages(
         performer.plate_1CHW,
     )
     matte_HW1 = painting.matte_BTHW[0, t, ..., None].mul(255).round().to(torch.uint8).numpy()
-    delay = performer.config.khp.listening.delay
+    delay = performer.config.khp.delay
     return {
         "features": draw_features(
             features_RF[:, :N_BINS], performer.config.features.rows_per_frame * performer.fps

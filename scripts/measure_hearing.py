@@ -85,7 +85,7 @@ def listen(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
     """How likely keys are struck in each frame of a take, 0..1, and whether they are held; both [T, 88]."""
     features = performer.config.features
     rows_RF = torch.from_numpy(extract_features(resample(take, features.sample_rate), features))
-    late = performer.config.khp.listening.delay
+    late = performer.config.khp.delay
     rows_RF = torch.cat(
         [rows_RF, rows_RF.new_zeros(late * features.rows_per_frame, rows_RF.shape[1])]
     )

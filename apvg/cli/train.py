@@ -25,7 +25,7 @@ class Train:
     """Folder of the performer."""
     recipe: str
     """Name of a recipe that comes with apvg, or a TOML file."""
-    stage: Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"] = "all"
+    stage: Literal["hear", "bow", "move", "khp", "cvg", "fpvg", "joint", "all"] = "all"
     """Which stage to train."""
     until: int | None = None
     """Stop after this step, to go on later with --resume."""
@@ -47,7 +47,7 @@ class Train:
 
         recipe = load_recipe(self.recipe)
         stages = (
-            ("hear", "move", "khp", "cvg", "fpvg", "joint")
+            ("hear", "bow", "move", "khp", "cvg", "fpvg", "joint")
             if self.stage == "all"
             else (self.stage,)
         )

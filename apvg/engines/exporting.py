@@ -192,7 +192,10 @@ def stages_of(performer: Performer) -> list[Stage]:
     blocks: dict[str, int] = dict.fromkeys(("fine", "middle", "coarsest", "memory"), 1)
     shown: dict[str, int] = dict.fromkeys(("keypoints", "confidence", "coarse"), 1)
     stages = [
-        Stage("hear", hear, features, ("notes",), {"features": rows}, hearing),
+        # Strokes of the bow are told one after the other.
+        Stage("hear", hear, features, ("notes",), {}, hearing, one_by_one=True)
+        if config.khp.bowing.hidden
+        else Stage("hear", hear, features, ("notes",), {"features": rows}, hearing),
         Stage("play", play, notes, ("keypoints", "confidence"), {}, moving, one_by_one=True),
         Stage("cvg", cvg, features, ("coarse",), {"features": rows, "coarse": 1}, watching),
         Stage("encode", encode, poses, ("fine", "middle", "coarsest"), shown | blocks),

@@ -27,7 +27,7 @@ class Engine(Protocol):
         ...
 
     def hear(self, features_RF: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """KHP's ears: feature rows of T whole frames to keys struck and held [2, T, 88], 0..1, `listening.delay` frames late."""
+        """KHP's ears: feature rows of T whole frames to keys struck and held [2, T, 88], 0..1, `KHPConfig.delay` frames late."""
         ...
 
     def play(self, notes_2TP: Tensor, state: Any) -> tuple[Tensor, Tensor, Any]:

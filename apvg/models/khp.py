@@ -1,6 +1,7 @@
 """KHP: keypoint prediction from the music (with the DLT, the paper's keypoint and heatmap prediction).
 
-First it listens: the encoder (:mod:`apvg.models.listening`) tells which keys are struck and held. Then it moves: from nothing
+First it listens: the encoder (:mod:`apvg.models.listening`) tells which keys are struck and held, and of a string player's notes
+:mod:`apvg.models.bowing` which are bowed anew. Then it moves: from nothing
 but those notes, hands find their keys (:mod:`apvg.models.moving`), or a player without a keyboard its whole pose
 (:mod:`apvg.models.posing`). The notes between the two halves are why each can be trained on what it needs (sound of many pianos, motion
 of many pieces), and why a MIDI file can take the place of listening (own choice; the source names no shapes).
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from apvg.models.bowing import WAIT, BowingConfig, BowingState, StrokeTeller
 from apvg.models.listening import AudioEncoder, ListeningConfig, State
 from apvg.models.moving import HandMover, Motion, MovingState
 from apvg.models.posing import PoseMover
@@ -38,6 +40,7 @@ class KHPConfig:
         decided: Whether the hands are told which keys are struck and held rather than how likely they are. Where notes are
             what is listened for, what is heard is then like what is written, and one motion serves both.
         struck: A key is taken as struck when it becomes so likely.
+        bowing: Of what tells which notes a bow is set on for; by default nothing does, and ears have the last word.
         held_frames: At a keyboard: hands are told that a struck key is held for so many frames; 0 for as long as it is. When a
             key is let go is heard badly, for strings ring on in rooms and under the pedal, and hands that go by it are misled.
     """
@@ -49,6 +52,7 @@ class KHPConfig:
     lookahead_frames: int = 10
     decided: bool = False
     struck: float = 0.5
+    bowing: BowingConfig = field(default_factory=BowingConfig)
     held_frames: int = 0
 
     def __post_init__(self) -> None:
@@ -56,12 +60,19 @@ class KHPConfig:
             raise ValueError("KHP takes a key as struck at a likelihood between 0 and 1")
         if self.held_frames < 0:
             raise ValueError("KHP cannot take keys as held for less than no frame")
-        if self.lookahead_frames < self.listening.delay:
+        if self.bowing.hidden and not self.decided:
+            raise ValueError("KHP with a bowing of its own is told decided notes: decided = true")
+        if self.lookahead_frames < self.delay:
             raise ValueError("KHP cannot look ahead less than its notes are late")
+
+    @property
+    def delay(self) -> int:
+        """How many frames late the hands are told of notes."""
+        return self.listening.delay + (WAIT if self.bowing.hidden else 0)
 
 
 class Heard(NamedTuple):
-    """What was heard, `listening.delay` frames before the chunk's own.
+    """What was heard, :attr:`KHPConfig.delay` frames before the chunk's own.
 
     Attributes:
         notes_B2TP: Keys struck and held as the hands are told of them, 0..1.
@@ -73,10 +84,17 @@ class Heard(NamedTuple):
 
 
 class HearingState(NamedTuple):
-    """What the ears remember between chunks: the encoder's past, and which keys were likely struck in the last frame."""
+    """What the ears remember between chunks.
+
+    Attributes:
+        encoder: The encoder's past.
+        likely_B1P: Which keys were likely struck in the last frame.
+        bowing: What is remembered of strokes of the bow, where they are told.
+    """
 
     encoder: State
     likely_B1P: Tensor
+    bowing: BowingState | None = None
 
 
 class KHPState(NamedTuple):
@@ -99,6 +117,10 @@ class KeypointPredictor(nn.Module):
         super().__init__()
         self.config, self.skeleton = config, skeleton
         self.listen = AudioEncoder(config.listening)
+        bowed = config.bowing.hidden > 0
+        self.strokes = (
+            StrokeTeller(config.bowing, config.listening, config.struck) if bowed else None
+        )
         self.move: HandMover | PoseMover = (
             HandMover(skeleton, config.channels, config.layers, config.hidden, config.held_frames)
             if on_keys
@@ -122,13 +144,19 @@ class KeypointPredictor(nn.Module):
     ) -> tuple[Heard, HearingState]:
         """Keys struck and held, told from the sound."""
         _, logits_B2TP, encoder = self.listen(features_BRF, state.encoder if state else None)
+        bowing, stroke_BTP = None, None
+        if self.strokes is not None:
+            stroke_BTP, logits_B2TP, bowing = self.strokes(
+                features_BRF, logits_B2TP, state.bowing if state else None
+            )
         chance_B2TP = logits_B2TP.float().sigmoid()
         likely_BTP = chance_B2TP[:, 0] > self.config.struck
         before_B1P = state.likely_B1P if state else torch.zeros_like(likely_BTP[:, :1])
-        after = HearingState(encoder, likely_BTP[:, -1:])
+        after = HearingState(encoder, likely_BTP[:, -1:], bowing)
         if not self.config.decided:
             return Heard(chance_B2TP, logits_B2TP), after
         struck_BTP = likely_BTP & ~torch.cat([before_B1P, likely_BTP[:, :-1]], dim=1)
+        struck_BTP = struck_BTP if stroke_BTP is None else stroke_BTP
         held_BTP = struck_BTP | (chance_B2TP[:, 1] > HELD)
         told_B2TP = torch.stack([struck_BTP, held_BTP], dim=1).to(chance_B2TP)
         # Straight through (Bengio et al., 2013): what motion asks of a decision goes to its likelihood.
@@ -137,7 +165,7 @@ class KeypointPredictor(nn.Module):
     @torch.inference_mode()
     def transcribe(self, features_RF: Tensor) -> Tensor:
         """Keys struck and held at every frame of whole music [2, T, 88], bool; nothing is late."""
-        rows, delay = self.config.listening.rows_per_frame, self.config.listening.delay
+        rows, delay = self.config.listening.rows_per_frame, self.config.delay
         silence_RF = features_RF.new_zeros(delay * rows, features_RF.shape[1])
         blocks, state = [], None
         for block_RF in torch.cat([features_RF, silence_RF]).split(_BLOCK * rows):
@@ -148,5 +176,5 @@ class KeypointPredictor(nn.Module):
     def play(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BX: Tensor | None = None
     ) -> tuple[Motion, MovingState]:
-        """Motion from how surely keys are struck and held, `listening.delay` frames before the chunk's own."""
+        """Motion from how surely keys are struck and held, `config.delay` frames before the chunk's own."""
         return self.move(notes_B2TP, state, start_BX)

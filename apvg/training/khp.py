@@ -170,7 +170,7 @@ class KHPTrainer:
         self.fabric, self.takes, self.config = fabric, takes, config
         self.skeleton: Skeleton = khp.skeleton
         self.lookahead = khp.config.lookahead_frames
-        self.delay = khp.config.listening.delay
+        self.delay = khp.config.delay
         self.steps = config.steps
         optimizer = Adam(khp.parameters(), lr=config.rate, betas=(0.9, 0.98))
         self.khp, self.optimizer = fabric.setup(khp, optimizer)

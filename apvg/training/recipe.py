@@ -13,14 +13,15 @@ from apvg.errors import ApvgError
 from apvg.models.cvg import CVGConfig
 from apvg.models.khp import KHPConfig
 from apvg.models.stu import STUConfig
+from apvg.training.bowing import BowingTrainingConfig
 from apvg.training.cvg import CVGTrainingConfig
 from apvg.training.fpvg import FPVGTrainingConfig
 from apvg.training.hearing import HearingTrainingConfig
 from apvg.training.joint import JointTrainingConfig
 from apvg.training.khp import KHPTrainingConfig
 
-#: Trainings of half of KHP, and the half's name in it.
-HALVES = {"hear": "listen", "move": "move"}
+#: Trainings of a part of KHP, and the part's name in it.
+PARTS = {"hear": "listen", "bow": "strokes", "move": "move"}
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class Recipe:
         takes: The filmed takes whose motion KHP trains on; empty for all. It trains on all generated ones.
         held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
         start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
-        start_stages: The stages that begin with those weights; the others begin with random ones. "hear" and "move" are the
-            halves of "khp".
+        start_stages: The stages that begin with those weights; the others begin with random ones. "hear", "bow" and "move" are
+            the parts of "khp".
         guard: Seconds on each side of a held-out block that are not trained on either.
         model: Shapes of the stages; KHP that starts from another performer's is of that one's.
-        hear, move, khp, cvg, fpvg, joint: How each stage is trained; one without steps stays as it begins.
+        hear, bow, move, khp, cvg, fpvg, joint: How each stage is trained; one without steps stays as it begins.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Recipe:
     guard: float = 2.0
     model: ModelConfig = field(default_factory=ModelConfig)
     hear: HearingTrainingConfig = field(default_factory=HearingTrainingConfig)
+    bow: BowingTrainingConfig = field(default_factory=BowingTrainingConfig)
     move: KHPTrainingConfig = field(default_factory=lambda: KHPTrainingConfig(steps=0, heard=0))
     khp: KHPTrainingConfig = field(default_factory=KHPTrainingConfig)
     cvg: CVGTrainingConfig = field(default_factory=CVGTrainingConfig)
@@ -73,10 +75,14 @@ class Recipe:
     joint: JointTrainingConfig = field(default_factory=JointTrainingConfig)
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.start_stages) - {*STAGES, *HALVES})
+        unknown = sorted(set(self.start_stages) - {*STAGES, *PARTS})
         if unknown:
             raise ValueError(
-                f"start_stages: no stage {unknown[0]}; there are {', '.join((*STAGES, *HALVES))}"
+                f"start_stages: no stage {unknown[0]}; there are {', '.join((*STAGES, *PARTS))}"
+            )
+        if self.bow.steps and not self.model.khp.bowing.hidden:
+            raise ValueError(
+                "the stage bow is for a model whose khp has a bowing of some hidden size"
             )
         own = not self.start_from  # else KHP is of the shape that it starts from
         if self.move.by_ear or (self.khp.by_ear and own and not self.model.khp.decided):

@@ -37,6 +37,7 @@ from apvg.skeleton import Skeleton
 from apvg.streaming import CoarseVideo, Features, Poses
 from apvg.takes.take import Take
 from apvg.training.board import Board
+from apvg.training.bowing import BowedTake, BowingTrainer, are_strokes, find_events
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.cvg import CVGTrainer
 from apvg.training.fpvg import FPVGTrainer, Predictions
@@ -45,13 +46,13 @@ from apvg.training.joint import JointTrainer
 from apvg.training.khp import KHPTrainer, KHPTrainingConfig, MotionTake, stops_of
 from apvg.training.loop import Trainer, fit
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, joined
-from apvg.training.recipe import HALVES, Recipe
+from apvg.training.recipe import PARTS, Recipe
 from apvg.training.scene import Scene, build_scene
 
-Stage = Literal["hear", "move", "khp", "cvg", "fpvg", "joint", "all"]
+Stage = Literal["hear", "bow", "move", "khp", "cvg", "fpvg", "joint", "all"]
 #: How much of a take TensorBoard shows the keypoints of, seconds.
 _SHOWN = 20.0
-TRAININGS = ("hear", "move", *STAGES, "joint")
+TRAININGS = ("hear", "bow", "move", *STAGES, "joint")
 
 
 class Run:
@@ -192,11 +193,13 @@ class Run:
             ]
             networks = self._network("khp"), self._network("khp")
             return HearingTrainer(self.fabric, *networks, heard, recipe.hear)
+        if name == "bow":
+            return self._bowing_trainer()
         if name in ("move", "khp"):
             settings = recipe.move if name == "move" else recipe.khp
             networks = self._network("khp"), self._network("khp")
             if name == "khp":
-                self._load_halves(networks[0])
+                self._load_parts(networks[0])
             moved = [
                 self._motion_take(take, settings, networks[0])
                 for take in track(self.takes, "looking at takes", len(self.takes))
@@ -232,6 +235,48 @@ class Run:
             self.fabric, network, average, dlt, self._scene(), predictions, recipe.fpvg
         )
 
+    def _bowing_trainer(self) -> BowingTrainer:
+        """Of the takes whose strokes are known, by the ears that are there."""
+        khp, average = self._network("khp"), self._network("khp")
+        self._load_parts(khp)
+        khp.eval().requires_grad_(False)
+        known = [take for take in self.takes if "strings" in take.metadata]
+        bowed = [
+            self._bowed_take(take, khp) for take in track(known, "listening to takes", len(known))
+        ]
+        if not any(len(take.stroke_N) >= self.recipe.bow.events for take in bowed):
+            raise ApvgError(
+                "no take tells how it is bowed for long enough; make some with: apvg virtual --instrument cello, or "
+                "give the stage bow no steps in the recipe"
+            )
+        khp.strokes.train().requires_grad_(True)
+        return BowingTrainer(self.fabric, khp.strokes, average.strokes, bowed, self.recipe.bow)
+
+    def _bowed_take(self, take: Take, khp: KeypointPredictor) -> BowedTake:
+        """A take's events as KHP's ears suspect them; kept on disk, for it takes minutes."""
+        music, notes = self._music(take), take.notes
+        assert music.features_RF is not None
+        assert notes is not None
+        path = self._kept(take, "bowed", khp)
+        if not path.exists():
+            frame_N, known_NX = find_events(khp, music.features_RF)
+            with atomic_path(path) as partial:
+                np.save(partial, torch.cat([frame_N[:, None].float(), known_NX], dim=1).numpy())
+        event_NX = torch.from_numpy(np.load(path))
+        stroke_B = np.round(notes.onset_N[~notes.slurred_N] * self.config.features.fps)
+        return BowedTake(event_NX[:, 1:], are_strokes(event_NX[:, 0].long(), stroke_B))
+
+    def _kept(self, take: Take, what: str, khp: KeypointPredictor) -> Path:
+        """Where what KHP's ears tell of a take is kept."""
+        digest = hashlib.sha256(repr((khp.config, self.config.features, HELD)).encode())
+        digest.update(take.samples_S.tobytes())
+        parts = [khp.listen] if what == "bowed" else [khp.listen, khp.strokes]
+        for value in (v for part in parts if part is not None for v in part.state_dict().values()):
+            digest.update(value.numpy().tobytes())
+        path = self.training / what / f"{take.name}-{digest.hexdigest()[:12]}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
     def _lend_ears(self, cvg: CoarseVideoGenerator) -> None:
         """Begin CVG with ears that hear already: those of KHP, or of the CVG that the start's performer has, if they are alike."""
         listening = self.config.cvg.listening
@@ -243,15 +288,23 @@ class Run:
             if start.cvg.listening == listening:
                 load_stage(self.start_from, start, "cvg", cvg.listen, "listen")
 
-    def _load_halves(self, khp: KeypointPredictor) -> None:
-        """Begin with what the stages `hear` and `move` have come to, where they were trained."""
-        for name, part in zip(HALVES, (khp.listen, khp), strict=True):
+    def _load_parts(self, khp: KeypointPredictor) -> None:
+        """Begin with what the stages `hear`, `bow` and `move` have come to, where they were trained."""
+        for name, part in PARTS.items():
             checkpoint = self.training / f"{name}.ckpt.safetensors"
-            if checkpoint.exists():
-                ears = {key: value.clone() for key, value in khp.listen.state_dict().items()}
-                load_checkpoint(checkpoint, {"ema": part}, {})
-                if name == "move":
-                    khp.listen.load_state_dict(ears)  # which `move` has left as they were
+            if not checkpoint.exists():
+                continue
+            if name != "move":
+                load_checkpoint(checkpoint, {"ema": khp.get_submodule(part)}, {})
+                continue
+            # Its checkpoint is of all KHP, whose other parts it left as it found them.
+            others = {
+                key: value.clone()
+                for key, value in khp.state_dict().items()
+                if not key.startswith(f"{part}.")
+            }
+            load_checkpoint(checkpoint, {"ema": khp}, {})
+            khp.load_state_dict(others, strict=False)
 
     def _with_hands_of(self, before: PerformerConfig) -> PerformerConfig:
         """KHP in the shape of the weights that it begins with; where it is not taught to play, it plays what it has learnt to."""
@@ -262,7 +315,7 @@ class Run:
                 "give khp no by_ear, or start from another performer"
             )
         config = replace(self.config, khp=before.khp)
-        if any(getattr(recipe, name).steps for name in (*HALVES, "khp")):
+        if any(getattr(recipe, name).steps for name in (*PARTS, "khp")):
             return config
         return replace(config, compass=before.compass, voices=before.voices)
 
@@ -277,8 +330,8 @@ class Run:
         if name in self.recipe.start_stages:
             load_stage(self.start_from, config, name, network)
         elif name == "khp":
-            for half, part in HALVES.items():
-                if half in self.recipe.start_stages:
+            for training, part in PARTS.items():
+                if training in self.recipe.start_stages and getattr(network, part) is not None:
                     load_stage(self.start_from, config, name, network.get_submodule(part), part)
         return network
 
@@ -292,7 +345,7 @@ class Run:
             if not getattr(self.recipe, name).steps:
                 network = self._network(name)
                 if name == "khp":
-                    self._load_halves(network)
+                    self._load_parts(network)
                 performer.stages[name].load_state_dict(network.state_dict())
                 continue
             checkpoint = self.training / f"{name}.ckpt.safetensors"
@@ -391,13 +444,8 @@ class Run:
         """Keys struck and held [2, T, 88], bool, as KHP's ears tell them of a take; kept on disk, for it takes minutes."""
         music = self._music(take)
         assert music.features_RF is not None
-        digest = hashlib.sha256(repr((khp.config, music.config, HELD)).encode())
-        digest.update(take.samples_S.tobytes())
-        for value in khp.listen.state_dict().values():
-            digest.update(value.numpy().tobytes())
-        path = self.training / "told" / f"{take.name}-{digest.hexdigest()[:12]}.npy"
+        path = self._kept(take, "told", khp)
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(path) as partial:
                 np.save(partial, np.packbits(khp.transcribe(music.features_RF).numpy(), axis=-1))
         told_2TP = np.unpackbits(np.load(path), axis=-1, count=PITCHES)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from apvg.audio.features import FeatureExtractor
 from apvg.cli.main import main
-from apvg.engines.exporting import _check, _Flat, stages_of
+from apvg.engines.exporting import _check, _export, _Flat, stages_of
 from apvg.errors import ApvgError
+from apvg.models.bowing import BowingConfig
 from apvg.performer import Performer
+from apvg.skeleton import BODY_HANDS_AND_BOW
 
 pytestmark = pytest.mark.slow
 
@@ -94,6 +98,39 @@ def test_the_files_alone_give_the_performers_video(
         painted.append(files("decode", **encoded, memory=np.concatenate(memory))["frames"])
     frames_THWC = (255 * np.concatenate(painted)).round().transpose(0, 2, 3, 1)
     assert np.abs(frames_THWC - expected.frames_THWC).max() <= 1
+
+
+def test_the_ears_of_a_string_player_are_a_file_of_one_frame(
+    tiny_performer: Path, tmp_path: Path
+) -> None:
+    """Strokes of the bow are told one after the other; that file, too, gives what PyTorch gives, from frame to frame."""
+    pianist = Performer.from_pretrained(tiny_performer)
+    khp = replace(
+        pianist.config.khp,
+        decided=True,
+        lookahead_frames=12,
+        bowing=BowingConfig(hidden=6, told=0.4),
+    )
+    config = replace(pianist.config, khp=khp, skeleton=BODY_HANDS_AND_BOW, corners=None)
+    performer = Performer(config, pianist.plate_HWC).to("cpu")
+    performer.khp.listen.notes.weight.data *= 20  # fresh ears hear nothing
+    torch.nn.init.zeros_(performer.khp.listen.notes.bias)  # pyright: ignore[reportArgumentType]
+    hear = next(stage for stage in stages_of(performer) if stage.name == "hear")
+    flat, path = _Flat(hear, [performer.khp]).eval(), tmp_path / "hear.onnx"
+    _export(flat, path)
+    session = onnxruntime.InferenceSession(str(path))
+    assert _check(flat, session, path) < 1e-4
+    rows = config.features.rows_per_frame
+    features_RF = 2 * torch.rand(60 * rows, config.features.size) ** 3
+    state = {name: value.numpy() for name, value in hear.states.items()}
+    notes = []
+    for piece_RF in features_RF.split(rows):
+        notes_2TP, *after = session.run(None, {"features": piece_RF.numpy()} | state)
+        notes.append(np.asarray(notes_2TP))
+        state = dict(zip(state, after, strict=True))
+    expected_2TP, _ = performer.engine.hear(features_RF, None)
+    assert expected_2TP[0].any()
+    np.testing.assert_allclose(np.concatenate(notes, axis=1), expected_2TP.numpy(), atol=1e-4)
 
 
 def test_a_file_that_differs_is_refused(exported: Path, tiny_performer: Path) -> None:

@@ -82,6 +82,47 @@ def test_three_and_three_steps_are_six_steps(
             torch.testing.assert_close(twice[key], once[key], atol=0, rtol=0, msg=key)
 
 
+def test_the_stage_bow_is_resumed_and_kept_by_what_comes_after(tmp_path: Path):
+    """Of a take that tells how it is bowed; KHP is then put together of what each stage has trained."""
+    take = replace(tiny.take(), metadata={"strings": {}})
+    text = tiny.RECIPE.replace("listening =", "bowing = { hidden = 4 }\nlistening =", 1).replace(
+        "lookahead_frames = 3", "lookahead_frames = 5", 1
+    )
+    (tmp_path / "recipe.toml").write_text(text + "[bow]\nsteps = 6\nexcerpts = 2\nevents = 4\n")
+    recipe = load_recipe(tmp_path / "recipe.toml")
+    for folder, stops in (("once", (6,)), ("twice", (3, 6))):
+        for stop in stops:
+            run = Run(recipe, [take], tmp_path / folder, device="cpu")
+            run.train("bow", until=stop)
+    once, twice = (
+        load_file(tmp_path / folder / "training/bow.ckpt.safetensors")
+        for folder in ("once", "twice")
+    )
+    assert once.keys() == twice.keys()
+    for key in once:
+        torch.testing.assert_close(twice[key], once[key], atol=0, rtol=0, msg=key)
+    run = Run(recipe, [tiny.take()], tmp_path / "once", device="cpu")
+    for stage in ("hear", "move", "khp"):
+        run.train(stage)
+    for khp in (run._averages(("khp",)).khp, run._trainer("khp", 1).modules["khp"]):
+        assert isinstance(khp, torch.nn.Module)
+        for key, value in khp.get_submodule("strokes").state_dict().items():
+            torch.testing.assert_close(value, once[f"module/ema/{key}"])
+
+
+def test_a_bowing_asks_for_takes_that_tell_of_it(tmp_path: Path):
+    text = tiny.RECIPE.replace("listening =", "bowing = { hidden = 4 }\nlistening =", 1)
+    (tmp_path / "recipe.toml").write_text(
+        text.replace("lookahead_frames = 3", "lookahead_frames = 5", 1) + "[bow]\nsteps = 1\n"
+    )
+    recipe = load_recipe(tmp_path / "recipe.toml")
+    with pytest.raises(ApvgError, match="no take tells how it is bowed"):
+        Run(recipe, [tiny.take()], tmp_path, device="cpu").train("bow")
+    (tmp_path / "recipe.toml").write_text(tiny.RECIPE + "[bow]\nsteps = 1\n")
+    with pytest.raises(ApvgError, match="hidden"):
+        load_recipe(tmp_path / "recipe.toml")
+
+
 def test_a_second_training_in_the_same_place_is_refused(
     trained: Path, takes_dir: Path, recipe_file: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -99,6 +99,14 @@ def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: f
     return write
 
 
+def _etude(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
+    """A tune at any pace, as busy as it likes: no other style says how music goes whose slurs and values differ from theirs."""
+    centre = float(np.exp(rng.uniform(np.log(44), np.log(150))))
+    busy = tuple(int(value) for value in rng.choice(3, int(rng.integers(1, 4))))
+    low = float(rng.uniform(0.05, 0.5))
+    return _sung((0.9 * centre, 1.1 * centre), busy, low, low + 0.4)(rng, seconds, instrument)
+
+
 def _run(*, broken: bool) -> Write:
     """Scales, or broken chords, up and down the compass, turning now and then on the way."""
 
@@ -180,6 +188,7 @@ STYLES: dict[str, _Writing] = {
     "bariolage": _Writing(_crossings, (1, 2, 4, 8)),
     "shifts": _Writing(_shifts, (1, 2)),
     "long_tones": _Writing(_long_tones, (1,)),
+    "etude": _Writing(_etude, (1, 2, 3, 4, 5, 6, 7, 8)),
     "arioso": _Writing(_sung((44, 66), (1, 2), 0.3, 0.9), (3, 5, 8)),
     "gigue": _Writing(_sung((100, 140), (2,), 0.05, 0.55), (1, 3)),
 }

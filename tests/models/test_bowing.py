@@ -1,0 +1,190 @@
+"""What tells strokes: on events that are known, against the whole in any chunks, and as training sees it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lightning.fabric import Fabric
+
+from apvg.audio.features import FeatureConfig
+from apvg.models.bowing import WAIT, BowingConfig, StrokeTeller
+from apvg.models.khp import KeypointPredictor, KHPConfig
+from apvg.models.listening import ListeningConfig
+from apvg.models.posing import count_strokes
+from apvg.skeleton import BODY_HANDS_AND_BOW
+from apvg.training.bowing import (
+    BowedTake,
+    BowingTrainer,
+    BowingTrainingConfig,
+    are_strokes,
+    find_events,
+)
+
+LISTENING = ListeningConfig(spectral=4, channels=6, layers=3)
+FRAMES, ROWS = 60, 4
+
+
+def teller(told: float = 0.5) -> StrokeTeller:
+    torch.manual_seed(0)
+    return StrokeTeller(BowingConfig(hidden=6, told=told), LISTENING, struck=0.4).eval()
+
+
+def sound(frames: int = FRAMES, batch: int = 1, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(batch, frames * ROWS, FeatureConfig().size, generator=generator)
+
+
+def odds(frames: int = FRAMES, batch: int = 1, seed: int = 0) -> torch.Tensor:
+    """Ears that are of two minds: about every fourth frame is an event."""
+    generator = torch.Generator().manual_seed(seed)
+    return 3 * torch.randn(batch, 2, frames, 88, generator=generator) - 7
+
+
+def melody(notes: list[tuple[int, int, int]], strokes: set[int]) -> torch.Tensor:
+    """Log-odds of surely heard notes (first frame, end, pitch), of which those that begin at some frames are struck."""
+    logits_12TP = torch.full((1, 2, FRAMES, 88), -8.0)
+    for start, stop, pitch in notes:
+        logits_12TP[0, 1, start:stop, pitch] = 5.0
+        if start in strokes:
+            logits_12TP[0, 0, start, pitch] = 5.0
+    return logits_12TP
+
+
+def told_frames(stroke_1TP: torch.Tensor) -> list[tuple[int, int]]:
+    """Frame, of the notes themselves, and pitch of every stroke."""
+    return [(int(t) - WAIT, int(p)) for t, p in stroke_1TP[0].nonzero()]
+
+
+def test_every_beginning_is_an_event_and_each_is_told_where_it_is():
+    notes = [(10, 20, 40), (20, 30, 42), (30, 38, 40), (38, 44, 40), (52, 58, 35)]
+    logits_12TP = melody(notes, {10, 30, 38})  # a slur at 20; after the rest nothing is struck
+    with torch.no_grad():
+        always = teller(told=1e-6)(sound(), logits_12TP)[0]
+        never = teller(told=1 - 1e-6)(sound(), logits_12TP)[0]
+    assert told_frames(always) == [(10, 40), (20, 42), (30, 40), (38, 40), (52, 35)]
+    # What sounds after a rest was begun by a stroke, whatever is thought of it.
+    assert told_frames(never) == [(10, 40), (52, 35)]
+
+
+def test_one_beginning_is_not_told_twice():
+    logits_12TP = melody([(10, 30, 40)], {10})
+    logits_12TP[0, 0, 11, 52] = 6.0  # its octave, a frame late, and surer
+    with torch.no_grad():
+        stroke_1TP, _, _ = teller(told=1e-6)(sound(), logits_12TP)
+    assert told_frames(stroke_1TP) == [(10, 40)]
+
+
+def test_the_notes_come_as_late_as_the_strokes():
+    logits_12TP = odds()
+    _, late_12TP, _ = teller()(sound(), logits_12TP)
+    torch.testing.assert_close(late_12TP[:, :, WAIT:], logits_12TP[:, :, :-WAIT])
+    assert late_12TP.shape == logits_12TP.shape
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    cuts=st.lists(st.integers(1, FRAMES - 1), max_size=6, unique=True).map(sorted),
+    seed=st.integers(0, 99),
+)
+def test_any_chunking_tells_what_the_whole_tells(cuts: list[int], seed: int):
+    tell, rows_BRF, logits_B2TP = teller(), sound(batch=2, seed=seed), odds(batch=2, seed=seed)
+    with torch.no_grad():
+        whole_BTP, late_B2TP, _ = tell(rows_BRF, logits_B2TP)
+        strokes, late, state = [], [], None
+        for start, stop in zip([0, *cuts], [*cuts, FRAMES], strict=True):
+            stroke_BTP, part_B2TP, state = tell(
+                rows_BRF[:, start * ROWS : stop * ROWS], logits_B2TP[:, :, start:stop], state
+            )
+            strokes.append(stroke_BTP)
+            late.append(part_B2TP)
+    assert torch.equal(torch.cat(strokes, dim=1), whole_BTP)
+    assert torch.equal(torch.cat(late, dim=2), late_B2TP)
+    assert whole_BTP.any()
+
+
+def predictor(told: float = 0.5, lookahead: int = 10) -> KeypointPredictor:
+    torch.manual_seed(0)
+    config = KHPConfig(
+        listening=LISTENING,
+        layers=2,
+        hidden=8,
+        decided=True,
+        lookahead_frames=lookahead,
+        bowing=BowingConfig(hidden=6, told=told),
+    )
+    khp = KeypointPredictor(config, BODY_HANDS_AND_BOW, on_keys=False).eval()
+    # Untrained ears hear nothing otherwise, and nothing begins where all goes on.
+    torch.nn.init.zeros_(khp.listen.notes.bias)  # pyright: ignore[reportArgumentType]
+    khp.listen.notes.weight.data *= 20
+    return khp
+
+
+def test_training_knows_of_events_what_playing_does():
+    """The same events, the same numbers of each: or the network would be asked what it was not taught."""
+    khp = predictor()
+    features_RF = sound(frames=80)[0] * (torch.rand(80 * ROWS, 1) > 0.3)
+    assert khp.strokes is not None
+    asked: list[torch.Tensor] = []
+    step = khp.strokes.step
+
+    def listening(known_BX: torch.Tensor, memory_BC: torch.Tensor):
+        asked.append(known_BX[0].clone())
+        return step(known_BX, memory_BC)
+
+    khp.strokes.step = listening
+    with torch.no_grad():
+        told_2TP = khp.transcribe(features_RF)
+        khp.strokes.step = step
+        frame_N, known_NX = find_events(khp, features_RF)
+        odds_N = khp.strokes.tell_all(known_NX[None])[0]
+    assert len(frame_N) > 5
+    by_frame = torch.stack(asked)[frame_N + khp.config.delay]
+    torch.testing.assert_close(by_frame, known_NX)
+    surely = (odds_N > 0) & (frame_N >= 0) & (frame_N < 80)
+    assert surely.any()
+    assert told_2TP[0, frame_N[surely]].any(dim=1).all()
+
+
+def test_a_bowing_is_as_late_as_the_config_says():
+    late, soon = predictor().config, KHPConfig(listening=LISTENING)
+    assert late.delay == soon.delay + WAIT
+    with pytest.raises(ValueError, match="look ahead"):
+        predictor(lookahead=3)
+    with pytest.raises(ValueError, match="decided"):
+        KHPConfig(bowing=BowingConfig(hidden=4))
+
+
+def test_ways_are_those_of_the_strokes_that_are_told():
+    logits_12TP = melody([(10, 20, 40), (20, 30, 42), (30, 40, 44)], {10, 20, 30})
+    with torch.no_grad():
+        stroke_1TP, late_12TP, _ = teller(told=1e-6)(sound(), logits_12TP)
+    notes_12TP = torch.stack([stroke_1TP, stroke_1TP | (late_12TP[:, 1] > 0)], dim=1).float()
+    none_1 = torch.zeros(1, dtype=torch.long)
+    way_T = count_strokes(notes_12TP, none_1, none_1)[0][0]
+    assert way_T[WAIT + 10 : WAIT + 40].tolist() == [1] * 10 + [-1] * 10 + [1] * 10
+
+
+def test_of_each_stroke_the_nearest_event_is_taken():
+    stroke_N = are_strokes(torch.tensor([3, 10, 12, 30]), np.array([4, 12, 20]))
+    assert stroke_N.tolist() == [1, 0, 1, 0]
+    assert are_strokes(torch.zeros(0, dtype=torch.long), np.array([4])).tolist() == []
+
+
+def test_a_pattern_is_learnt_that_no_single_event_shows():
+    """Every third event is a stroke, and nothing but their order tells which."""
+    random = np.random.default_rng(0)
+    tell, average = teller(), teller()
+    takes = []
+    for first in range(8):
+        stroke_N = torch.tensor([float((n - first) % 3 == 0) for n in range(90)])
+        known_NX = torch.tensor(random.normal(size=(90, len(tell.mean_X))), dtype=torch.float32)
+        known_NX[:3, 0] = 8 * stroke_N[:3]  # but at the beginning
+        takes.append(BowedTake(known_NX, stroke_N))
+    settings_ = BowingTrainingConfig(steps=400, excerpts=16, events=90, dropout=0.0, rate=1e-2)
+    trainer = BowingTrainer(Fabric(accelerator="cpu"), tell, average, takes, settings_)
+    right = [trainer.training_step(step)["right"] for step in range(400)]
+    assert np.mean(right[:10]) < 0.8
+    assert np.mean(right[-10:]) > 0.95
