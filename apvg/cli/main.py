@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -62,11 +63,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"apvg {__version__}")
         return 0
     debug = "--debug" in args
-    command = parse([arg for arg in args if arg != "--debug"])
     try:
+        command = parse([arg for arg in args if arg != "--debug"])
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             command.run()
+    except BrokenPipeError:
+        # Whoever reads, as `head` does, has seen enough; nor can what is still in the buffer be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (KeyboardInterrupt, ApvgError, ImportError, MemoryError, OSError) as error:
         if debug or (isinstance(error, ImportError) and _extra_for(error) is None):
             raise

@@ -169,3 +169,17 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, tiny_performer: Path) -> None:
     assert process.returncode == 130
     assert error == "apvg: error: stopped; no partial file was left behind\n"
     assert list(folder.iterdir()) == []
+
+
+def test_a_reader_who_has_seen_enough_is_no_error():
+    """As in ``apvg --help | head``."""
+    command = [sys.executable, "-c", "from apvg.cli.main import main; raise SystemExit(main())"]
+    with subprocess.Popen(
+        [*command, "train", "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()  # before it has written a line
+        assert process.stderr is not None
+        complaints = process.stderr.read()
+    assert complaints == ""
+    assert process.returncode == 0
