@@ -135,6 +135,9 @@ class StrokeTeller(nn.Module):
         for is_B, first_B, likely_B, seen_BX in zip(*(p.unbind(1) for p in events), strict=True):
             since_B3 = since_B3 + since_B3.new_tensor([1, 1, 0])
             is_B = is_B & (since_B3[:, 0] > 1)  # one beginning is not seen twice
+            if not torch.compiler.is_exporting() and not bool(is_B.any()):
+                strokes.append(is_B)  # nine frames of ten; an exported graph cannot go two ways
+                continue
             known_BX = torch.cat([seen_BX, self.counted(since_B3)], dim=-1)
             odds_B, after_BC = self.step(known_BX, memory_BC)
             memory_BC = torch.where(is_B[:, None], after_BC, memory_BC)
