@@ -185,8 +185,11 @@ class _Judged:
 
 def _sort(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]) -> _Judged:
     """Raises ApvgError where nothing can be judged."""
+    # Music that is only there to be learnt from is neither judged nor missed.
+    tests = _tests_or_all(takes)
+    takes = [take for take in takes if take in tests or take.filmed]
     reasons = {take.name: mismatch(performer, take) for take in takes}
-    bowed = [take for take in _tests_or_all(takes) if is_known(performer, take)]
+    bowed = [take for take in tests if is_known(performer, take)]
     heard = [
         take
         for take in takes

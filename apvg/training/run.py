@@ -238,6 +238,11 @@ class Run:
     def _bowing_trainer(self) -> BowingTrainer:
         """Of the takes whose strokes are known, by the ears that are there."""
         khp, average = self._network("khp"), self._network("khp")
+        if khp.strokes is None:  # KHP is of the shape that it starts from
+            raise ApvgError(
+                f"{self.recipe.start_from or self.start_from} has nothing that tells strokes; in the recipe's start_stages "
+                "name hear and move in place of khp"
+            )
         self._load_parts(khp)
         khp.eval().requires_grad_(False)
         known = [take for take in self.takes if "strings" in take.metadata]

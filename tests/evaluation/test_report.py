@@ -18,7 +18,7 @@ from apvg.cli.main import main
 from apvg.errors import ApvgError
 from apvg.evaluation.beside import baseline_figures, can_be_moved, train_baselines
 from apvg.evaluation.evaluate import Block
-from apvg.evaluation.report import write_report
+from apvg.evaluation.report import _sort, write_report
 from apvg.evaluation.targets import targets_table
 from apvg.keyboard import Keyboard, key_x
 from apvg.midi import Notes
@@ -238,6 +238,26 @@ def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
     written = write_report(performer, [elsewhere, take], tmp_path)
     assert "another scene" in written["left_out"]["elsewhere"]
     assert [b["setting"]["take"] for b in written["blocks"]] == ["drawn"]
+
+
+def test_music_that_is_learnt_from_is_not_judged_beside_test_pieces(take: Take) -> None:
+    """Baselines know it by heart; where there is no test piece, all is judged."""
+    performer: Any = Oracle(take, still=True)
+    learnt = replace(
+        take,
+        name="learnt",
+        frames_THWC=None,
+        corners_42=CORNERS_42 + 5,
+        metadata={"size": [500, 90]},
+    )
+    judged = replace(learnt, name="judged", about=About(split="test"))
+    filmed = replace(take, name="filmed", corners_42=CORNERS_42 + 5)
+    beside = _sort(performer, [take, learnt, judged, filmed], ())
+    assert [t.name for t in beside.heard] == ["judged", "filmed"]
+    assert [t.name for t, _ in beside.shown] == ["drawn"]
+    assert not beside.left_out
+    alone = _sort(performer, [learnt], ())
+    assert [t.name for t in alone.heard] == ["learnt"]
 
 
 def test_the_command_on_fresh_weights(
