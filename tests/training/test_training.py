@@ -110,7 +110,7 @@ def test_the_stage_bow_is_resumed_and_kept_by_what_comes_after(tmp_path: Path):
             torch.testing.assert_close(value, once[f"module/ema/{key}"])
 
 
-def test_a_bowing_asks_for_takes_that_tell_of_it(tmp_path: Path):
+def test_a_bowing_asks_for_takes_that_tell_of_it_and_for_a_network(trained: Path, tmp_path: Path):
     text = tiny.RECIPE.replace("listening =", "bowing = { hidden = 4 }\nlistening =", 1)
     (tmp_path / "recipe.toml").write_text(
         text.replace("lookahead_frames = 3", "lookahead_frames = 5", 1) + "[bow]\nsteps = 1\n"
@@ -118,6 +118,8 @@ def test_a_bowing_asks_for_takes_that_tell_of_it(tmp_path: Path):
     recipe = load_recipe(tmp_path / "recipe.toml")
     with pytest.raises(ApvgError, match="no take tells how it is bowed"):
         Run(recipe, [tiny.take()], tmp_path, device="cpu").train("bow")
+    with pytest.raises(ApvgError, match="nothing that tells strokes"):
+        Run(recipe, [tiny.take()], tmp_path, device="cpu", start_from=trained).train("bow")
     (tmp_path / "recipe.toml").write_text(tiny.RECIPE + "[bow]\nsteps = 1\n")
     with pytest.raises(ApvgError, match="hidden"):
         load_recipe(tmp_path / "recipe.toml")
