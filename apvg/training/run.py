@@ -103,7 +103,7 @@ class Run:
     def train(self, stage: Stage, *, until: int | None = None, tensorboard: bool = False) -> None:
         """Train a stage, or all of them, and write the performer once every stage is done."""
         for name in TRAININGS if stage == "all" else (stage,):
-            if getattr(self.recipe, name).steps:
+            if not self._finished(name):
                 board = self._board(name) if tensorboard else None
                 trainer = self._trainer(name, until)
                 fit(trainer, self.training, resume=True, until=until, board=board)
