@@ -109,10 +109,13 @@ class BowingTrainer:
         config: BowingTrainingConfig,
     ) -> None:
         self.fabric, self.config, self.steps = fabric, config, config.steps
-        self.takes = [take for take in takes if len(take.stroke_N) >= config.events]
+        # Where all takes are shorter than an excerpt, the longest is one.
+        self.events = min(config.events, max(len(take.stroke_N) for take in takes))
+        self.takes = [take for take in takes if len(take.stroke_N) >= self.events]
         known_NX = torch.cat([take.known_NX for take in self.takes])
+        spread_X = known_NX.std(dim=0, correction=0)
         strokes.mean_X.copy_(known_NX.mean(dim=0))
-        strokes.scale_X.copy_(known_NX.std(dim=0) + 1e-2)
+        strokes.scale_X.copy_(spread_X + 1e-2)
         strokes.drop.p = config.dropout
         optimizer = AdamW(strokes.parameters(), lr=config.rate, weight_decay=config.decay)
         self.strokes, self.optimizer = fabric.setup(strokes, optimizer)
@@ -148,8 +151,8 @@ class BowingTrainer:
 
     def _excerpt(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         take = self.takes[int(random.choice(len(self.takes), p=self.take_share))]
-        start = int(random.integers(0, len(take.stroke_N) - self.config.events + 1))
-        part = slice(start, start + self.config.events)
+        start = int(random.integers(0, len(take.stroke_N) - self.events + 1))
+        part = slice(start, start + self.events)
         return take.known_NX[part], take.stroke_N[part]
 
     def picture_HWC(self) -> np.ndarray | None:

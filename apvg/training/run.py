@@ -249,9 +249,9 @@ class Run:
         bowed = [
             self._bowed_take(take, khp) for take in track(known, "listening to takes", len(known))
         ]
-        if not any(len(take.stroke_N) >= self.recipe.bow.events for take in bowed):
+        if not any(len(take.stroke_N) for take in bowed):
             raise ApvgError(
-                "no take tells how it is bowed for long enough; make some with: apvg virtual --instrument cello, or "
+                "no take tells how it is bowed, in sound that the ears hear; make some with: apvg virtual --instrument cello, or "
                 "give the stage bow no steps in the recipe"
             )
         khp.strokes.train().requires_grad_(True)
