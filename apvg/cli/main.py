@@ -65,13 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in args
     try:
         command = parse([arg for arg in args if arg != "--debug"])
+    except BrokenPipeError:
+        # Whoever reads the help, as `head` does, has seen enough; nor can what is still in the buffer be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             command.run()
-    except BrokenPipeError:
-        # Whoever reads, as `head` does, has seen enough; nor can what is still in the buffer be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (KeyboardInterrupt, ApvgError, ImportError, MemoryError, OSError) as error:
         if debug or (isinstance(error, ImportError) and _extra_for(error) is None):
             raise

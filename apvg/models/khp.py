@@ -9,6 +9,7 @@ of many pieces), and why a MIDI file can take the place of listening (own choice
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -165,13 +166,18 @@ class KeypointPredictor(nn.Module):
     @torch.inference_mode()
     def transcribe(self, features_RF: Tensor) -> Tensor:
         """Keys struck and held at every frame of whole music [2, T, 88], bool; nothing is late."""
-        rows, delay = self.config.listening.rows_per_frame, self.config.delay
-        silence_RF = features_RF.new_zeros(delay * rows, features_RF.shape[1])
         blocks, state = [], None
-        for block_RF in torch.cat([features_RF, silence_RF]).split(_BLOCK * rows):
-            heard, state = self.hear(block_RF[None].float(), state)
+        for block_1RF in self.blocks(features_RF):
+            heard, state = self.hear(block_1RF, state)
             blocks.append(heard.notes_B2TP[0] > 0.5)
-        return torch.cat(blocks, dim=1)[:, delay:]
+        return torch.cat(blocks, dim=1)[:, self.config.delay :]
+
+    def blocks(self, features_RF: Tensor) -> Iterator[Tensor]:
+        """Feature rows of whole music as batches of one, a block at a time, and the silence in which its last notes are told."""
+        rows = self.config.listening.rows_per_frame
+        silence_RF = features_RF.new_zeros(self.config.delay * rows, features_RF.shape[1])
+        for block_RF in torch.cat([features_RF, silence_RF]).split(_BLOCK * rows):
+            yield block_RF[None].float()
 
     def play(
         self, notes_B2TP: Tensor, state: MovingState | None = None, start_BX: Tensor | None = None

@@ -18,8 +18,6 @@ from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, s
 
 #: An event so many frames from a stroke's beginning may be that stroke.
 NEAR = 2
-#: Whole music is listened to so many frames at a time, which bounds the memory.
-_BLOCK = 200
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,8 @@ def find_events(khp: KeypointPredictor, features_RF: Tensor) -> tuple[Tensor, Te
     """Events of whole music as KHP's ears suspect them: their frames [N], and what is known of each [N, X]."""
     tell = khp.strokes
     assert tell is not None
-    rows = khp.config.listening.rows_per_frame
-    silence_RF = features_RF.new_zeros(khp.config.delay * rows, features_RF.shape[1])
     summaries, state = [tell.silent_X.expand(1, tell.window - 1, -1)], None
-    for block_RF in torch.cat([features_RF, silence_RF]).split(_BLOCK * rows):
-        block_1RF = block_RF[None].float()
+    for block_1RF in khp.blocks(features_RF):
         _, logits_12TP, state = khp.listen(block_1RF, state)
         summaries.append(tell.summarise(block_1RF, logits_12TP))
     events = tell.events(torch.cat(summaries, dim=1))

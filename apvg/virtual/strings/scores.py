@@ -100,7 +100,7 @@ def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: f
 
 
 def _etude(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
-    """A tune at any pace, as busy as it likes: no other style says how music goes whose slurs and values differ from theirs."""
+    """A tune at any pace, as busy as it likes: patterns of strokes are not to be learnt from a few styles alone."""
     centre = float(np.exp(rng.uniform(np.log(44), np.log(150))))
     busy = tuple(int(value) for value in rng.choice(3, int(rng.integers(1, 4))))
     low = float(rng.uniform(0.05, 0.5))
