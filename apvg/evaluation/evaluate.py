@@ -44,6 +44,8 @@ WARM_UP = 2.0
 SAME_SCENE = 0.05
 #: A block must have so many seconds of its take.
 SHORTEST = 2.0
+#: How far trembling keypoints are from the true ones in every frame, standard deviation in pixels: a hand tracker's errors.
+TREMBLE = 2.0
 _PCK_ALPHAS = (0.05, 0.1, 0.2)
 
 
@@ -183,6 +185,8 @@ def evaluate_block(
     clips = {"real": true_THWC}
     clips["from keypoints"], _ = _render(performer, take, music_S, tracked, first, last)
     clips["from sound"], coarse_ThwC = _render(performer, take, music_S, heard, first, last)
+    trembling = (_trembling(take.keypoints_TKD), take.confidence_TK)
+    trembled_THWC, _ = _render(performer, take, music_S, trembling, first, last)
     answers = {
         name: compare(answer, true_THWC, true_boxes)
         for name, answer in stills.answers(true_TKD).items()
@@ -229,6 +233,7 @@ def evaluate_block(
         "real": {**_key_hit_figures(true_TKD, take, start), **lag_figures(curves["real"])},
         "still_answers": answers,
         "from_keypoints": rendered,
+        "from_trembling_keypoints": compare(trembled_THWC, true_THWC, true_boxes),
         "from_sound": {**performed, **motion_figures(sound_TKD, true_TKD, take, start, onset_R)},
     }
     worst = [
@@ -362,6 +367,14 @@ def _render(
     frames_THWC = np.concatenate([part.frames_THWC for part in parts])
     coarse_ThwC = np.concatenate([part.coarse_ThwC for part in parts])
     return frames_THWC[first - begin :], coarse_ThwC[first - begin :]
+
+
+def _trembling(keypoints_TKD: np.ndarray) -> np.ndarray:
+    """Keypoints with an error of TREMBLE that is drawn anew in every frame, half of its variance the same for all points."""
+    random, size = np.random.default_rng(0), TREMBLE / np.sqrt(2)
+    frames, points, _ = keypoints_TKD.shape
+    own_TKD, shared_T1D = (random.normal(0, size, (frames, n, 2)) for n in (points, 1))
+    return keypoints_TKD + own_TKD + shared_T1D
 
 
 def _mean_detail(frames: Iterable[np.ndarray], boxes: list[list[Box]]) -> float:

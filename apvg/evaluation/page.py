@@ -110,6 +110,7 @@ def _block(section: Section, folder: Path) -> dict[str, Any]:
     figures = section.figures
     answers = {
         "from keypoints": figures["from_keypoints"],
+        "from trembling keypoints": figures["from_trembling_keypoints"],
         "from sound": figures["from_sound"],
         **{words(name): row for name, row in figures.get("baselines", {}).items()},
         **figures["still_answers"],

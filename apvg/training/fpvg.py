@@ -49,7 +49,8 @@ class FPVGTrainingConfig:
         empty_share: Share of clips that show the plate alone, without any keypoint.
         paste_share: Share of clips whose hands are both moved elsewhere along the picture's width.
         free_share: Share of clips whose hands are each put anywhere over the keyboard, turned and sized a little.
-        jitter: Standard deviation of the error added to keypoints in half the clips, pixels.
+        jitter: Standard deviation of the error added to keypoints in half the clips, the same throughout a clip, pixels.
+        tremble: The same of an error that is another in each of their frames: what the ConvGRU can learn to smooth.
         predicted_share: Share of clips painted from KHP's keypoints in phase 2 and 3.
         coarse_share: Share of clips with CVG's coarse video in phase 2 and 3; the rest get the plate.
         adversarial_weight, feature_weight: Weights of the discriminators' losses.
@@ -75,6 +76,7 @@ class FPVGTrainingConfig:
     paste_share: float = 0.2
     free_share: float = 0.5
     jitter: float = 0.6
+    tremble: float = 0.0
     predicted_share: float = 0.3
     coarse_share: float = 0.5
     adversarial_weight: float = 0.1
@@ -409,11 +411,18 @@ class FPVGTrainer:
         return int(np.clip(left, 0, width - self.crop_width)) // STRIDE * STRIDE
 
     def _tracking_error(self, random: np.random.Generator, keypoints_TKD: Tensor) -> Tensor:
-        """An error as trackers and predictions make it: partly the same for all points, constant over the clip."""
-        size = self.config.jitter
-        error_KD = random.normal(0, size, keypoints_TKD.shape[1:])
-        error_KD += random.normal(0, size, (1, 2))
-        return torch.from_numpy(error_KD).float()
+        """An error as trackers and predictions make it: partly the same for all points, partly all through the clip."""
+        frames, points, _ = keypoints_TKD.shape
+
+        def error(size: float, moments: int) -> np.ndarray:
+            own_TKD, shared_T1D = (random.normal(0, size, (moments, n, 2)) for n in (points, 1))
+            return own_TKD + shared_T1D
+
+        error_TKD = error(self.config.jitter, 1)
+        # Where nothing trembles nothing is drawn: such a training is what it was before this was added.
+        if self.config.tremble:
+            error_TKD = error_TKD + error(self.config.tremble, frames)
+        return torch.from_numpy(error_TKD).float()
 
     @torch.no_grad()
     def picture_HWC(self) -> np.ndarray:

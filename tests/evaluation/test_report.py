@@ -136,6 +136,9 @@ def test_a_performer_that_knows_the_truth_meets_every_aim(take: Take, tmp_path: 
     assert figures["read_back"]["from_keypoints"]["skill_share"] == 1.0
     # A perfect picture has an infinite PSNR, which JSON lacks; all other aims are met.
     assert figures["from_keypoints"]["hand_psnr_gain"] is None
+    # What is drawn at trembling keypoints trembles: the oracle has no memory to steady it with.
+    assert figures["from_keypoints"]["flicker"] == 0
+    assert figures["from_trembling_keypoints"]["flicker"] > 0
     assert all(row["met"] for row in figures["targets"])
     assert len(figures["targets"]) == 8
     page = (tmp_path / "report.html").read_text()
@@ -151,6 +154,7 @@ def test_a_still_performer_meets_none(take: Take, tmp_path: Path) -> None:
     assert any("skill" in figure for figure in missed)
     assert sum("motion-energy" in figure for figure in missed) == 2
     assert figures["from_keypoints"]["hand_psnr"] == figures["still_answers"]["clean plate"]["hand_psnr"]  # fmt: skip
+    assert figures["from_trembling_keypoints"] == figures["from_keypoints"]
     assert figures["from_sound"]["component_correlation"] == 0
     assert "read_back" not in figures
 

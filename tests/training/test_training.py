@@ -210,6 +210,34 @@ def test_fpvg_overfits_one_clip():
     assert np.mean(losses[-10:]) < 0.35 * np.mean(losses[:3])
 
 
+def test_keypoints_tremble_from_frame_to_frame_and_jitter_all_through_a_clip():
+    """Errors of 3 and 4 pixels, each in its points' own part and in the part that all share."""
+    take = tiny.take(seconds=1.0)
+    scene = build_scene(
+        np.asarray(take.frames_THWC), take.keypoints_TKD, take.confidence_TK, np.ones(25, bool), take.skeleton
+    )  # fmt: skip
+    shape = STUConfig(channels=(16, 16, 16), node_channels=8, graph_layers=1, hidden=8)
+    network, average = (StructuredTemporalUNet(shape, take.skeleton) for _ in range(2))
+    fabric, dlt = (
+        Fabric(accelerator="cpu", devices=1),
+        DifferentiableLandmarkTransformer(sigma=0.06),
+    )
+
+    def errors_NTKD(**sizes: float) -> np.ndarray:
+        config = FPVGTrainingConfig(clip_lengths=(4,), crop_width=tiny.WIDTH, **sizes)
+        trainer = FPVGTrainer(fabric, network, average, dlt, scene, None, config)
+        random, still_TKD = np.random.default_rng(0), torch.zeros(20, len(take.skeleton), 2)
+        drawn = [trainer._tracking_error(random, still_TKD) for _ in range(200)]
+        return torch.stack([error.expand_as(still_TKD) for error in drawn]).numpy()
+
+    constant_NTKD = errors_NTKD(jitter=3.0)
+    assert np.ptp(constant_NTKD, axis=1).max() == 0
+    assert constant_NTKD.std() == pytest.approx(3.0 * 2**0.5, rel=0.05)
+    assert constant_NTKD.mean(axis=2).std() == pytest.approx(3.0, rel=0.1)  # what points share
+    trembling_NTKD = errors_NTKD(jitter=0.0, tremble=4.0)
+    assert np.diff(trembling_NTKD, axis=1).std() == pytest.approx(8.0, rel=0.05)
+
+
 def test_errors_near_hands_can_be_made_to_weigh_more():
     """The same error costs more on a hand than in a corner where no hand is."""
     take = tiny.take(seconds=1.0)
