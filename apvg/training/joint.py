@@ -1,7 +1,8 @@
 """Joint fine-tuning: the error of the final frames reaches KHP through the STU and the DLT (optional last stage).
 
-KHP and the STU go on from what their own trainings made. KHP's poses are drawn as heatmaps, painted, and compared with
-the true frames; its own position loss keeps a pose from drifting to wherever the STU would paint it best.
+KHP goes on from what its own training made, and the STU where it has a rate. KHP's poses are drawn as heatmaps, painted, and
+compared with the true frames; its own position loss keeps a pose from drifting to wherever the STU would paint it best.
+By default the STU stands still: it was trained against discriminators, and without them it would go back to blurring.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class JointTrainingConfig:
         steps: Steps in all; 0 leaves the stage out.
         frames: Frames painted per step, after the warm-up.
         warm_up: Frames before them, which fill KHP's memory.
-        rate: Peak learning rate of Adam, for both networks.
+        rate: Peak learning rate of Adam for KHP.
+        stu_rate: The same for the STU; at 0 it only hands the error on.
         position_weight: Weight of KHP's own position loss, white keys against colours in 0..1.
         limb_weight: Weight of painted pixels over those of the plate.
         ema: Decay of the averaged weights, which ship.
@@ -44,6 +46,7 @@ class JointTrainingConfig:
     frames: int = 4
     warm_up: int = 60
     rate: float = 5e-5
+    stu_rate: float = 0.0
     position_weight: float = 0.05
     limb_weight: float = 5.0
     ema: float = 0.99
@@ -51,7 +54,7 @@ class JointTrainingConfig:
 
 
 class JointTrainer:
-    """Trains a KeypointPredictor and a StructuredTemporalUNet end to end on a scene and its music."""
+    """Trains a KeypointPredictor, and a StructuredTemporalUNet if asked, end to end on a scene and its music."""
 
     name = "joint"
 
@@ -71,9 +74,14 @@ class JointTrainer:
         )  # fmt: skip
         self.space: PoseSpace = space.to(fabric.device)
         self.steps, self.lookahead = config.steps, networks[0].config.lookahead_frames
-        khp_optimizer, stu_optimizer = (Adam(n.parameters(), lr=config.rate) for n in networks)
-        self.khp, self.khp_optimizer = fabric.setup(networks[0], khp_optimizer)
-        self.stu, self.stu_optimizer = fabric.setup(networks[1], stu_optimizer)
+        khp_optimizer, stu_optimizer = (Adam(network.parameters()) for network in networks)
+        self.khp, khp_setup = fabric.setup(networks[0], khp_optimizer)
+        self.stu, stu_setup = fabric.setup(networks[1], stu_optimizer)
+        self.stu.requires_grad_(config.stu_rate > 0)
+        #: What learns: network, its optimizer, its peak rate.
+        self.learners = [(self.khp, khp_setup, config.rate)]
+        if config.stu_rate > 0:
+            self.learners.append((self.stu, stu_setup, config.stu_rate))
         self.averages = [
             ExponentialMovingAverage(network.module, fabric.to_device(average), config.ema)
             for network, average in zip((self.khp, self.stu), averages, strict=True)
@@ -91,8 +99,9 @@ class JointTrainer:
         """One step on one excerpt, whole frames."""
         config, scene = self.config, self.scene
         random = seed_step(config.seed, step, self.fabric.global_rank)
-        for group in (*self.khp_optimizer.param_groups, *self.stu_optimizer.param_groups):
-            group["lr"] = config.rate * cosine_rate(step, config.steps, warmup=20)
+        for _, optimizer, rate in self.learners:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * cosine_rate(step, config.steps, warmup=20)
         first = int(random.choice(self.starts))
         span = slice(first, first + config.frames)
         before = config.warm_up + self.lookahead
@@ -111,10 +120,10 @@ class JointTrainer:
             "pixels": ((painted_TCHW - target_TCHW).abs() * weight_T1HW).mean(),
             "position": config.position_weight * (poses_TKD - true_TKD).abs().mean(),
         }
-        self.khp_optimizer.zero_grad(set_to_none=True)
-        self.stu_optimizer.zero_grad(set_to_none=True)
+        for _, optimizer, _ in self.learners:
+            optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(torch.stack(list(losses.values())).sum())
-        for network, optimizer in ((self.khp, self.khp_optimizer), (self.stu, self.stu_optimizer)):
+        for network, optimizer, _ in self.learners:
             descend(self.fabric, network, optimizer)
         for average in self.averages:
             average.update(step)

@@ -410,15 +410,24 @@ def test_body_and_hands_without_notes_or_keyboard_can_be_trained(tmp_path: Path)
     assert performance.keypoints_TKD.shape == (25, points, 2)
 
 
-def test_joint_training_moves_khp_through_the_dlt(takes_dir: Path, trained: Path, tmp_path: Path):
-    """Without KHP's own loss, what the painted frames lack still changes KHP."""
+@pytest.mark.parametrize("stu_rate", [0.0, 1e-4])
+def test_joint_training_moves_khp_through_the_dlt(
+    stu_rate: float, takes_dir: Path, trained: Path, tmp_path: Path
+):
+    """Without KHP's own loss, what the painted frames lack still changes KHP; the STU where it has a rate."""
     shutil.copytree(trained, tmp_path / "run")
     (tmp_path / "run/training/joint.ckpt.safetensors").unlink()
-    text = tiny.RECIPE + "position_weight = 0.0\n"
+    text = tiny.RECIPE + f"position_weight = 0.0\nstu_rate = {stu_rate}\n"
     (tmp_path / "r.toml").write_text(text)
     run = Run(load_recipe(tmp_path / "r.toml"), [tiny.take()], tmp_path / "run")
     run.train("joint")
-    before = load_file(tmp_path / "run/training/khp.ckpt.safetensors")
-    after = load_file(tmp_path / "run/training/joint.ckpt.safetensors")
-    key = "move.look.weight"
-    assert not torch.equal(after[f"module/khp/{key}"], before[f"module/ema/{key}"])
+    training = tmp_path / "run/training"
+    after = load_file(training / "joint.ckpt.safetensors")
+
+    def moved(stage: str, name: str, key: str) -> bool:
+        before = load_file(training / f"{stage}.ckpt.safetensors")
+        return not torch.equal(after[f"module/{name}/{key}"], before[f"module/ema/{key}"])
+
+    assert moved("khp", "khp", "move.look.weight")
+    assert moved("fpvg", "stu", "paint.weight") == bool(stu_rate)
+    assert moved("fpvg", "fpvg_ema", "paint.weight") == bool(stu_rate)
