@@ -223,14 +223,16 @@ def test_keypoints_tremble_from_frame_to_frame_and_jitter_all_through_a_clip():
         DifferentiableLandmarkTransformer(sigma=0.06),
     )
 
-    def errors_NTKD(**sizes: float) -> np.ndarray:
-        config = FPVGTrainingConfig(clip_lengths=(4,), crop_width=tiny.WIDTH, **sizes)
+    def errors_NTKD(jitter: float, tremble: float) -> np.ndarray:
+        config = FPVGTrainingConfig(
+            clip_lengths=(4,), crop_width=tiny.WIDTH, jitter=jitter, tremble=tremble
+        )
         trainer = FPVGTrainer(fabric, network, average, dlt, scene, None, config)
         random, still_TKD = np.random.default_rng(0), torch.zeros(20, len(take.skeleton), 2)
         drawn = [trainer._tracking_error(random, still_TKD) for _ in range(200)]
         return torch.stack([error.expand_as(still_TKD) for error in drawn]).numpy()
 
-    constant_NTKD = errors_NTKD(jitter=3.0)
+    constant_NTKD = errors_NTKD(jitter=3.0, tremble=0.0)
     assert np.ptp(constant_NTKD, axis=1).max() == 0
     assert constant_NTKD.std() == pytest.approx(3.0 * 2**0.5, rel=0.05)
     assert constant_NTKD.mean(axis=2).std() == pytest.approx(3.0, rel=0.1)  # what points share
