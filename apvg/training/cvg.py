@@ -136,7 +136,7 @@ class CVGTrainer:
         self.fabric.backward(total)
         descend(self.fabric, self.cvg, self.optimizer)
         self.ema.update(step)
-        return {name: float(loss) for name, loss in losses.items()}
+        return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _adversarial(
         self, fake_BTChw: Tensor, real_BTChw: Tensor, random: np.random.Generator, step: int

@@ -187,7 +187,7 @@ class FPVGTrainer:
         self.fabric.backward(total)
         descend(self.fabric, self.stu, self.optimizer)
         self.ema.update(step)
-        return {name: float(loss) for name, loss in losses.items()}
+        return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def paint(self, clips: Clips) -> Painting:
         """Forward pass on a batch of clips, from an empty ConvGRU state."""
