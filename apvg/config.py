@@ -53,6 +53,11 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise ValueError(f"{where} must be a table, not {value!r}")
         return {key: _build(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is typing.Literal:
+        if value not in arguments:
+            choices = " or ".join(map(repr, arguments))
+            raise ValueError(f"{where} must be {choices}, not {value!r}")
+        return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if kind is Any or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool))):

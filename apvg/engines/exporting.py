@@ -128,6 +128,9 @@ def stages_of(performer: Performer) -> list[Stage]:
     random = torch.Generator().manual_seed(0)
     (width, height), points = config.size, len(config.skeleton)
     rows = config.features.rows_per_frame
+    level = config.stu.memory_at
+    cell = {"fine": 4, "coarsest": 16}[level]
+    memory_Chw = config.stu.hidden, height // cell, width // cell
 
     def rand(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=random)
@@ -153,7 +156,7 @@ def stages_of(performer: Performer) -> list[Stage]:
     def remembered(frames: int) -> dict[str, Tensor]:
         memory = {}
         if config.stu.hidden:
-            memory = {"memory": rand(frames, config.stu.hidden, height // 16, width // 16)}
+            memory = {"memory": rand(frames, *memory_Chw)}
         return encoded(frames) | memory
 
     def hear(features_RF: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
@@ -171,8 +174,8 @@ def stages_of(performer: Performer) -> list[Stage]:
     def encode(*tensors: Any) -> tuple[tuple[Tensor, ...], Any]:
         return tuple(_plain(engine.encode)(*tensors[:-1])), None
 
-    def remember(coarsest_TChw: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
-        memory_TChw, after = performer.stu.remember(coarsest_TChw, 1, state)
+    def remember(block_TChw: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
+        memory_TChw, after = performer.stu.remember(block_TChw, 1, state)
         assert memory_TChw is not None
         return (memory_TChw,), after
 
@@ -187,7 +190,7 @@ def stages_of(performer: Performer) -> list[Stage]:
         moving = play(notes(1)["notes"], None)[1]
         player = performer.khp.move.at_rest(1)
         moving = MovingState(_silence(moving.stack), player)
-        memory = torch.zeros(1, config.stu.hidden, height // 16, width // 16)
+        memory = torch.zeros(1, *memory_Chw)
     assert isinstance(hearing, HearingState)
     blocks: dict[str, int] = dict.fromkeys(("fine", "middle", "coarsest", "memory"), 1)
     shown: dict[str, int] = dict.fromkeys(("keypoints", "confidence", "coarse"), 1)
@@ -202,8 +205,8 @@ def stages_of(performer: Performer) -> list[Stage]:
         Stage("decode", decode, remembered, ("frames",), blocks | {"frames": 1}),
     ]
     if config.stu.hidden:
-        coarsest = lambda frames: {"coarsest": encoded(frames)["coarsest"]}  # noqa: E731
-        stage = Stage("remember", remember, coarsest, ("memory",), {}, memory, one_by_one=True)
+        block = lambda frames: {level: encoded(frames)[level]}  # noqa: E731
+        stage = Stage("remember", remember, block, ("memory",), {}, memory, one_by_one=True)
         stages.insert(-1, stage)
     return stages
 

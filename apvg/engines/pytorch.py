@@ -72,8 +72,9 @@ class PyTorchEngine:
     def remember(
         self, encoded: Encoded, state: Tensor | None
     ) -> tuple[tuple[Encoded, Tensor | None], Tensor | None]:
+        stu = self._performer.stu
         with self._precision():
-            remembered_NChw, after = self._performer.stu.remember(encoded.coarsest_NChw, 1, state)
+            remembered_NChw, after = stu.remember(encoded.at(stu.config.memory_at), 1, state)
         return (encoded, remembered_NChw), after
 
     @torch.inference_mode()

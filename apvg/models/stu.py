@@ -1,7 +1,8 @@
 """FPVG: the final video from the coarse video and the heatmaps, by the structured temporal UNet (STU).
 
 Source (poster): within a frame, a graph convolution over the predicted keypoints acts on the UNet's feature block;
-between frames, a CNN-GRU at the UNet's coarsest level keeps them consistent. Shapes are this project's own choice: the
+between frames, a CNN-GRU keeps them consistent. Shapes are this project's own choice, and so is the level at which the GRU
+remembers: at the coarsest its cells are larger than what keypoints tremble by, which the skip connections paint regardless. The
 UNet lives behind a 4×4 space-to-depth stem, so that it runs in real time on two CPU cores, and it paints a colour and a
 matte that are composited over the performer's still background plate.
 """
@@ -9,7 +10,7 @@ matte that are composited over the performer's still background plate.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ class STUConfig:
         node_channels: Features of one keypoint within the graph convolution.
         graph_layers: Graph convolutions in a row; 0 leaves the GCN out.
         hidden: Channels of the ConvGRU's state; 0 leaves it out, and every frame is painted by itself.
+        memory_at: What the ConvGRU remembers: the "fine" features at 1/4 of the frame, or the "coarsest" at 1/16.
         bones: Whether it is shown the skeleton's bones beside the heatmaps of its points (see the DLT).
         heatmaps: Whether it is shown heatmaps. If not, their places are taken by each point's coordinates, the same all over
             the picture, and there is no GCN, which writes through them.
@@ -43,6 +45,7 @@ class STUConfig:
     node_channels: int = 32
     graph_layers: int = 2
     hidden: int = 64
+    memory_at: Literal["fine", "coarsest"] = "coarsest"
     bones: bool = False
     heatmaps: bool = True
     coarse: bool = True
@@ -103,6 +106,10 @@ class Encoded(NamedTuple):
     middle_NChw: Tensor
     coarsest_NChw: Tensor
 
+    def at(self, level: Literal["fine", "coarsest"]) -> Tensor:
+        """The features of a level."""
+        return self.fine_NChw if level == "fine" else self.coarsest_NChw
+
 
 class Painting(NamedTuple):
     """What the STU paints.
@@ -144,8 +151,9 @@ class StructuredTemporalUNet(nn.Module):
         self.down_coarsest = nn.Conv2d(middle, coarsest, 3, stride=2, padding=1)
         self.encode_coarsest = ResidualBlock(coarsest)
         if config.hidden:
-            self.gru = ConvGRU(coarsest, config.hidden)
-            self.from_gru = nn.Conv2d(config.hidden, coarsest, 1)
+            remembered = {"fine": fine, "coarsest": coarsest}[config.memory_at]
+            self.gru = ConvGRU(remembered, config.hidden)
+            self.from_gru = nn.Conv2d(config.hidden, remembered, 1)
         self.decode_coarsest = ResidualBlock(coarsest)
         self.up_middle = nn.Conv2d(coarsest, middle, 1)
         self.decode_middle = ResidualBlock(middle)
@@ -174,7 +182,7 @@ class StructuredTemporalUNet(nn.Module):
         """
         encoded = self.encode(coarse_BTChw, heatmaps_BTKhw, keypoints_BTKD, plate_BCHW)
         remembered_NChw, last_BCHW = self.remember(
-            encoded.coarsest_NChw, len(plate_BCHW), state_BCHW
+            encoded.at(self.config.memory_at), len(plate_BCHW), state_BCHW
         )
         return self.decode(encoded, remembered_NChw, plate_BCHW), last_BCHW
 
@@ -201,12 +209,15 @@ class StructuredTemporalUNet(nn.Module):
         return Encoded(x_fine, x_middle, x_coarsest)
 
     def remember(
-        self, coarsest_NChw: Tensor, batch: int, state_BCHW: Tensor | None
+        self, block_NChw: Tensor, batch: int, state_BCHW: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Between frames: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w]; None without one."""
+        """Between frames, of the block at `memory_at`: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w].
+
+        None without a ConvGRU.
+        """
         if not self.config.hidden:
             return None, None
-        states_BTChw, last_BChw = self.gru(coarsest_NChw.unflatten(0, (batch, -1)), state_BCHW)
+        states_BTChw, last_BChw = self.gru(block_NChw.unflatten(0, (batch, -1)), state_BCHW)
         return states_BTChw.flatten(0, 1), last_BChw
 
     def decode(
@@ -214,7 +225,9 @@ class StructuredTemporalUNet(nn.Module):
     ) -> Painting:
         """The way up, and the colour over the plate: every frame by itself again."""
         x_fine, x_middle, x_coarsest = encoded
-        if remembered_NChw is not None:
+        if remembered_NChw is not None and self.config.memory_at == "fine":
+            x_fine = x_fine + self.from_gru(remembered_NChw)
+        elif remembered_NChw is not None:
             x_coarsest = x_coarsest + self.from_gru(remembered_NChw)
         x_coarsest = self.up_middle(self.decode_coarsest(x_coarsest))
         x_middle = x_middle + F.interpolate(x_coarsest, scale_factor=2.0, mode="nearest")

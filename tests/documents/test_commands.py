@@ -43,7 +43,6 @@ SMALLER = {
     "apvg evaluate (?!--compare)": "--jobs 1",
     "apvg evaluate .*(--baselines|piano-eval)": "--no-read-back",  # one with a tracker is enough
     "apvg evaluate .*--baselines": "--baseline-steps 2",
-    "apvg export piano": "tiny",
     "apvg live": "--duration 0.4",
     "ffmpeg .*-t": "-t 0.4",
     "ffplay": "-autoexit",
@@ -63,6 +62,7 @@ SHORTER = {
 SERVERS = ("apvg studio", "tensorboard")
 #: What is not run here, and why.
 ELSEWHERE = {
+    "apvg export piano": "tests/engines/test_exporting.py runs it on a tiny performer",
     "make docs": "tests/test_site.py builds the site",
     "python -m nbconvert": "tests/documents/test_documents.py runs the notebook",
     "python -m benchmarks(?! --help)": "tests/benchmarks runs it on a tiny performer",
@@ -109,10 +109,16 @@ def as_run(line: Line) -> Line:
     return replace(line, commands=tuple(map(smaller, line.commands)))
 
 
-#: Every line of the documents; of those that come to the same when they are made smaller, the first.
+def sense(line: Line) -> tuple[tuple[str, ...], ...]:
+    """What a line comes to when it is made smaller, in whatever order its options stand and however its folders are called."""
+    words = [sorted(word.lower() for word in command) for command in as_run(line).commands]
+    return line.variables, *map(tuple, words)
+
+
+#: Every line of the documents; of those that come to the same, the first.
 LINES = list(
     {
-        as_run(line): line
+        sense(line): line
         for document in reversed(DOCUMENTS)
         for line in reversed([*lines(document), *lines_within_sentences(document)])
     }.values()

@@ -133,6 +133,21 @@ def test_the_ears_of_a_string_player_are_a_file_of_one_frame(
     np.testing.assert_allclose(np.concatenate(notes, axis=1), expected_2TP.numpy(), atol=1e-4)
 
 
+def test_a_fine_memory_is_a_file_of_one_frame(tiny_performer: Path, tmp_path: Path) -> None:
+    pianist = Performer.from_pretrained(tiny_performer)
+    stu = replace(pianist.config.stu, hidden=3, memory_at="fine")
+    performer = Performer(replace(pianist.config, stu=stu), pianist.plate_HWC).to("cpu")
+    remember = next(stage for stage in stages_of(performer) if stage.name == "remember")
+    flat, path = _Flat(remember, [performer.stu]).eval(), tmp_path / "remember.onnx"
+    _export(flat, path)
+    session = onnxruntime.InferenceSession(str(path))
+    assert _check(flat, session, path) < 1e-4
+    width, height = pianist.config.size
+    shapes = {tensor.name: tensor.shape for tensor in session.get_inputs()}
+    assert shapes["fine"][-2:] == [height // 4, width // 4]
+    assert next(iter(remember.states.values())).shape == (1, 3, height // 4, width // 4)
+
+
 def test_a_file_that_differs_is_refused(exported: Path, tiny_performer: Path) -> None:
     performer = Performer.from_pretrained(tiny_performer)
     stage = next(stage for stage in stages_of(performer) if stage.name == "decode")
