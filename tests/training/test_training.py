@@ -210,25 +210,29 @@ def test_fpvg_overfits_one_clip():
     assert np.mean(losses[-10:]) < 0.35 * np.mean(losses[:3])
 
 
-def test_keypoints_tremble_from_frame_to_frame_and_jitter_all_through_a_clip():
-    """Errors of 3 and 4 pixels, each in its points' own part and in the part that all share."""
+def untrained_painter(config: FPVGTrainingConfig) -> FPVGTrainer:
+    """Of a take of a second."""
     take = tiny.take(seconds=1.0)
     scene = build_scene(
         np.asarray(take.frames_THWC), take.keypoints_TKD, take.confidence_TK, np.ones(25, bool), take.skeleton
     )  # fmt: skip
     shape = STUConfig(channels=(16, 16, 16), node_channels=8, graph_layers=1, hidden=8)
     network, average = (StructuredTemporalUNet(shape, take.skeleton) for _ in range(2))
-    fabric, dlt = (
-        Fabric(accelerator="cpu", devices=1),
-        DifferentiableLandmarkTransformer(sigma=0.06),
-    )
+    fabric, dlt = Fabric(accelerator="cpu", devices=1), DifferentiableLandmarkTransformer()
+    return FPVGTrainer(fabric, network, average, dlt, scene, None, config)
+
+
+def test_keypoints_tremble_from_frame_to_frame_and_jitter_all_through_a_clip():
+    """Errors of 3 and 4 pixels, each in its points' own part and in the part that all share."""
 
     def errors_NTKD(jitter: float, tremble: float) -> np.ndarray:
-        config = FPVGTrainingConfig(
-            clip_lengths=(4,), crop_width=tiny.WIDTH, jitter=jitter, tremble=tremble
+        trainer = untrained_painter(
+            FPVGTrainingConfig(
+                clip_lengths=(4,), crop_width=tiny.WIDTH, jitter=jitter, tremble=tremble
+            )
         )
-        trainer = FPVGTrainer(fabric, network, average, dlt, scene, None, config)
-        random, still_TKD = np.random.default_rng(0), torch.zeros(20, len(take.skeleton), 2)
+        random = np.random.default_rng(0)
+        still_TKD = torch.zeros(20, len(trainer.scene.skeleton), 2)
         drawn = [trainer._tracking_error(random, still_TKD) for _ in range(200)]
         return torch.stack([error.expand_as(still_TKD) for error in drawn]).numpy()
 
@@ -242,16 +246,9 @@ def test_keypoints_tremble_from_frame_to_frame_and_jitter_all_through_a_clip():
 
 def test_errors_near_hands_can_be_made_to_weigh_more():
     """The same error costs more on a hand than in a corner where no hand is."""
-    take = tiny.take(seconds=1.0)
-    scene = build_scene(
-        np.asarray(take.frames_THWC), take.keypoints_TKD, take.confidence_TK, np.ones(25, bool), take.skeleton
-    )  # fmt: skip
-    shape = STUConfig(channels=(16, 16, 16), node_channels=8, graph_layers=1, hidden=8)
-    network, average = (StructuredTemporalUNet(shape, take.skeleton) for _ in range(2))
-    config = FPVGTrainingConfig(clip_lengths=(4,), crop_width=tiny.WIDTH, near_weight=10.0)
-    dlt = DifferentiableLandmarkTransformer()
-    fabric = Fabric(accelerator="cpu", devices=1)
-    trainer = FPVGTrainer(fabric, network, average, dlt, scene, None, config)
+    trainer = untrained_painter(
+        FPVGTrainingConfig(clip_lengths=(4,), crop_width=tiny.WIDTH, near_weight=10.0)
+    )
     clips = trainer.sample(np.random.default_rng(0), predicted=False)
     clips.matte_BTHW.zero_()
 
