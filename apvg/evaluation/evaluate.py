@@ -229,6 +229,7 @@ def evaluate_block(
             "frames_judged": sum(map(bool, true_boxes)),
             "notes": None if notes is None else len(notes.between(start, last / fps)),
             "motion_energy_unit": unit,
+            "trembling_pixels": TREMBLE,
         },
         "real": {**_key_hit_figures(true_TKD, take, start), **lag_figures(curves["real"])},
         "still_answers": answers,

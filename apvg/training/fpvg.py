@@ -49,7 +49,8 @@ class FPVGTrainingConfig:
         empty_share: Share of clips that show the plate alone, without any keypoint.
         paste_share: Share of clips whose hands are both moved elsewhere along the picture's width.
         free_share: Share of clips whose hands are each put anywhere over the keyboard, turned and sized a little.
-        jitter: Standard deviation of the error added to keypoints in half the clips, the same throughout a clip, pixels.
+        jitter: Standard deviation of the error added to keypoints in half the clips, the same throughout a clip, pixels: of
+            each point's own, and of one that all share.
         tremble: The same of an error that is another in each of their frames: what the ConvGRU can learn to smooth.
         predicted_share: Share of clips painted from KHP's keypoints in phase 2 and 3.
         coarse_share: Share of clips with CVG's coarse video in phase 2 and 3; the rest get the plate.
