@@ -1,7 +1,7 @@
 """FPVG: the final video from the coarse video and the heatmaps, by the structured temporal UNet (STU).
 
 Source (poster): within a frame, a graph convolution over the predicted keypoints acts on the UNet's feature block;
-between frames, a CNN-GRU keeps them consistent: at the UNet's coarsest level, or at its finest (`memory_at`). At the
+between frames, a CNN-GRU keeps them consistent: at the UNet's finest level, or at its coarsest (`memory_at`). At the
 coarsest a cell is 16 pixels wide; what keypoints tremble by is less, and reaches the picture through the skip
 connections, past the memory. Shapes are this project's own choice: the UNet lives behind a 4×4 space-to-depth stem,
 so that it runs in real time on two CPU cores, and it paints a colour and a matte that are composited over the
@@ -45,8 +45,8 @@ class STUConfig:
     channels: tuple[int, int, int] = (64, 96, 128)
     node_channels: int = 32
     graph_layers: int = 2
-    hidden: int = 64
-    memory_at: Literal["fine", "coarsest"] = "coarsest"
+    hidden: int = 16
+    memory_at: Literal["fine", "coarsest"] = "fine"
     bones: bool = False
     heatmaps: bool = True
     coarse: bool = True

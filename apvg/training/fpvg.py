@@ -77,7 +77,7 @@ class FPVGTrainingConfig:
     paste_share: float = 0.2
     free_share: float = 0.5
     jitter: float = 0.6
-    tremble: float = 0.0
+    tremble: float = 1.0
     predicted_share: float = 0.3
     coarse_share: float = 0.5
     adversarial_weight: float = 0.1

@@ -92,8 +92,8 @@ def test_the_files_alone_give_the_performers_video(
         pieces = (part[first : first + block] for part in shown)
         encoded = files("encode", **dict(zip(names, pieces, strict=True)))
         memory = [
-            files("remember", coarsest=encoded["coarsest"][frame : frame + 1])["memory"]
-            for frame in range(len(encoded["coarsest"]))
+            files("remember", fine=encoded["fine"][frame : frame + 1])["memory"]
+            for frame in range(len(encoded["fine"]))
         ]
         painted.append(files("decode", **encoded, memory=np.concatenate(memory))["frames"])
     frames_THWC = (255 * np.concatenate(painted)).round().transpose(0, 2, 3, 1)
@@ -133,9 +133,9 @@ def test_the_ears_of_a_string_player_are_a_file_of_one_frame(
     np.testing.assert_allclose(np.concatenate(notes, axis=1), expected_2TP.numpy(), atol=1e-4)
 
 
-def test_a_fine_memory_is_a_file_of_one_frame(tiny_performer: Path, tmp_path: Path) -> None:
+def test_a_coarsest_memory_is_a_file_of_one_frame(tiny_performer: Path, tmp_path: Path) -> None:
     pianist = Performer.from_pretrained(tiny_performer)
-    stu = replace(pianist.config.stu, hidden=3, memory_at="fine")
+    stu = replace(pianist.config.stu, hidden=3, memory_at="coarsest")
     performer = Performer(replace(pianist.config, stu=stu), pianist.plate_HWC).to("cpu")
     remember = next(stage for stage in stages_of(performer) if stage.name == "remember")
     flat, path = _Flat(remember, [performer.stu]).eval(), tmp_path / "remember.onnx"
@@ -144,8 +144,8 @@ def test_a_fine_memory_is_a_file_of_one_frame(tiny_performer: Path, tmp_path: Pa
     assert _check(flat, session, path) < 1e-4
     width, height = pianist.config.size
     shapes = {tensor.name: tensor.shape for tensor in session.get_inputs()}
-    assert shapes["fine"][-2:] == [height // 4, width // 4]
-    assert next(iter(remember.states.values())).shape == (1, 3, height // 4, width // 4)
+    assert shapes["coarsest"][-2:] == [height // 16, width // 16]
+    assert next(iter(remember.states.values())).shape == (1, 3, height // 16, width // 16)
 
 
 def test_a_file_that_differs_is_refused(exported: Path, tiny_performer: Path) -> None:
