@@ -35,7 +35,7 @@ class Pix2PixConfig:
     Attributes:
         steps: Of one batch each; what a few minutes of footage need.
         batch: Frames in a batch.
-        width: Channels at half the frame's size: half of the published ones.
+        width: Channels of either network at half the frame's size: half of the published ones.
         rate: Adam's learning rate.
         pixel_weight: Of the absolute error beside the discriminator's loss.
         seed: Of everything random.
@@ -122,7 +122,8 @@ class Pix2Pix:
 
     def _train(self, frame_of: Callable[[int], np.ndarray], poses_NKD: np.ndarray) -> None:
         config, network = self.config, self.network.train()
-        judge = PatchDiscriminator(6, (2 * config.width, 4 * config.width, 8 * config.width))
+        judge = PatchDiscriminator(6, (config.width, 2 * config.width, 4 * config.width))
+        judge.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         random = np.random.default_rng(config.seed)
         paints, judges = (
             torch.optim.Adam(module.parameters(), lr=config.rate, betas=(0.5, 0.999))
