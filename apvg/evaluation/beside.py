@@ -139,8 +139,8 @@ def train_pix2pix(
     return Pix2Pix(frame_of, stills.poses_NKD, performer.skeleton, config)
 
 
-def picture_figures(result: BlockResult, painter: Pix2Pix) -> dict[str, dict[str, float]]:
-    """Picture figures of a block by CVG alone and by pix2pix; the still plate is among the still answers.
+def with_baselines(result: BlockResult, painter: Pix2Pix) -> BlockResult:
+    """A block's result with the clips and figures of CVG alone and of pix2pix; the still plate is among the still answers.
 
     Args:
         result: Of the performer on the block.
@@ -148,12 +148,13 @@ def picture_figures(result: BlockResult, painter: Pix2Pix) -> dict[str, dict[str
     """
     true_THWC, boxes = result.clips["real"], result.boxes["real"]
     height, width = true_THWC.shape[1:3]
-    answers = {
-        "cvg_alone": enlarged(result.coarse_ThwC, (height, width)),
-        "pix2pix_from_keypoints": painter.paint(result.true_TKD),
-        "pix2pix_from_sound": painter.paint(result.sound_TKD),
+    clips = {
+        "CVG alone": enlarged(result.coarse_ThwC, (height, width)),
+        "pix2pix from keypoints": painter.paint(result.true_TKD),
+        "pix2pix from sound": painter.paint(result.sound_TKD),
     }
-    return {name: compare(frames, true_THWC, boxes) for name, frames in answers.items()}
+    figures = {name: compare(clip_THWC, true_THWC, boxes) for name, clip_THWC in clips.items()}
+    return replace(result, figures=result.figures | {"baselines": figures}, baselines=clips)
 
 
 def mean_beside(figures: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:

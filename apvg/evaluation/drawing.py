@@ -109,6 +109,12 @@ def draw_block(result: BlockResult, take: Take, folder: Path, stem: str) -> list
         run = [t for t in range(middle, middle + _CROP_COLUMNS) if t < len(result.playing_T)]
         path = picture("run", "The same for consecutive frames.", frames=True)
         crop_sheet(path, crops, run, _CROP_SCALE)
+        if result.baselines:
+            real = {"real": crops["real"], "from keypoints": crops["from keypoints"]}
+            others = {name: (clip, result.boxes["real"]) for name, clip in result.baselines.items()}
+            caption = "Hands as the baselines paint them, where the true ones are."
+            path = picture("baselines", caption, frames=True)
+            crop_sheet(path, real | others, columns, _CROP_SCALE)
     return pictures
 
 

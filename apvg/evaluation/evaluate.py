@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,6 +84,8 @@ class BlockResult:
     sound_TKD: np.ndarray
     speeds: dict[str, tuple[np.ndarray, np.ndarray]]
     unit: str
+    baselines: dict[str, np.ndarray] = field(default_factory=dict)
+    """Others' clips of the same frames, by name."""
 
 
 def held_out_blocks(performer: Performer, take: Take) -> list[Block]:

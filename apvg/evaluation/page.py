@@ -112,7 +112,7 @@ def _block(section: Section, folder: Path) -> dict[str, Any]:
         "from keypoints": figures["from_keypoints"],
         "from trembling keypoints": figures["from_trembling_keypoints"],
         "from sound": figures["from_sound"],
-        **{words(name): row for name, row in figures.get("baselines", {}).items()},
+        **figures.get("baselines", {}),
         **figures["still_answers"],
     }
     motion = {"from sound": figures["from_sound"], "real": figures["real"]}

@@ -22,8 +22,8 @@ from apvg.evaluation.beside import (
     baseline_figures,
     can_be_moved,
     mean_beside,
-    picture_figures,
     train_pix2pix,
+    with_baselines,
 )
 from apvg.evaluation.drawing import draw_block, draw_music, draw_strings
 from apvg.evaluation.evaluate import (
@@ -246,7 +246,7 @@ def _block_results(
                 scene = tuple(other.name for other in others)
                 if scene not in painters:
                     painters[scene] = train_pix2pix(performer, stills, pix2pix)
-                result.figures["baselines"] = picture_figures(result, painters[scene])
+                result = with_baselines(result, painters[scene])
             result.figures["targets"] = targets_table(
                 result.figures, picture_targets(performer.skeleton)
             )

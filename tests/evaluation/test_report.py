@@ -25,6 +25,7 @@ from apvg.midi import Notes
 from apvg.skeleton import HANDS, draw_skeleton
 from apvg.takes.about import About
 from apvg.takes.take import Take
+from apvg.video.images import read_image
 
 FPS, WIDTH, HEIGHT, SECONDS = 25, 208, 48, 16
 CORNERS_42 = np.array([[0, 8], [208, 8], [208, 32], [0, 32]], np.float32)
@@ -188,8 +189,8 @@ def test_baselines_learn_from_what_was_not_held_out(take: Take, tmp_path: Path) 
     pix2pix = Pix2PixConfig(steps=40, width=8, rate=2e-3)
     written = write_report(performer, [take], tmp_path, baselines=baselines, pix2pix=pix2pix)
     pictures = written["blocks"][0]["baselines"]
-    assert list(pictures) == ["cvg_alone", "pix2pix_from_keypoints", "pix2pix_from_sound"]
-    assert pictures["pix2pix_from_sound"] == pictures["pix2pix_from_keypoints"]  # an oracle's
+    assert list(pictures) == ["CVG alone", "pix2pix from keypoints", "pix2pix from sound"]
+    assert pictures["pix2pix from sound"] == pictures["pix2pix from keypoints"]  # an oracle's
     assert min(figures["hand_psnr"] for figures in pictures.values()) > 5
     rows = written["beside_mean"]
     assert list(rows) == ["apvg", "mean pose", "nearest sound", "Audio2BodyDynamics"]
@@ -199,6 +200,11 @@ def test_baselines_learn_from_what_was_not_held_out(take: Take, tmp_path: Path) 
     assert rows["mean pose"]["motion_energy.left_hand"] == pytest.approx(0, abs=1e-6)
     assert min(rows[name]["pixel_error"] for name in list(rows)[1:]) > 5
     assert "Audio2BodyDynamics</th>" in (tmp_path / "report.html").read_text()
+    # A row of hands (and its label) for the real frames, the performer's, and each baseline's.
+    height, baselines_height = (
+        read_image(next(tmp_path.glob(f"*-{kind}.png"))).shape[0] for kind in ("hands", "baselines")
+    )
+    assert baselines_height == pytest.approx(height * 5 / 3, rel=0.02)
     with pytest.raises(ApvgError, match="split train"):
         train_baselines(performer, [replace(take, about=About(split="test"))], config)
 
