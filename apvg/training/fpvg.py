@@ -339,6 +339,8 @@ class FPVGTrainer:
             last = scene.plate_CHW.shape[-1] - self.crop_width
             place = int(random.integers(last // STRIDE + 1)) * STRIDE
             elsewhere_CHW = scene.plate_CHW[:, :, place : place + self.crop_width]
+            # What moves behind the hands stays behind.
+            matte_THW = scene.hands_THW[span, :, columns].float() / 255
             opacity_T1HW = matte_THW[:, None]
             target_TCHW = elsewhere_CHW + opacity_T1HW * (target_TCHW - elsewhere_CHW)
             opacity_T1hw = F.avg_pool2d(opacity_T1HW, STRIDE)

@@ -56,8 +56,8 @@ def free_hands(
         return None
     between_T = (ends[0] + ends[1]) / 2
     frames_TCHW = scene.frames_TCHW[span].float() / 255
-    mattes_THW = scene.mattes_THW[span].float() / 255
-    column_W = torch.arange(mattes_THW.shape[-1])
+    cut_THW = scene.hands_THW[span].float() / 255
+    column_W = torch.arange(cut_THW.shape[-1])
     on_left_T1W = (column_W < between_T[:, None])[:, None]
     size = float(
         (keypoints_TKD[:, hands[0][0]] - keypoints_TKD[:, hands[0][9]]).norm(dim=-1).mean()
@@ -70,7 +70,7 @@ def free_hands(
     moved_TKD = keypoints_TKD.clone()
     pictures = []
     for hand, ids in enumerate(hands):
-        own_THW = mattes_THW * (on_left_T1W if hand == 0 else ~on_left_T1W)
+        own_THW = cut_THW * (on_left_T1W if hand == 0 else ~on_left_T1W)
         centre_D = keypoints_TKD[:, ids].mean(dim=(0, 1))
         turn, scale = random.uniform(-_TURN, _TURN), random.uniform(*_SIZES)
         width_and_height_D = scale * torch.tensor([random.uniform(*_WIDTHS), 1.0])

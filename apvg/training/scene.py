@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
 from apvg.errors import ApvgError
@@ -20,6 +21,7 @@ from apvg.skeleton import Skeleton
 
 _CELL = 4  # pixels per cell of the grid that limbs are rasterised on
 _CHUNK = 256  # frames worked on at a time
+_ON_BONES, _AROUND = 0.3, 2.0  # limb distances: nothing but a hand; what is seen around it
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Scene:
     Attributes:
         frames_TCHW: uint8 RGB.
         mattes_THW: uint8; 255 where the frame shows a moving limb, 0 where it shows the plate.
+        hands_THW: uint8; what of the mattes is a hand by its colour, and is to be cut out with it: behind hands, legs move,
+            too. The mattes themselves where a player is more than hands.
         plate_CHW: float32 in 0..1.
         keypoints_TKD: float32, pixels.
         confidence_TK: float32 in 0..1.
@@ -38,6 +42,7 @@ class Scene:
 
     frames_TCHW: torch.Tensor
     mattes_THW: torch.Tensor
+    hands_THW: torch.Tensor
     plate_CHW: torch.Tensor
     keypoints_TKD: torch.Tensor
     confidence_TK: torch.Tensor
@@ -81,7 +86,12 @@ def build_scene(
     hands = [i for ids in skeleton.hands.values() for i in ids]
     training_T = np.flatnonzero(allowed_T & (confidence_TK[:, hands] > 0).all(axis=1))
     mattes_THW = difference_mattes(frames_TCHW, plate_CHW, distance_Thw < 1)
-    return Scene(frames_TCHW, mattes_THW, plate_CHW, keypoints, confidence, training_T, skeleton)
+    hands_THW = mattes_THW
+    if len(training_T) and len(hands) == len(skeleton):
+        hands_THW = of_hand_colour(frames_TCHW, mattes_THW, distance_Thw, training_T)
+    return Scene(
+        frames_TCHW, mattes_THW, hands_THW, plate_CHW, keypoints, confidence, training_T, skeleton
+    )
 
 
 def limb_distances(
@@ -174,8 +184,63 @@ def difference_mattes(
         inside = F.interpolate(limbs_THW[chunk, None].float(), scale_factor=_CELL, mode="bilinear")
         differs = ((difference - 0.05) / 0.08).clamp(0, 1)
         # Closing fills skin that happens to have the plate's colour.
-        grown = F.max_pool2d(differs, 5, 1, 2)
-        closed = torch.maximum(differs, -F.max_pool2d(-grown, 5, 1, 2))
-        smooth = F.avg_pool2d(F.pad(closed, (1, 1, 1, 1), mode="replicate"), 3, 1)
+        smooth = _smooth(_closed(differs))
         mattes[chunk] = (smooth * inside.clamp(0, 1) * 255).round().to(torch.uint8)[:, 0]
     return mattes
+
+
+def of_hand_colour(
+    frames_TCHW: torch.Tensor,
+    mattes_THW: torch.Tensor,
+    distance_Thw: torch.Tensor,
+    allowed_T: np.ndarray,
+    samples: int = 300,
+) -> torch.Tensor:
+    """The mattes where a pixel's colour is more often met on bones than around hands, uint8 [T, H, W].
+
+    Colours are counted in frames of `allowed_T`: on bones a hand is all that is seen, around it all else.
+    """
+    chosen = allowed_T[np.linspace(0, len(allowed_T) - 1, samples).astype(int)]
+    distance_N = _per_pixel(distance_Thw[chosen]).flatten()
+    colour_N = _colour_cells(frames_TCHW[chosen]).flatten()
+    counts = [
+        torch.bincount(colour_N[chosen_N], minlength=16**3).view(16, 16, 16).double()
+        for chosen_N in (distance_N < _ON_BONES, (distance_N > 1) & (distance_N < _AROUND))
+    ]
+    on_X, around_X = (
+        gaussian_filter(count_RGB.numpy(), 1.0).ravel() / max(float(count_RGB.sum()), 1.0)
+        for count_RGB in counts
+    )
+    likely_X = torch.from_numpy(on_X / (on_X + around_X + 1e-9)).float()
+    hands_THW = torch.empty_like(mattes_THW)
+    for start in track(range(0, len(frames_TCHW), _CHUNK), "cutting hands out"):
+        chunk = slice(start, start + _CHUNK)
+        likely_T1HW = likely_X[_colour_cells(frames_TCHW[chunk])][:, None]
+        skin_T1HW = ((likely_T1HW - 0.4) / 0.2).clamp(0, 1)
+        bones_T1HW = (_per_pixel(distance_Thw[chunk]) < _ON_BONES)[:, None].float()
+        closed_T1HW = _closed(torch.maximum(skin_T1HW, bones_T1HW))
+        # Lone pixels of a like colour are no hand.
+        opened_T1HW = -_closed(-closed_T1HW, 3)
+        hands_THW[chunk] = (mattes_THW[chunk] * _smooth(opened_T1HW)[:, 0]).round().to(torch.uint8)
+    return hands_THW
+
+
+def _colour_cells(frames_TCHW: torch.Tensor) -> torch.Tensor:
+    """Which of 16×16×16 cells of the colour cube each pixel is in, int32 [T, H, W]."""
+    red_THW, green_THW, blue_THW = (frames_TCHW >> 4).int().unbind(1)
+    return (red_THW << 8) + (green_THW << 4) + blue_THW
+
+
+def _per_pixel(cells_Thw: torch.Tensor) -> torch.Tensor:
+    return cells_Thw.repeat_interleave(_CELL, 1).repeat_interleave(_CELL, 2)
+
+
+def _closed(x_T1HW: torch.Tensor, width: int = 5) -> torch.Tensor:
+    """Grown and shrunk again: holes and gaps up to `width` pixels are filled."""
+    grown_T1HW = F.max_pool2d(x_T1HW, width, 1, width // 2)
+    return torch.maximum(x_T1HW, -F.max_pool2d(-grown_T1HW, width, 1, width // 2))
+
+
+def _smooth(x_T1HW: torch.Tensor) -> torch.Tensor:
+    """The mean of 3×3 pixels."""
+    return F.avg_pool2d(F.pad(x_T1HW, (1, 1, 1, 1), mode="replicate"), 3, 1)

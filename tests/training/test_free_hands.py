@@ -34,6 +34,7 @@ def scene() -> Scene:
     return Scene(
         frames_TCHW,
         mattes_HW.byte().expand(FRAMES, -1, -1),
+        mattes_HW.byte().expand(FRAMES, -1, -1),
         torch.zeros(3, HEIGHT, WIDTH),
         keypoints_TKD,
         torch.ones(FRAMES, 42),
