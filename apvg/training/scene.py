@@ -1,4 +1,4 @@
-"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the hands, and mattes.
+"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the hands, mattes, and hands to cut out.
 
 The plate is what the camera would see without the performer's hands, so that the STU need only paint what moves. Own
 choice throughout.
@@ -21,6 +21,7 @@ from apvg.skeleton import Skeleton
 
 _CELL = 4  # pixels per cell of the grid that limbs are rasterised on
 _CHUNK = 256  # frames worked on at a time
+_SAMPLES = 300  # frames that tell a scene's colours
 _ON_BONES, _AROUND = 0.3, 2.0  # limb distances: nothing but a hand; what is seen around it
 
 
@@ -157,13 +158,13 @@ def limb_distances(
 
 
 def clean_plate(
-    frames_TCHW: torch.Tensor, limbs_THW: torch.Tensor, allowed_T: np.ndarray, samples: int = 300
+    frames_TCHW: torch.Tensor, limbs_THW: torch.Tensor, allowed_T: np.ndarray
 ) -> torch.Tensor:
     """Median of the frames where no limb is, per pixel; float32 [C, H, W] in 0..1.
 
     Cells that limbs always cover fall back to the plain median.
     """
-    chosen = allowed_T[np.linspace(0, len(allowed_T) - 1, samples).astype(int)]
+    chosen = _some(allowed_T)
     frames = frames_TCHW[chosen].float().numpy()
     covered = limbs_THW[chosen].repeat_interleave(_CELL, 1).repeat_interleave(_CELL, 2).numpy()
     plain_CHW = np.median(frames, axis=0)
@@ -194,13 +195,12 @@ def of_hand_colour(
     mattes_THW: torch.Tensor,
     distance_Thw: torch.Tensor,
     allowed_T: np.ndarray,
-    samples: int = 300,
 ) -> torch.Tensor:
     """The mattes where a pixel's colour is more often met on bones than around hands, uint8 [T, H, W].
 
     Colours are counted in frames of `allowed_T`: on bones a hand is all that is seen, around it all else.
     """
-    chosen = allowed_T[np.linspace(0, len(allowed_T) - 1, samples).astype(int)]
+    chosen = _some(allowed_T)
     distance_N = _per_pixel(distance_Thw[chosen]).flatten()
     colour_N = _colour_cells(frames_TCHW[chosen]).flatten()
     counts = [
@@ -223,6 +223,11 @@ def of_hand_colour(
         opened_T1HW = -_closed(-closed_T1HW, 3)
         hands_THW[chunk] = (mattes_THW[chunk] * _smooth(opened_T1HW)[:, 0]).round().to(torch.uint8)
     return hands_THW
+
+
+def _some(allowed_T: np.ndarray) -> np.ndarray:
+    """Enough of the frames, evenly spaced."""
+    return allowed_T[np.linspace(0, len(allowed_T) - 1, _SAMPLES).astype(int)]
 
 
 def _colour_cells(frames_TCHW: torch.Tensor) -> torch.Tensor:
