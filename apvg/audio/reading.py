@@ -13,10 +13,10 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
-from av.packet import Packet
 
+from apvg.audio.riff import missing_sound
 from apvg.errors import ApvgError, ApvgWarning
-from apvg.media import open_media, time_zero
+from apvg.media import LONGEST_GAP_SECONDS, open_media, read_packets, time_zero
 
 #: Sound is handed on in pieces of about this many seconds.
 CHUNK_SECONDS = 0.5
@@ -24,6 +24,8 @@ CHUNK_SECONDS = 0.5
 GAP_SECONDS = 0.1
 #: A file that ends so much earlier than it says is cut off.
 MISSING_SECONDS = 0.5
+#: No packet of sound lasts so long.
+LONGEST_PACKET_SECONDS = 60.0
 #: Containers that state the length of their sound; others only guess it from their size.
 _FORMATS_WITH_LENGTH = {"aiff", "flac", "mov"}
 
@@ -56,15 +58,17 @@ def measure_audio(path: str | Path, until: float | None = None) -> float:
             default). What would else be found only after hours of work is found at once.
     """
     with open_media(path) as container:
-        _refuse_cut_riff(path)
         stream = _sound_track(container, path)
         zero = time_zero(container)
         end = 0.0
-        for packet in _packets(container, stream):
+        for packet in read_packets(container, stream):
             if packet.pts is not None and packet.time_base is not None:
-                ticks = packet.pts + (packet.duration or 0)
-                end = max(end, float(ticks * packet.time_base - zero))
-        stated = _stated_end(container, stream)
+                begins = float(packet.pts * packet.time_base - zero)
+                _refuse_jump(path, end, begins)
+                seconds = float((packet.duration or 0) * packet.time_base)
+                # The last packet of an Ogg file that another was joined to claims a day.
+                end = max(end, begins + (seconds if seconds < LONGEST_PACKET_SECONDS else 0.0))
+        stated = _stated_end(container, stream, path, end)
         if stated is not None and (until is None or end < until):
             _refuse_cut_off(path, end, stated)
         return end
@@ -161,7 +165,6 @@ class _Source:
         """Gapless decoded pieces of any size. Time stamps say where each belongs."""
         with open_media(self.path) as container:
             stream = _sound_track(container, self.path)
-            _refuse_cut_riff(self.path)
             zero = time_zero(container)
             begin = position = 0  # the first sample wanted and the next one to come, on the clock
             for frame in _decode(container, stream):
@@ -179,6 +182,8 @@ class _Source:
                     if position == 0 and stamp < 0:
                         samples_CS = samples_CS[:, -stamp:]
                     elif stamp - position > (GAP_SECONDS * self.sample_rate if position else 0):
+                        rate = self.sample_rate
+                        _refuse_jump(self.path, position / rate, stamp / rate)
                         for silence_S in _silence(max(position, begin), stamp, self.sample_rate):
                             yield np.tile(silence_S, (self.channels, 1))
                         position = stamp
@@ -192,7 +197,7 @@ class _Source:
                     "check that a media player plays it"
                 )
             self.end = position / self.sample_rate
-            stated = _stated_end(container, stream)
+            stated = _stated_end(container, stream, self.path, self.end)
             if stated is not None:
                 _refuse_cut_off(self.path, self.end, stated)
 
@@ -232,31 +237,21 @@ def _sound_track(container: InputContainer, path: str | Path) -> av.AudioStream:
     return stream
 
 
-def _refuse_cut_riff(path: str | Path) -> None:
-    """FFmpeg quietly takes a WAV file that was cut off for a shorter one; its header knows better."""
-    if not Path(path).is_file():
-        return  # a pipe can be read only once
-    with Path(path).open("rb") as file:
-        magic, size = file.read(4), int.from_bytes(file.read(4), "little")
-        there = file.seek(0, 2)
-    # Streams of unknown length have 0 or all ones there.
-    if magic == b"RIFF" and size not in (0, 2**32 - 1) and there < size:
-        raise ApvgError(
-            f"cannot read {path}: it is cut off, {there} of {size + 8} bytes are there; get the whole file"
-        )
-
-
-def _stated_end(container: InputContainer, stream: av.AudioStream) -> float | None:
-    """Where the sound ends on the clock, seconds, where the file itself says so."""
+def _stated_end(
+    container: InputContainer, stream: av.AudioStream, path: str | Path, end: float
+) -> float | None:
+    """Where sound that was read to second `end` ends on the clock, seconds, where the file itself says so."""
     formats = set(container.format.name.split(","))
     if "matroska" in formats and len(container.streams) == 1 and container.duration is not None:
         return container.duration / av.time_base
+    if "wav" in formats:
+        return end + missing_sound(Path(path), end)
     # An MP3 whose header tells the encoder's delay tells its length, too.
     stated = _FORMATS_WITH_LENGTH & formats or ("mp3" in formats and stream.start_time)
     if not stated or stream.duration is None or stream.time_base is None:
         return None
-    end = ((stream.start_time or 0) + stream.duration) * stream.time_base
-    return float(end - time_zero(container))
+    ticks = (stream.start_time or 0) + stream.duration
+    return float(ticks * stream.time_base - time_zero(container))
 
 
 def _refuse_cut_off(path: str | Path, end: float, stated: float) -> None:
@@ -267,21 +262,17 @@ def _refuse_cut_off(path: str | Path, end: float, stated: float) -> None:
         )
 
 
-def _packets(container: InputContainer, stream: av.AudioStream) -> Iterator[Packet]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except FFmpegError:
-            return  # the file breaks off here; the caller compares its length with what it states
-        if packet is None:
-            return
-        yield packet
+def _refuse_jump(path: str | Path, end: float, begin: float) -> None:
+    if begin - end > LONGEST_GAP_SECONDS:
+        raise ApvgError(
+            f"cannot read {path}: its clock jumps from {end:.2f} s to {begin:.2f} s; "
+            "cut the file there, or convert it to a WAV file"
+        )
 
 
 def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
     """Every frame that can be decoded. A damaged packet (a stray tag in an MP3, say) leaves a gap, as in any player."""
-    for packet in _packets(container, stream):
+    for packet in read_packets(container, stream):
         try:
             frames = packet.decode()
         except FFmpegError:

@@ -39,7 +39,8 @@ def jpeg(image_HWC: np.ndarray) -> bytes:
 def read_image(path: Path) -> np.ndarray:
     """Read a picture as RGB uint8 [H, W, 3]."""
     try:
-        with av.open(str(path)) as container:
+        # Not by its name, in which FFmpeg would find protocols and the numbers of a sequence.
+        with path.open("rb") as file, av.open(file, "r") as container:
             return next(container.decode(video=0)).to_ndarray(format="rgb24")
     except (OSError, av.error.FFmpegError, StopIteration, IndexError) as error:
         raise ApvgError(f"{path} is not a readable picture; restore the file") from error

@@ -16,7 +16,13 @@ from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace
 
 from apvg.errors import ApvgError
-from apvg.media import open_media, time_zero
+from apvg.media import (
+    LONGEST_GAP_SECONDS,
+    may_jump,
+    open_media,
+    read_packets,
+    time_zero,
+)
 
 #: A file that ends so much earlier than it says is cut off, seconds.
 MISSING_SECONDS = 0.5
@@ -62,6 +68,8 @@ def probe_video(path: str | Path) -> VideoInfo:
         if _quarter_turns(first) % 2:
             width, height = height, width
         end = picture.stated_end
+        if end is None and may_jump(picture.container):
+            end = _measured_end(path)
         if end is None:
             end = Fraction(picture.container.duration or 0, av.time_base)
         return VideoInfo(
@@ -170,6 +178,8 @@ def sample_frames(
     """
     with _open_picture(path) as picture:
         end = picture.stated_end
+        if end is None and may_jump(picture.container):
+            end = _measured_end(path)
         rest = float(end) - start if end is not None else _UNSEARCHABLE_SECONDS
         seconds = rest if duration is None else min(duration, rest)
         if not picture.searchable:
@@ -225,7 +235,7 @@ class _Picture:
     @property
     def stated_end(self) -> Fraction | None:
         """Where the picture ends on the clock, seconds, where the file says so."""
-        if self.stream.duration is None:
+        if self.stream.duration is None or may_jump(self.container):
             return None
         return ((self.stream.start_time or 0) + self.stream.duration) * self.tick - self.zero
 
@@ -245,20 +255,18 @@ class _Picture:
             if frame.pts is None:
                 continue
             time = frame.pts * self.tick - self.zero
+            if latest is not None and time - latest > LONGEST_GAP_SECONDS:
+                raise ApvgError(
+                    f"cannot read {self.container.name.removeprefix('file:')}: its clock jumps from "
+                    f"{float(latest):.2f} s to {float(time):.2f} s; cut the file there"
+                )
             if latest is None or time > latest:
                 latest = time
                 yield frame, time
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Every frame that can be decoded."""
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except FFmpegError:
-                return  # the file breaks off here; its length is compared with what it states
-            if packet is None:
-                return
+        for packet in read_packets(self.container, self.stream):
             try:
                 frames = packet.decode()
             except FFmpegError:
@@ -266,6 +274,17 @@ class _Picture:
             for frame in frames:
                 assert isinstance(frame, av.VideoFrame)
                 yield frame
+
+
+def _measured_end(path: str | Path) -> Fraction | None:
+    """Where the picture really ends on the clock, seconds, from its packets' time stamps, without decoding it."""
+    with _open_picture(path) as picture:
+        ends = (
+            (packet.pts + (packet.duration or 0)) * picture.tick - picture.zero
+            for packet in read_packets(picture.container, picture.stream)
+            if packet.pts is not None
+        )
+        return max(ends, default=None)
 
 
 @contextmanager

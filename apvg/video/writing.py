@@ -12,6 +12,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from apvg.audio.reading import probe_audio, stream_channels
+from apvg.media import ffmpeg_name
 
 #: Sampling rates that AAC and browsers know, Hz; the music keeps its own where it is one of them.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -66,7 +67,9 @@ class VideoWriter:
             self._sound = stream_channels(
                 audio, self._sound_rate, channels=channels, start=audio_start, duration=duration
             )
-        self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
+        self._container = av.open(
+            ffmpeg_name(path), "w", format="mp4", options={"movflags": "+faststart"}
+        )
         self._container.metadata["comment"] = comment
         self._picture_track = self._container.add_stream(
             "libx264", rate=fps, options={"crf": "18", "preset": "veryfast"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -228,3 +229,102 @@ def test_refused_times(tmp_path: Path) -> None:
     assert "negative" in refused(tmp_path / "a.wav", start=-1.0)
     assert "above 0" in refused(tmp_path / "a.wav", duration=0.0)
     assert "above 0" in refused(tmp_path / "a.wav", start=float("nan"))
+
+
+def joined(path: Path, *pieces: bytes) -> Path:
+    path.write_bytes(b"".join(pieces))
+    return path
+
+
+def broadcast(path: Path, samples_S: np.ndarray, start: float) -> bytes:
+    """An MPEG transport stream of sound whose clock begins at `start` seconds."""
+    encode(path, samples_S, 44100, "aac", start)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("starts", [(10, 40000), (40000, 10), (10, 10), (10, 25, 95000, 3)])
+def test_a_clock_that_jumps_leaves_no_gap(tmp_path: Path, starts: tuple[float, ...]) -> None:
+    """As in recordings of broadcasts, or files that were joined; FFmpeg plays them on."""
+    samples_S = tone(0.6, 44100)
+    pieces = [broadcast(tmp_path / "piece.ts", samples_S, start) for start in starts]
+    path = joined(tmp_path / "joined.ts", *pieces)
+    one_S = read_audio(tmp_path / "piece.ts", RATE)
+    read_S = read_audio(path, RATE)
+    assert len(read_S) / RATE == pytest.approx(len(starts) * len(one_S) / RATE, abs=0.11)
+    assert measure_audio(path) == pytest.approx(len(read_S) / RATE, abs=0.11)
+    loud_N = [np.abs(part_S).max() > 0.1 for part_S in np.array_split(read_S, len(read_S) // 200)]
+    assert np.mean(loud_N) > 0.85
+
+
+def test_a_gap_that_nobody_can_mean_is_refused_at_once(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "gap.mkv"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        assert isinstance(stream, av.AudioStream)
+        for first in (0, 40000 * RATE):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 4000), np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = RATE, first, Fraction(1, RATE)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert "jumps from 0.25 s to 40000.00 s" in refused(tmp_path / "gap.mkv")
+    with pytest.raises(ApvgError, match="jumps"):
+        measure_audio(tmp_path / "gap.mkv")
+
+
+def wav_with_header(path: Path, samples_S: np.ndarray, riff: int, data: int) -> Path:
+    """A 16-bit mono WAV file whose header claims other lengths, bytes."""
+    soundfile.write(path, samples_S, RATE)
+    whole = bytearray(path.read_bytes())
+    assert whole[36:40] == b"data"
+    whole[4:8], whole[40:44] = struct.pack("<I", riff), struct.pack("<I", data)
+    path.write_bytes(whole)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("riff", "data"),
+    [
+        (0x7FFFF024, 0x7FFFF000),  # SoX, into a pipe
+        (0x80000024, 0x80000000),
+        (0xFFFFFFFF, 0xFFFFFFFF),  # FFmpeg, into a pipe
+        (0x7FFFFFFF, 0x7FFFFFDB),
+        (0, 0),
+        (0x7FFFF024, 0),
+        (64036 + 6, 64000 + 6),  # a few bytes too long
+        (64036 + 128, 64000 + 128),  # 0.2 %
+        (64036 + 128, 64000),  # the file's length alone, as where chunks after the sound are lost
+    ],
+)
+def test_a_wav_file_whose_header_claims_too_much_is_read(
+    tmp_path: Path, riff: int, data: int
+) -> None:
+    path = wav_with_header(tmp_path / "a.wav", tone(2.0, RATE), riff, data)
+    assert measure_audio(path) == pytest.approx(2.0, abs=0.01)
+    np.testing.assert_allclose(read_audio(path, RATE), tone(2.0, RATE), atol=1e-4)
+
+
+def test_of_a_wav_file_that_was_cut_off_the_beginning_can_be_used(tmp_path: Path) -> None:
+    path = wav_with_header(tmp_path / "a.wav", tone(2.0, RATE), 128036, 128000)
+    assert "cut off at 2.00 s of 4.00 s" in refused(path)
+    assert measure_audio(path, until=1.5) == pytest.approx(2.0)
+    assert len(read_audio(path, RATE, duration=1.5)) == 1.5 * RATE
+
+
+def test_a_long_wav_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
+    """RF64, whose lengths are beyond 32 bits."""
+    soundfile.write(tmp_path / "a.wav", tone(3.0, RATE), RATE, format="RF64")
+    assert measure_audio(tmp_path / "a.wav") == pytest.approx(3.0)
+    whole = (tmp_path / "a.wav").read_bytes()
+    (tmp_path / "a.wav").write_bytes(whole[: len(whole) * 6 // 10])
+    assert "cut off" in refused(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Beethoven: Für Elise.wav", "12:34.wav", "Op.10:3.mp3", "-x.wav", "a%d?#.wav", "file:a.wav"],
+)
+def test_any_name_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """To FFmpeg, what stands before a colon is a protocol."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write(Path(name).absolute(), tone(1.0, RATE), RATE)
+    assert len(read_audio(name, RATE)) == pytest.approx(RATE, abs=1500)
+    assert probe_audio(Path(name)).sample_rate == RATE

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apvg.audio.reading import read_audio
 from apvg.errors import ApvgError
 from apvg.video.reading import probe_video, read_frames, sample_frames
 
@@ -169,3 +170,44 @@ def test_samples_are_spread_evenly_and_never_the_same(tmp_path: Path) -> None:
             assert np.abs(np.array(times) - wanted).max() <= 0.04
         for time, image_HWC in samples:
             assert round(float(image_HWC[48, 60].mean()) / 10) == round(time * 25)
+
+
+@pytest.mark.parametrize("starts", [(10, 40000), (40000, 10), (10, 10, 10)])
+def test_a_clock_that_jumps_is_one_clock_for_picture_and_sound(
+    tmp_path: Path, starts: tuple[float, ...]
+) -> None:
+    """An MPEG transport stream of several pieces, each of 16 frames with a click in the middle."""
+    whole = b""
+    for start in starts:
+        with av.open(str(tmp_path / "piece.ts"), "w") as container:
+            picture = container.add_stream("libx264", rate=25, options={"crf": "5"})
+            picture.width, picture.height, picture.pix_fmt = 96, 64, "yuv420p"
+            sound = container.add_stream("aac", rate=48000, layout="mono")
+            assert isinstance(sound, av.AudioStream)
+            for n in range(16):
+                image_HWC = np.full((64, 96, 3), 250 if n == 8 else 10, np.uint8)
+                image = av.VideoFrame.from_ndarray(image_HWC)
+                image.pts, image.time_base = n + 25 * round(start), Fraction(1, 25)
+                container.mux(picture.encode(image))
+                tone_1S = np.sin(2 * np.pi * 1000 * np.arange(1920)[None] / 48000)
+                click_1S = (0.5 * (n == 8) * tone_1S).astype(np.float32)
+                click = av.AudioFrame.from_ndarray(click_1S, "fltp", "mono")
+                click.sample_rate, click.time_base = 48000, Fraction(1, 48000)
+                click.pts = 1920 * n + 48000 * round(start)
+                container.mux(sound.encode(click))
+            container.mux(picture.encode(None))
+            container.mux(sound.encode(None))
+        whole += (tmp_path / "piece.ts").read_bytes()
+    path = tmp_path / "joined.ts"
+    path.write_bytes(whole)
+    frames = list(read_frames(path, 25))
+    assert len(frames) == pytest.approx(16 * len(starts), abs=3 * len(starts))
+    assert probe_video(path).duration == pytest.approx(len(frames) / 25, abs=0.1)
+    assert len(list(sample_frames(path, 4))) == 4
+    flashes = np.flatnonzero(np.diff([float(frame.mean()) for frame in frames]) > 100) + 1
+    sound_S = np.abs(read_audio(path, 16000))
+    loud = np.flatnonzero(sound_S > 0.1)
+    clicks = loud[np.flatnonzero(np.diff(loud, prepend=-9999) > 1600)] / 16000
+    assert len(flashes) == len(clicks) == len(starts)
+    # Where a piece has 0.1 s less sound than picture, it is not made up for before there is more.
+    np.testing.assert_allclose(flashes / 25, clicks, atol=0.1)

@@ -12,6 +12,7 @@ import soundfile
 
 from apvg.audio.reading import read_audio
 from apvg.errors import ApvgError
+from apvg.video.images import read_image, save_png
 from apvg.video.reading import probe_video, read_frames
 from apvg.video.writing import VideoWriter
 
@@ -110,3 +111,14 @@ def test_memory_does_not_grow_with_the_music(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_any_name_is_a_name(tmp_path: Path, click: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To FFmpeg, what stands before a colon is a protocol."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("Bach: Suite.mp4", "12:34.mp4", "a%d.mp4"):
+        write(Path(name), 5, click)
+        assert probe_video(name).has_audio
+        assert len(list(read_frames(name, 25))) == 5
+        save_png(Path(name).with_suffix(".png"), np.zeros((8, 8, 3), np.uint8))
+        assert read_image(Path(name).with_suffix(".png")).shape == (8, 8, 3)
