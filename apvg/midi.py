@@ -13,6 +13,7 @@ import numpy as np
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.smf import Event, read_events
 
 SUSTAIN_PEDAL = 64
 _DRUM_CHANNEL = 9
@@ -132,23 +133,15 @@ def read_midi(path: Path | str) -> Notes:
     """
     path = Path(path)
     try:
-        messages = list(mido.MidiFile(path, clip=True))
+        events, end = read_events(path)
     except FileNotFoundError:
         raise ApvgError(f"no MIDI file at {path}; check the path") from None
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        TypeError,
-        IndexError,
-        KeyError,
-        ArithmeticError,
-    ) as error:
-        reason = f" ({error})" if str(error) else ""
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ApvgError(
-            f"{path} is not a readable MIDI file{reason}; export it again as a Standard MIDI file of type 0 or 1"
-        ) from error
-    notes = _collect(messages)
+            f"{path} is not a readable MIDI file ({reason}); export it again as a Standard MIDI file of type 0 or 1"
+        ) from None
+    notes = _collect(events, end)
     if not len(notes):
         raise ApvgError(f"{path} holds no notes; give the MIDI file of the piece that is played")
     return notes
@@ -176,7 +169,7 @@ def write_midi(notes: Notes, path: Path | str) -> None:
     file = mido.MidiFile(type=0, ticks_per_beat=_TICKS_PER_BEAT)
     file.tracks.append(track)
     # Read back what was said: everything that a pedal or a key cannot do shows as a difference.
-    told = _collect(list(file))
+    told = _collect(*_played(track))
     for name, wanted_N in _in_file_order(notes).to_arrays().items():
         if name == "slurred_N":
             continue  # which no MIDI file tells
@@ -235,8 +228,18 @@ def _in_file_order(notes: Notes) -> Notes:
     return notes.select(np.lexsort((notes.pitch_N, ticks_N)))
 
 
-def _collect(messages: list[Any]) -> Notes:
-    """Turn mido messages whose times are differences in seconds into notes."""
+def _played(track: mido.MidiTrack) -> tuple[list[Event], float]:
+    """The events of a track of ours, and its end in seconds."""
+    events, now = [], 0
+    for message in track:
+        now += message.time
+        if not message.is_meta:
+            events.append(Event(now / _TICKS_PER_SECOND, message))
+    return events, now / _TICKS_PER_SECOND
+
+
+def _collect(events: list[Event], end: float) -> Notes:
+    """Turn the messages of a file that ends at second `end` into notes."""
     rows: list[
         list[float]
     ] = []  # onset, offset, sounding, pitch, velocity; the ends NaN while not known
@@ -257,11 +260,11 @@ def _collect(messages: list[Any]) -> Notes:
         else:
             rows[row][2] = now
 
-    for message in messages:
-        now += message.time
-        if message.is_meta or getattr(message, "channel", _DRUM_CHANNEL) == _DRUM_CHANNEL:
-            continue
+    for event in events:
+        now, message = event.seconds, event.message
         channel = message.channel
+        if channel == _DRUM_CHANNEL:
+            continue
         if message.type == "note_on" and message.velocity > 0:
             key = (channel, message.note)
             let_go(key)
@@ -279,6 +282,6 @@ def _collect(messages: list[Any]) -> Notes:
                 for key in [key for key in ringing if key[0] == channel]:
                     rows[ringing.pop(key)][2] = now
     table_N5 = np.array(rows, np.float64).reshape(-1, 5)
-    table_N5[:, 1:3] = np.where(np.isnan(table_N5[:, 1:3]), now, table_N5[:, 1:3])
+    table_N5[:, 1:3] = np.where(np.isnan(table_N5[:, 1:3]), end, table_N5[:, 1:3])
     table_N5 = table_N5[np.lexsort((table_N5[:, 3], table_N5[:, 0]))]
     return Notes(*table_N5.T)

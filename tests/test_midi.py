@@ -3,6 +3,7 @@
 import struct
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from apvg.errors import ApvgError
 from apvg.midi import Notes, read_midi, write_midi
+from apvg.smf import read_events
 
 FOOTAGE = Path(__file__).parents[1] / "../shared/footage/pianoray"
 
@@ -181,3 +183,122 @@ def test_a_real_performance() -> None:
     assert (notes.sounding_N >= notes.offset_N).all()
     assert (notes.offset_N >= notes.onset_N).all()
     assert (notes.sounding_N > notes.offset_N + 0.05).any()  # it is played with the pedal
+
+
+@pytest.mark.parametrize(
+    ("content", "onset", "offset"),
+    [
+        # A division of 25 frames a second, 40 ticks each: a tick is a millisecond, whatever the tempo.
+        ("4d5468640000000600000001e728 4d54726b0000000c 00903c5060803c0000ff2f00", 0.0, 0.096),
+        # A key signature of nine flats.
+        (
+            "4d546864000000060000000101e0 4d54726b00000012 00ff5902080000903c5060803c0000ff2f00",
+            0.0,
+            0.1,
+        ),
+        # A tempo of one byte, an SMPTE offset of one, a time signature of none, text that is no text.
+        (
+            "4d546864000000060000000101e0 4d54726b00000020"
+            "00ff510109 00ff540101 00ff5800 00ff0102fffe 00903c5060803c0000ff2f00",
+            0.0,
+            0.1,
+        ),
+        # A tempo of zero, a chunk of another kind, and two tracks more in the header than there are.
+        (
+            "4d546864000000060001000301e0 58464948000000021234 4d54726b00000013"
+            "00ff5103000000 00903c5060803c0000ff2f00",
+            0.0,
+            0.1,
+        ),
+        # A header of its own before the header, as in RMI files, and a longer header.
+        (
+            "52494646ffffff7f524d4944 4d546864000000080000000101e0ffff 4d54726b0000000c"
+            "00903c5060803c0000ff2f00",
+            0.0,
+            0.1,
+        ),
+        # System exclusive and system messages between; running status goes on after them.
+        (
+            "4d546864000000060000000101e0 4d54726b00000015"
+            "00903c50 00f0027ef7 00f8 00f37f 603c00 00ff2f00",
+            0.0,
+            0.1,
+        ),
+        # Data bytes beyond 127, and no end of the track.
+        ("4d546864000000060000000101e0 4d54726b00000008 00903cff 60803cff", 0.0, 0.1),
+    ],
+)
+def test_what_has_no_influence_on_notes_stops_nothing(
+    tmp_path: Path, content: str, onset: float, offset: float
+) -> None:
+    (tmp_path / "a.mid").write_bytes(bytes.fromhex(content))
+    notes = read_midi(tmp_path / "a.mid")
+    np.testing.assert_allclose(notes.onset_N, [onset])
+    np.testing.assert_allclose(notes.offset_N, [offset], atol=1e-9)
+    np.testing.assert_array_equal(notes.pitch_N, [60])
+
+
+@pytest.mark.parametrize(
+    ("frames", "per_second"), [(24, 24), (25, 25), (29, 30_000 / 1001), (30, 30)]
+)
+def test_smpte_divisions(tmp_path: Path, frames: int, per_second: float) -> None:
+    division = (256 - frames) << 8 | 80
+    # 4096 ticks; the tempo that it says has no meaning.
+    music = b"\x00\x90\x3c\x40\xa0\x00\x80\x3c\x00"
+    notes = read_midi(write(tmp_path / "a.mid", b"\x00" + tempo(1), music, division=division))
+    np.testing.assert_allclose(notes.offset_N, [4096 / (80 * per_second)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(content=st.binary(max_size=60), division=st.integers(0, 65535))
+def test_any_track_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, division: int
+) -> None:
+    path = write(
+        tmp_path_factory.mktemp("midi") / "a.mid", b"\x00\x90\x3c\x40" + content, division=division
+    )
+    try:
+        notes = read_midi(path)
+    except ApvgError:
+        return
+    assert (notes.onset_N >= 0).all()
+    assert (notes.offset_N >= notes.onset_N).all()
+    assert (notes.sounding_N >= notes.offset_N).all()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    events=st.lists(
+        st.tuples(
+            st.integers(0, 500), st.integers(0, 15), st.integers(21, 108), st.integers(0, 127)
+        ),
+        min_size=1,
+    ),
+    tempos=st.lists(st.tuples(st.integers(0, 900), st.integers(1, 2**24 - 1)), max_size=5),
+    division=st.integers(1, 32767),
+)
+def test_times_are_those_of_another_reader(
+    tmp_path_factory: pytest.TempPathFactory,
+    events: list[tuple[int, int, int, int]],
+    tempos: list[tuple[int, int]],
+    division: int,
+) -> None:
+    conductor, music = mido.MidiTrack(), mido.MidiTrack()
+    for wait, microseconds in tempos:
+        conductor.append(mido.MetaMessage("set_tempo", tempo=microseconds, time=wait))
+    for wait, channel, pitch, velocity in events:
+        music.append(
+            mido.Message("note_on", channel=channel, note=pitch, velocity=velocity, time=wait)
+        )
+    file = mido.MidiFile(ticks_per_beat=division, tracks=[conductor, music])
+    path = tmp_path_factory.mktemp("midi") / "a.mid"
+    file.save(path)
+    read, end = read_events(path)
+    expected, now = [], 0.0
+    for message in mido.MidiFile(path):
+        now += message.time
+        if not message.is_meta:
+            expected.append((now, message.copy(time=0)))
+    assert [event.message for event in read] == [message for _, message in expected]
+    np.testing.assert_allclose([event.seconds for event in read], [at for at, _ in expected])
+    assert end == pytest.approx(now)

@@ -234,6 +234,7 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
     import mido
 
     from apvg.midi import read_midi
+    from apvg.smf import read_events
 
     notes = read_midi(midi)
     seconds = float(notes.sounding_N.max()) + TAIL_SECONDS
@@ -257,9 +258,9 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
             add(mido.Message("program_change", channel=channel, program=sound.program), 0)
         for message in _tuning(channel, sound.cents):
             add(message, 0)
-    now = 0.0
-    for message in mido.MidiFile(midi, clip=True):
-        now += message.time
+    events, end = read_events(midi)
+    for event in events:
+        now, message = event.seconds, event.message
         if now > seconds:
             break
         if not _is_played(message, sound):
@@ -272,7 +273,7 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
         for control in (64, 123):  # pedal up, all notes off
             add(
                 mido.Message("control_change", channel=channel, control=control),
-                max(round(min(now, seconds) * 1000), last),
+                max(round(min(end, seconds) * 1000), last),
             )
     end = round(seconds * 1000) + 200
     track.append(mido.MetaMessage("end_of_track", time=end - last))
@@ -283,8 +284,6 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
 
 def _is_played(message: Any, sound: _Sound) -> bool:
     """Whether a message of the file goes to the synthesiser."""
-    if message.is_meta or not hasattr(message, "channel"):
-        return False  # system messages could reset or retune it
     if sound.program is None:
         return True
     chooses_sound = message.type == "program_change" or message.is_cc(0) or message.is_cc(32)
