@@ -24,6 +24,7 @@ from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.errors import ApvgError
 from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
+from apvg.keypoint_files import usable_points
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
@@ -218,7 +219,19 @@ class Performer:
         confidence_TK: np.ndarray,
         samples_S: np.ndarray | None = None,
     ) -> Iterator[Performance]:
-        """Paint given keypoints; with music (mono, at `sample_rate`) the coarse video is CVG's, without it the plate."""
+        """Paint given keypoints; with music (mono, at `sample_rate`) the coarse video is CVG's, without it the plate.
+
+        Args:
+            keypoints_TKD: [T, K, 2] pixels; NaN where a point is not there.
+            confidence_TK: [T, K] in 0..1.
+            samples_S: The music.
+
+        Raises:
+            ValueError: A number cannot be; see :func:`apvg.keypoint_files.usable_points`.
+        """
+        keypoints_TKD, confidence_TK = usable_points(
+            keypoints_TKD, confidence_TK, self.skeleton.points
+        )
         blocks = ahead(self._posed(keypoints_TKD, confidence_TK, samples_S))
         yield from Painter(self.config, self.engine).run(blocks)
 

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 #: Frames worked on at a time, where nobody waits for them: enough for the convolutions to be efficient, little memory.
 BLOCK = 8
+#: Samples further from zero, 60 dB above full scale, are brought here: squares of much larger ones are infinite, and would
+#: stay in the states.
+_LOUDEST = 1000.0
 
 
 @dataclass(frozen=True)
@@ -350,7 +353,9 @@ def as_samples(samples_S: np.ndarray) -> np.ndarray:
         )
     if samples_S.dtype.kind == "i":
         return samples_S.astype(np.float32) / 2.0 ** (8 * samples_S.itemsize - 1)
-    return np.nan_to_num(samples_S.astype(np.float32, copy=False), nan=0.0, posinf=0.0, neginf=0.0)
+    samples_S = samples_S.astype(np.float32, copy=False)
+    samples_S = np.nan_to_num(samples_S, nan=0.0, posinf=0.0, neginf=0.0)
+    return samples_S.clip(-_LOUDEST, _LOUDEST)
 
 
 def join(parts: Sequence[Performance], config: PerformerConfig) -> Performance:

@@ -67,6 +67,25 @@ def test_predicted_and_rendered_is_performed(performer: Performer):
     assert max(len(part.frames_THWC) for part in rendered) <= BLOCK
 
 
+def test_points_that_are_not_there_leave_no_trace(performer: Performer):
+    """NaN is how other programs say so; the STU's memory, which it would reach for good, goes on."""
+    performed = performer.perform(music(40000))
+    keypoints_TKD, confidence_TK = performed.keypoints_TKD.copy(), performed.confidence_TK.copy()
+    gone_TK = np.zeros(confidence_TK.shape, bool)
+    gone_TK[5, 3] = gone_TK[20:30] = True
+    there_TK = np.where(gone_TK, 0, confidence_TK)
+    keypoints_TKD[gone_TK] = 0
+    expected = list(performer.render(keypoints_TKD, there_TK))
+    keypoints_TKD[gone_TK] = np.nan
+    for confidence in (confidence_TK, np.where(gone_TK, np.nan, confidence_TK)):
+        painted = list(performer.render(keypoints_TKD, confidence))
+        for one, other in zip(painted, expected, strict=True):
+            np.testing.assert_array_equal(one.frames_THWC, other.frames_THWC)
+    keypoints_TKD[7, 4] = np.inf
+    with pytest.raises(ValueError, match="of frame 7 lies more than"):
+        list(performer.render(keypoints_TKD, confidence_TK))
+
+
 def test_nothing_beyond_the_lookahead_is_heard(performer: Performer):
     """A change of the music later than the stated lookahead changes no frame before it."""
     assert performer.lookahead_seconds <= 0.6

@@ -149,6 +149,15 @@ def test_samples_that_are_not_numbers_are_silence(performer: Performer) -> None:
     np.testing.assert_array_equal(broken.frames_THWC, silent.frames_THWC)
 
 
+@pytest.mark.parametrize("loud", [1e20, -3e38])
+def test_samples_that_are_far_too_loud_pass(performer: Performer, loud: float) -> None:
+    samples_S = music(40000)
+    samples_S[3000] = loud
+    played = performer.perform(samples_S)
+    assert np.isfinite(played.keypoints_TKD).all()
+    assert len(np.unique(played.frames_THWC[-1])) > 10
+
+
 @pytest.mark.parametrize("samples", [np.zeros((2, 9)), np.zeros(9, np.uint8), np.zeros(9, complex)])
 def test_what_are_no_mono_samples_is_refused(performer: Performer, samples: np.ndarray) -> None:
     with performer.stream() as stream, pytest.raises(ValueError, match="mono samples"):

@@ -104,6 +104,33 @@ def test_keypoints_and_back_to_the_same_video(
     assert not probe_video(silent).has_audio
 
 
+def test_a_point_that_is_not_a_number_is_not_there(
+    tmp_path: Path, tiny_performer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One NaN would blacken every frame after it."""
+    soundfile.write(tmp_path / "a.wav", tone(1.0, 44100), 44100)
+    performer = ["--performer", str(tiny_performer)]
+    keypoints = ["--keypoints", str(tmp_path / "k.npz")]
+    made = str(tmp_path / "made.mp4")
+    assert main(["generate", str(tmp_path / "a.wav"), "-o", made, *keypoints, *performer]) == 0
+    with np.load(tmp_path / "k.npz") as data:
+        fields = dict(data)
+    for name, number in (("nan", np.nan), ("infinite", np.inf)):
+        fields["keypoints"][3, 7, 1] = number
+        np.savez(tmp_path / f"{name}.npz", **fields)
+    edited = str(tmp_path / "edited.mp4")
+    assert main(["render", str(tmp_path / "nan.npz"), "-o", edited, *performer]) == 0
+    last_HWC, last_edited_HWC = [list(read_frames(path, 25))[-1] for path in (made, edited)]
+    assert np.abs(last_HWC.astype(int) - last_edited_HWC).mean() < 5
+    capsys.readouterr()
+    again = str(tmp_path / "again.mp4")
+    assert main(["render", str(tmp_path / "infinite.npz"), "-o", again, *performer]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("apvg: error: cannot use ")
+    assert error.count("\n") == 1
+    assert not Path(again).exists()
+
+
 def test_views(tmp_path: Path, tiny_performer: Path) -> None:
     soundfile.write(tmp_path / "a.wav", tone(0.5, 44100), 44100)
     sizes = {}
