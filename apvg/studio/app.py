@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import webbrowser
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from apvg.errors import ApvgError
 from apvg.studio.folder import WorkFolder
 from apvg.studio.limits import Limits
 
@@ -34,7 +34,7 @@ def serve(config: StudioConfig) -> None:
     """Serve the page until Ctrl-C.
 
     Raises:
-        ApvgError: The folder cannot be used, another studio uses it, or the port is taken.
+        ApvgError: The folder cannot be used, another studio uses it, or the address is taken.
     """
     folder = WorkFolder(config.work.resolve()).create()
     # Before gradio is imported, which looks at them then: uploads stay in the work folder, nobody is told anything.
@@ -42,44 +42,34 @@ def serve(config: StudioConfig) -> None:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from apvg.studio.jobs import Queue
+    from apvg.studio.serving import served
     from apvg.studio.session import Live
     from apvg.takes.lock import only_one
 
+    most = max(config.limits.music_megabytes, config.limits.footage_megabytes)
     with ExitStack() as stack:
         stack.enter_context(only_one(folder.root / ".lock", f"serving a studio from {folder.root}"))
         queue = Queue(folder.jobs, waiting=config.limits.waiting, kept=config.limits.kept)
         stack.callback(queue.close)
         live = Live(folder, queue)
         stack.callback(live.close)
-        page, launching = build(folder, queue, live, config.limits)
-        try:
-            _, address, _ = page.launch(
-                server_name=config.host,
-                server_port=config.port,
-                inbrowser=config.browser,
-                share=False,
-                quiet=True,
-                prevent_thread_lock=True,
-                max_file_size=max(config.limits.music_megabytes, config.limits.footage_megabytes)
-                * 1_000_000,
-                **launching,
-            )
-        except OSError:
-            raise ApvgError(
-                f"port {config.port} is taken; is a studio open already? choose another with --port"
-            ) from None
-        stack.callback(page.close, verbose=False)
+        page, options = build(folder, queue, live, config.limits)
+        address, server = stack.enter_context(
+            served(page, config.host, config.port, max_file_size=most * 1_000_000, **options)
+        )
         print(
             f"the studio is open at {address} (its folder: {folder.root}); Ctrl-C closes it",
             flush=True,
         )
-        page.block_thread()
+        if config.browser:
+            webbrowser.open(address)
+        server.join()
 
 
 def build(
     folder: WorkFolder, queue: Queue, live: Live, limits: Limits
 ) -> tuple[Any, dict[str, Any]]:
-    """The page and how it is launched."""
+    """The page and how it is served."""
     import gradio as gr
 
     import apvg
@@ -131,7 +121,7 @@ def build(
         # Performers of people's own come while the page is open, and are there when it is opened again.
         for event in (page.load, own.change):
             event(look_again, None, [cards, stage], **quiet)
-    launching = {
+    options = {
         "theme": _theme(),
         "css": page_file("studio.css"),
         "head": f"<script>{page_file('common.js')}</script>",
@@ -140,7 +130,7 @@ def build(
         "ssr_mode": False,
         "pwa": False,
     }
-    return page, launching
+    return page, options
 
 
 def _theme() -> Any:

@@ -39,6 +39,7 @@ _ARGUMENTS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
 ]
 
 
