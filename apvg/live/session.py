@@ -1,7 +1,7 @@
 """A live performance: threads hear, listen and paint, and the main one shows, with short queues between them.
 
-What is late is dropped and counted, never queued. A frame that cannot be ready in time is not painted: the music is heard and
-the hands go on, only the picture stands still. A painted frame that nobody has taken when the next is due is left out. The
+What is late is dropped and counted, never queued. A frame that cannot be ready in time is not painted, but for one block a
+second: the music is heard and the hands go on, only the picture stands still. A painted frame that nobody has taken when the next is due is left out. The
 sink is told of every frame that is not shown, in order, so that one without time stamps can keep the music's clock. If
 even what is heard cannot be followed, sound is lost.
 """
@@ -31,6 +31,8 @@ HEARD_SECONDS = 1.0
 _GAP_SECONDS = 0.1
 #: How long the end waits for a read that is going on; a pipe may be silent for ever.
 _LAST_READ_SECONDS = 0.5
+#: Where the machine never catches up, a picture comes so often all the same, seconds.
+_LONGEST_STILL_SECONDS = 1.0
 #: How often threads that wait look whether they are still wanted.
 _WATCH_SECONDS = 0.02
 
@@ -186,11 +188,15 @@ class _Session:
     def _paint(self) -> None:
         fps, wait = self._stream.fps, self._stream.latency_seconds
         patience = (self._stream.block + 1) / fps
+        painted_at = perf_counter()
         while (pose := self._get(self._poses)) is not None:
             ready = pose.heard_at[0] + wait
             frames: list[np.ndarray | None] = [None] * len(pose.heard_at)
-            if not pose.live or perf_counter() - ready < patience:
+            now = perf_counter()
+            in_time = now - ready < patience
+            if not pose.live or in_time or now - painted_at > _LONGEST_STILL_SECONDS:
                 frames = list(self._stream.paint(pose.posed).frames_THWC)
+                painted_at = perf_counter()
                 if pose.live:  # the end of the music is worked on before its time
                     self._statistics.work(max(perf_counter() - ready, 0.0))
             else:

@@ -1,9 +1,13 @@
-"""Playing live: sound in and frames out, through :meth:`apvg.Performer.stream` in a process of its own."""
+"""Playing live: sound in and frames out, through :mod:`apvg.live` in a process of its own.
+
+Nobody waits for anybody: what a process that is held up has not taken yet is bounded and waits in a thread of its own.
+"""
 
 from __future__ import annotations
 
 import base64
 import multiprocessing
+import queue
 import threading
 import time
 import uuid
@@ -21,8 +25,13 @@ from apvg.studio.jobs import Queue
 
 #: A page that sends nothing for so long is gone, seconds.
 _SILENT_SECONDS = 15.0
-#: Sound further ahead of the frames than this, seconds, is left out, so that the performer is never far behind.
-_MOST_BEHIND = 3.0
+#: So much sound may wait for the performer's process, seconds; more is left out. It is less than `apvg.live.session` keeps
+#: waiting, so that nothing is lost there, and frames can be counted from what was taken.
+_MOST_BEHIND = 0.9
+#: Less than this, seconds, is not worth sending.
+_LEAST_SOUND = 0.05
+#: So many pictures may wait for the page, seconds.
+_MOST_PICTURES = 5.0
 #: Frames that are worked on at a time: few, so that they come soon.
 _BLOCK = 4
 _CONTEXT = multiprocessing.get_context("spawn")
@@ -63,14 +72,14 @@ class Live:
         """Take the next samples (base64 of int16) and return the frames that are ready.
 
         Returns:
-            `frames` as data URLs, one for every 1 / `fps` of all the sound that was `taken`; `fps` is 0 until the performer is
-            ready, and sound is not taken while the performer is far behind.
+            `frames` as data URLs, one for every 1 / `fps` of all the sound that was `taken` so far (here in seconds, the newest of
+            what was sent), or None for a frame that came too late to be painted; `fps` is 0 until the performer is ready.
         """
         with self._lock:
             current = self._session
-            if current is None or current.id != session or not current.alive:
-                return {"error": "the session is over; press Start to play on"}
-            return current.push(np.frombuffer(base64.b64decode(samples), "<i2"))
+        if current is None or current.id != session or not current.alive:
+            return {"error": "the session is over; press Start to play on"}
+        return current.push(np.frombuffer(base64.b64decode(samples), "<i2"))
 
     def end(self, session: str) -> None:
         """End a session."""
@@ -101,12 +110,16 @@ class _Session:
         self._heard = time.monotonic()
         self._told = threading.Lock()
         self._fps, self._behind = 0, 0.0  # no frames a second until the performer is ready
-        self._frames: list[str] = []
+        self._frames: list[str | None] = []
+        self._sound: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._error = ""
         self._closing = threading.Lock()
         self._closed = False
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._threads = [
+            threading.Thread(target=work, daemon=True) for work in (self._listen, self._send)
+        ]
+        for thread in self._threads:
+            thread.start()
         threading.Thread(target=self._watch, daemon=True).start()
 
     @property
@@ -115,18 +128,16 @@ class _Session:
 
     def push(self, samples_S: np.ndarray) -> dict[str, Any]:
         self._heard = time.monotonic()
-        seconds = len(samples_S) / self._rate
         with self._told:
             frames, self._frames = self._frames, []
             # What is played before the performer has sat down is not kept for later.
-            taken = self._fps > 0 and 0 < seconds <= _MOST_BEHIND - self._behind
-            if taken:
-                self._behind += seconds
-        try:
-            if taken:
-                self._pipe.send_bytes(samples_S.tobytes())
-        except OSError:
-            self.close()
+            room = _MOST_BEHIND - self._behind if self._fps else 0.0
+            samples_S = samples_S[max(len(samples_S) - int(max(room, 0.0) * self._rate), 0) :]
+            taken = len(samples_S) / self._rate
+            taken = taken if taken >= _LEAST_SOUND else 0.0
+            self._behind += taken
+        if taken:
+            self._sound.put(samples_S.tobytes())
         if self._error or self._closed:
             self.close()
             return {"error": self._error or "the performer has stopped; press Start to play on"}
@@ -139,7 +150,9 @@ class _Session:
             self._closed = True
             self._process.kill()
             self._process.join()
-            self._listener.join()
+            self._sound.put(None)
+            for thread in self._threads:  # without the process, neither reads nor writes any more
+                thread.join()
             self._pipe.close()
             self._release()
 
@@ -151,12 +164,19 @@ class _Session:
                 with self._told:
                     if what == "ready":
                         self._fps = value
-                    elif what == "frames":
-                        self._frames += value
+                    elif what == "frame":
+                        self._frames.append(value)
+                        del self._frames[: -round(_MOST_PICTURES * self._fps)]
                     elif what == "taken":
                         self._behind -= value
                     else:
                         self._error = value
+
+    def _send(self) -> None:
+        """Hand sound to the process, however long it takes over it."""
+        with suppress(OSError):
+            while (sound := self._sound.get()) is not None:
+                self._pipe.send_bytes(sound)
 
     def _watch(self) -> None:
         """End the session of a page that was closed."""
@@ -166,29 +186,63 @@ class _Session:
                 self.close()
 
 
+class _Page:
+    """A sink of pictures that stand in a page: JPEG files as data URLs."""
+
+    def __init__(self, say: Callable[[str, Any], None]) -> None:
+        self._say = say
+
+    def show(self, frame_HWC: np.ndarray) -> None:
+        from apvg.video.images import jpeg
+
+        picture = base64.b64encode(jpeg(frame_HWC)).decode()
+        self._say("frame", f"data:image/jpeg;base64,{picture}")
+
+    def stand_still(self) -> None:
+        self._say("frame", None)
+
+    def idle(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
-    """The process: samples in by the pipe, lists of JPEG files out, as data URLs."""
+    """The process: samples in by the pipe; frames, and how much sound was taken, out."""
+    import torch
+
     from apvg.audio.reading import resample
     from apvg.cli.main import explain
     from apvg.live.ready import ready_performer
-    from apvg.video.images import jpeg
+    from apvg.live.session import play_along
+    from apvg.live.sources import PIECE_SECONDS
+    from apvg.live.statistics import Statistics
+
+    speaking = threading.Lock()
+
+    def say(what: str, value: Any) -> None:
+        with speaking:
+            pipe.send((what, value))
 
     def heard() -> Iterator[np.ndarray]:
+        size = round(PIECE_SECONDS * rate)
         while True:
             samples_S = np.frombuffer(pipe.recv_bytes(), "<i2").astype(np.float32) / 32768
-            yield samples_S[None]
-            pipe.send(("taken", samples_S.shape[0] / rate))
+            for first in range(0, len(samples_S), size):
+                yield samples_S[None, first : first + size]
+            say("taken", len(samples_S) / rate)
 
     try:
+        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
         performer = ready_performer(performer_name, block=_BLOCK)
         with performer.stream(block=_BLOCK) as stream:
-            pipe.send(("ready", stream.fps))
+            say("ready", stream.fps)
             sound = heard()
-            for samples_CS in resample(next(sound), sound, rate, stream.sample_rate):
-                frames_THWC = stream.push(samples_CS[0]).frames_THWC
-                encoded = [base64.b64encode(jpeg(frame)).decode() for frame in frames_THWC]
-                pipe.send(("frames", [f"data:image/jpeg;base64,{frame}" for frame in encoded]))
+            pieces = resample(next(sound), sound, rate, stream.sample_rate)
+            mono = (piece_CS[0] for piece_CS in pieces)
+            play_along(stream, mono, _Page(say), Statistics(stream.fps), threading.Event())
     except (EOFError, BrokenPipeError):
         return  # the session was ended
     except (ApvgError, ImportError, MemoryError, OSError) as error:
-        pipe.send(("error", explain(error)))
+        say("error", explain(error))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 from studio.conftest import Server, Visit, wait_until
 
@@ -111,32 +115,85 @@ def test_a_session_gives_a_frame_for_each_of_its_moments_and_holds_the_queue(
     assert "over" in live.push("another", "")["error"]
     wait_until(lambda: live.push(session, "")["fps"] == 25)
     samples_S = (8000 * np.sin(np.arange(4410) / 20)).astype("<i2")
-    frames: list[str] = []
+    frames: list[str | None] = []
 
     def enough() -> bool:
         frames.extend(live.push(session, base64.b64encode(samples_S.tobytes()).decode())["frames"])
         return len(frames) >= 40
 
     wait_until(enough)
-    assert frames[0].startswith("data:image/jpeg;base64,")
+    shown = [frame for frame in frames if frame is not None]
+    assert shown[0].startswith("data:image/jpeg;base64,")
     live.end(session)
     assert "over" in live.push(session, "")["error"]
     queue.hold()  # so it was let go of
 
 
-def test_sound_and_frames_that_no_buffer_holds_pass_each_other(
-    live: Live,
-) -> None:
+def test_more_sound_than_a_pipe_holds_is_taken_up_to_the_bound(live: Live) -> None:
     """Neither the page's end nor the performer's may wait for the other to read first."""
     session = live.begin("own/tiny", 192_000)["session"]
     wait_until(lambda: live.push(session, "")["fps"] == 25)
-    for seconds in (2.0, 0.95):
-        much = np.zeros(round(seconds * 192_000), "<i2").tobytes()
-        assert live.push(session, base64.b64encode(much).decode())["taken"]
+    much = base64.b64encode(np.zeros(round(2.0 * 192_000), "<i2").tobytes()).decode()
+    assert live.push(session, much)["taken"] == pytest.approx(0.9)
+    wait_until(lambda: live.push(session, much)["taken"] > 0.8)
     frames: list[str] = []
 
     def enough() -> bool:
-        frames.extend(live.push(session, "")["frames"])
-        return len(frames) >= 40
+        frames.extend(live.push(session, much)["frames"])
+        return len(frames) >= 60
 
     wait_until(enough)
+
+
+def test_a_performer_who_is_held_up_holds_up_nobody(live: Live) -> None:
+    """As on a machine that is too slow: pushes return, the sound that waits is bounded, and it can be stopped."""
+    session = live.begin("own/tiny", 48_000)["session"]
+    wait_until(lambda: live.push(session, "")["fps"] == 25)
+    piece = base64.b64encode(np.zeros(48_000 // 5, "<i2").tobytes()).decode()
+    assert live._session is not None
+    process = live._session._process
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    taken = []
+    for _ in range(50):  # ten seconds of sound
+        begin = time.monotonic()
+        taken.append(live.push(session, piece)["taken"])
+        assert time.monotonic() - begin < 1
+    assert sum(taken) <= 0.9
+    assert taken[-1] == 0
+    os.kill(process.pid, signal.SIGCONT)
+    wait_until(lambda: live.push(session, piece)["taken"] > 0)  # it goes on, no further behind
+    os.kill(process.pid, signal.SIGSTOP)
+    begin = time.monotonic()
+    live.end(session)
+    assert time.monotonic() - begin < 2
+    assert not process.is_alive()
+
+
+def test_the_page_says_when_the_picture_stands(studio: Server, visit: Visit) -> None:
+    page = visit(studio)
+    start(page)
+    status = page.locator("#live [role=status]")
+    status.filter(has_text="Playing").wait_for()
+    performing = [
+        child
+        for child in psutil.Process(studio.process.pid).children(recursive=True)
+        if "spawn_main" in " ".join(child.cmdline())
+    ]
+    assert len(performing) == 1
+    performing[0].suspend()
+    try:
+        status.filter(has_text="the picture stands still").wait_for()
+        page.locator("#live .figures").filter(has_text="No picture for").wait_for()
+    finally:
+        performing[0].resume()
+    status.filter(has_text="Playing").wait_for()
+    # The second after it is as good as the one before: nothing is made up for.
+    page.wait_for_timeout(2500)
+    assert figures(page)[0] < 3
+    performing[0].suspend()
+    begin = time.monotonic()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Start").wait_for()
+    wait_until(lambda: not performing[0].is_running(), 5)
+    assert time.monotonic() - begin < 5

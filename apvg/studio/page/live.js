@@ -12,7 +12,8 @@ function fresh() {
   return {
     taken: 0, heard: [],  // seconds of sound; up to which moment each piece of it goes, and when that was heard
     frames: 0, shown: 0, leftOut: 0, lost: 0,  // frames that came, were shown, were not; seconds of sound that were not taken
-    latencies: [],  // of the newest frames, seconds
+    latencies: [], still: 0, missing: 0,  // of the last second: of the frames that were shown, seconds; frames that were not; sound that was not taken
+    quiet: 0,  // seconds without a new picture
   };
 }
 
@@ -96,7 +97,7 @@ function hear(samples) {
   while (many > MOST_WAITING * context.sampleRate) {
     const late = waiting.shift().length;
     many -= late;
-    if (counts.taken) counts.lost += late / context.sampleRate;
+    if (counts.taken) lose(late / context.sampleRate);
   }
 }
 
@@ -114,14 +115,17 @@ async function send() {
   if (!painting) painting = setInterval(paint, 1000 / answer.fps);
   const seconds = many / context.sampleRate;
   if (answer.taken) {
-    counts.taken += seconds;
+    counts.taken += answer.taken;
     counts.heard.push({ until: counts.taken, at });
-  } else counts.lost += seconds;
-  say(answer.taken ? "Playing. Make music!" : "This computer cannot keep up just now: some of the sound is left out.");
+  }
+  lose(seconds - answer.taken);
   for (const picture of answer.frames) { frames.push({ picture, moment: counts.frames / answer.fps }); counts.frames += 1; }
   // Late frames are dropped, never queued.
-  if (frames.length > MOST_FRAMES * answer.fps) counts.leftOut += frames.splice(0, frames.length - Math.round(MOST_FRAMES / 2 * answer.fps)).length;
+  if (frames.length > MOST_FRAMES * answer.fps) leaveOut(frames.splice(0, frames.length - Math.round(MOST_FRAMES / 2 * answer.fps)).length);
 }
+
+function lose(seconds) { counts.lost += seconds; counts.missing += seconds; }
+function leaveOut(many) { counts.leftOut += many; counts.still += many; }
 
 // Samples as base64 of int16.
 function encoded(sound, many) {
@@ -137,22 +141,33 @@ function encoded(sound, many) {
 function paint() {
   if (!frames.length) return;
   const { picture, moment } = frames.shift();
+  if (picture === null) { leaveOut(1); return; }  // it came too late to be painted
   image.src = picture;
   counts.shown += 1;
   image.dataset.frames = counts.shown;
   while (counts.heard.length > 1 && counts.heard[0].until <= moment) counts.heard.shift();
   const { until, at } = counts.heard[0];
   counts.latencies.push((performance.now() - at) / 1000 + until - moment);
-  if (counts.latencies.length > 250) counts.latencies.shift();
 }
 
-// How it goes, for people: once a second, and not read aloud each time.
+// How the last second went, for people; the figures are not read aloud each time.
 function tell() {
   if (!counts.shown) return;
-  const sorted = [...counts.latencies].sort((a, b) => a - b);
-  const within = (share) => sorted[Math.min(Math.floor(share * sorted.length), sorted.length - 1)].toFixed(1);
-  figures.textContent = `${within(0.5)} s from the sound to the picture (95 % within ${within(0.95)} s). ` +
-    `Left out: ${counts.leftOut} of ${counts.shown + counts.leftOut} frames, ${counts.lost.toFixed(1)} s of sound.`;
+  const sorted = counts.latencies.sort((a, b) => a - b), shown = sorted.length;
+  counts.quiet = shown ? 0 : counts.quiet + 1;
+  const slow = counts.still > 0.1 * (shown + counts.still) || counts.missing > 0.1;
+  say(counts.quiet > 1 ? "This computer is too slow just now: the picture stands still."
+    : slow ? "This computer is too slow for this performer: pictures are left out. Close other programs, or choose another performer."
+    : "Playing. Make music!");
+  if (shown) {
+    const within = (share) => sorted[Math.min(Math.floor(share * shown), shown - 1)].toFixed(1);
+    figures.textContent = `${within(0.5)} s from the sound to the picture (95 % within ${within(0.95)} s). ` +
+      `Left out: ${counts.leftOut} of ${counts.shown + counts.leftOut} frames, ${counts.lost.toFixed(1)} s of sound.`;
+  } else {
+    figures.textContent = `No picture for ${counts.quiet} s. Left out: ${counts.leftOut} of ${counts.shown + counts.leftOut} frames, ${counts.lost.toFixed(1)} s of sound.`;
+  }
+  counts.latencies = [];
+  counts.still = counts.missing = 0;
 }
 
 function stop() {
