@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from apvg.midi import Notes
 
 
+#: Kinds of device that the stages run on. Others that torch knows, as "meta", compute nothing.
+_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
 @dataclass(frozen=True)
 class Installed:
     """A performer that is there to be used: `size` in bytes."""
@@ -132,9 +136,15 @@ class Performer:
         return Keyboard(np.array(self.config.corners)) if self.config.corners else None
 
     def to(self, device: str) -> Performer:
-        """Move all networks to a device ("cpu", "cuda", "mps")."""
+        """Move all networks to a device ("cpu", "cuda", "mps").
+
+        Raises:
+            ApvgError: There is no such device here, or it is of another kind.
+        """
         try:
             self.device = torch.device(device)
+            if self.device.type not in _DEVICES:
+                raise RuntimeError(f"of {', '.join(_DEVICES)}, it is none")
             for module in (self.space, self.khp, self.cvg, self.stu):
                 module.eval().requires_grad_(False).to(self.device)
             if self.device.type == "cpu":

@@ -187,6 +187,6 @@ def shift_features(features_RF: Tensor, semitones: int) -> Tensor:
     """The features of the same music so many semitones higher; bins that come from beyond the edge are silent."""
     if not semitones:
         return features_RF
-    by = semitones * BINS_PER_SEMITONE
+    by = max(-N_BINS, min(semitones * BINS_PER_SEMITONE, N_BINS))
     long_RN, short_RN, onset_R1 = features_RF.split((N_BINS, N_BINS, 1), dim=-1)
     return torch.cat([F.pad(long_RN, (by, -by)), F.pad(short_RN, (by, -by)), onset_R1], dim=-1)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from apvg.cli.arguments import Output
+from apvg.cli.arguments import Jobs, Output, Steps
 from apvg.errors import ApvgError
 
 
@@ -33,7 +33,7 @@ class Evaluate:
     baselines: bool = False
     """Train baselines on the takes whose split is train, and put their keypoints and pictures beside the performer's; needs
     the extra `baselines`."""
-    baseline_steps: int | None = None
+    baseline_steps: Steps | None = None
     """How long the baselines are trained, for a quick look; as they were published, or as long as they need, by default."""
     fid_weights: Path | None = None
     """A TorchScript network for FID: pictures to features, as StyleGAN's inception-2015-12-05.pt."""
@@ -45,7 +45,7 @@ class Evaluate:
     """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
-    jobs: int = os.cpu_count() or 1
+    jobs: Jobs = os.cpu_count() or 1
     """Pieces of music that are judged side by side, on the CPU."""
     force: bool = False
     """Replace the report folder if it is there already."""
@@ -88,8 +88,6 @@ class Evaluate:
         from apvg.performer import Performer
         from apvg.takes.take import load_takes
 
-        if self.jobs < 1:
-            raise ApvgError(f"--jobs must be at least 1, not {self.jobs}")
         blocks = []
         for name, start, stop in self.block:
             if not 0 <= start < stop:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from apvg.cli.arguments import Output
+from apvg.cli.arguments import Duration, Moment, Output, Seed, Semitones
 from apvg.errors import ApvgError
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class Generate:
     """What a MIDI file is played with, .sf2 or .sf3; APVG_SOUNDFONT or the first that is found by default."""
     view: View = "video"
     """What the frames show. Side by side is one above the other where the picture is wide."""
-    transpose: int = 0
+    transpose: Semitones = 0
     """Semitones that the performer plays higher than the music, which is heard as it is: -19 lets a cello play a violin's
     part."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
     engine: Engine = "auto"
     """What runs them: PyTorch in full precision or in bfloat16. By default the faster one on this machine, without loss."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of torch's random numbers. The performers so far leave nothing to chance."""
-    start: float = 0.0
+    start: Moment = 0.0
     """Where in the music to begin, seconds."""
-    duration: float | None = None
+    duration: Duration | None = None
     """How much of the music to play, seconds; all of it by default."""
     force: bool = False
     """Replace the output if it is there already."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from apvg.cli.arguments import Block, Channels, Duration, Moment, SampleRate, Semitones
 from apvg.cli.generate import Engine
-from apvg.errors import ApvgError
 from apvg.live.sources import PipeFormat
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class Live:
     output; or a file or named pipe for that stream. There is no sound in any."""
     performer: str = "piano"
     """Name of an installed performer, or a performer's folder."""
-    rate: int = 44100
+    rate: SampleRate = 44100
     """Samples per second on standard input."""
-    channels: int = 1
+    channels: Channels = 1
     """Channels on standard input, interleaved."""
     format: PipeFormat = "s16le"
     """Samples on standard input, by FFmpeg's names."""
@@ -51,13 +51,13 @@ class Live:
     """Number of a sound device, or part of its name; the system's choice by default."""
     soundfont: Path | None = None
     """What a MIDI file is played with, .sf2 or .sf3; APVG_SOUNDFONT or the first that is found by default."""
-    transpose: int = 0
+    transpose: Semitones = 0
     """Semitones that the performer plays higher than the music."""
-    start: float = 0.0
+    start: Moment = 0.0
     """Where in a file to begin, seconds."""
-    duration: float | None = None
+    duration: Duration | None = None
     """Stop after so many seconds of music."""
-    block: int = 1
+    block: Block = 1
     """Frames worked on at a time. More are a little less work, and each makes all wait 0.04 s longer."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
@@ -75,8 +75,6 @@ class Live:
         from apvg.live.sources import first_seconds
         from apvg.live.statistics import Statistics
 
-        if self.block < 1:
-            raise ApvgError(f"--block must be at least 1, not {self.block}")
         torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
         stop = Event()
         with ExitStack() as stack:
@@ -123,7 +121,8 @@ class Live:
             )
         else:
             with open_music(self.source, self.soundfont) as music:
-                measure_audio(music.audio)  # what cannot be read is told before anything opens
+                stop_at = None if self.duration is None else self.start + self.duration
+                measure_audio(music.audio, stop_at)  # what cannot be read is told at once
                 notes = music.notes.shifted(-self.start) if music.notes is not None else None
                 yield paced(stream_audio(music.audio, rate, start=self.start), rate, stop), notes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Union
 import tyro
 
 from apvg import __version__
+from apvg.cli.arguments import check_options
 from apvg.errors import ApvgError, ApvgWarning
 
 #: Verb to the dataclass of its options. Its module imports nothing heavy; what its ``run`` needs, ``run`` imports.
@@ -59,6 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status: 0 done, 1 failed, 130 stopped by Ctrl-C. Wrong usage leaves by ``SystemExit(2)``.
     """
     args = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # names may hold what a terminal cannot show
     if args == ["--version"]:
         print(f"apvg {__version__}")
         return 0
@@ -72,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
+            check_options(command)
             command.run()
     except (KeyboardInterrupt, ApvgError, ImportError, MemoryError, OSError) as error:
         if debug or (isinstance(error, ImportError) and _extra_for(error) is None):

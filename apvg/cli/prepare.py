@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from apvg.cli.arguments import Corners, Rectangle, Size
+from apvg.cli.arguments import Corners, Duration, FrameRate, Jobs, Moment, Offset, Rectangle, Size
 from apvg.errors import ApvgError, ApvgWarning
 from apvg.progress import track
 
@@ -39,7 +39,7 @@ class Prepare:
     """The sound's file, or a folder of files named as the videos are; the videos' own sound by default."""
     midi: Path | None = None
     """The same for the notes that are played."""
-    offset: float | None = None
+    offset: Offset | None = None
     """Video time minus sound (and MIDI) time, seconds. By default it is found: from the video's own sound, or from the fingers on
     the keys (--midi and --corners); data sets are on one clock already."""
     chunk_mark: Literal["start", "end"] | None = None
@@ -51,11 +51,11 @@ class Prepare:
     """A TOML file with crops for single takes: NAME = [X, Y, W, H]."""
     size: Size | None = None
     """Size of the take's frames; by default about 256x256 pixels in the crop's shape."""
-    fps: int | None = None
+    fps: FrameRate | None = None
     """Frames per second of the take; 25 by default, and 10 of Sub-URMP."""
-    start: float = 0.0
+    start: Moment = 0.0
     """Where in the video the take begins, seconds. The offset stays that of the whole video."""
-    duration: float | None = None
+    duration: Duration | None = None
     """How long the take is, seconds; to the video's end by default."""
     layout: Literal["hands", "body+hands"] = "hands"
     """Which points are found."""
@@ -81,13 +81,11 @@ class Prepare:
     """Whom to name."""
     force: bool = False
     """Replace takes that are there already."""
-    jobs: int = 1
+    jobs: Jobs = 1
     """Videos of a folder that are worked on at once; each takes about a core and 1 GB of memory."""
 
     def run(self) -> None:
         """Prepare every recording; see :mod:`apvg.takes.prepare`."""
-        if self.jobs < 1:
-            raise ApvgError(f"--jobs {self.jobs} cannot be; give 1 or more")
         crops = {} if self.crops is None else _read_crops(self.crops)
         recordings = self._recordings()
         for name in sorted(crops.keys() - {recording.name for recording in recordings}):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from apvg.cli.arguments import Port
 from apvg.studio.limits import Limits
 
 
@@ -18,7 +19,7 @@ class Studio:
     """The folder for all that is uploaded or made; APVG_STUDIO, or one among the user's data, by default."""
     host: str = "127.0.0.1"
     """The address to serve at. 0.0.0.0 lets everyone in the network in: there is no password."""
-    port: int = 7860
+    port: Port = 7860
     """The port to serve at."""
     no_browser: bool = False
     """Do not open the page in the browser."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 import tyro
 
+from apvg.cli.arguments import Steps
 from apvg.errors import ApvgError
 
 
@@ -27,7 +28,7 @@ class Train:
     """Name of a recipe that comes with apvg, or a TOML file."""
     stage: Literal["hear", "bow", "move", "khp", "cvg", "fpvg", "joint", "all"] = "all"
     """Which stage to train."""
-    until: int | None = None
+    until: Steps | None = None
     """Stop after this step, to go on later with --resume."""
     start_from: Path | None = None
     """A performer whose weights to begin with, instead of random ones."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
+
+from apvg.cli.arguments import Duration, Jobs, Seed, Share, Within
 
 
 @dataclass(frozen=True)
@@ -21,26 +23,26 @@ class Virtual:
     """The folder of takes; prepared footage may lie in it, too."""
     instrument: Literal["cello", "piano"] = "cello"
     """Who plays."""
-    minutes: float = 8.0
+    minutes: Annotated[float, Within(0, 1e6)] = 8.0
     """How much music, minutes."""
-    seconds: float = 60.0
+    seconds: Duration = 60.0
     """Length of a piece."""
-    size: int = 256
+    size: Annotated[int, Within(16, 4096)] = 256
     """The cellist's frames: width and height, pixels."""
-    samples: int = 4
+    samples: Annotated[int, Within(0, 4096)] = 4
     """The cellist's pictures: light paths per pixel. 0 makes takes without pictures, which cost next to nothing."""
     split: Literal["train", "test"] = "train"
     """What the takes are for. Test pieces are of styles, and heard through soundfonts, that training never meets."""
     styles: tuple[str, ...] = ()
     """Compose in these styles alone; by default in all of the split in turn."""
-    drawn: float = 0.0
+    drawn: Share = 0.0
     """The pianist's training pieces: the share that is heard through pianos drawn for one piece each, not through soundfonts.
     With 1 neither FluidSynth nor a soundfont is needed."""
     scores: Path | None = None
     """A folder of MIDI files, each of which becomes a take as well; of chords the cellist plays the highest note."""
-    jobs: int = os.cpu_count() or 1
+    jobs: Jobs = os.cpu_count() or 1
     """Processes at work."""
-    seed: int = 0
+    seed: Seed = 0
     """Of everything random."""
 
     def run(self) -> None:

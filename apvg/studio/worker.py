@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from apvg.cli.arguments import check_options
 from apvg.cli.main import explain
 from apvg.errors import ApvgError, ApvgWarning
 from apvg.files import atomic_path
@@ -42,17 +43,19 @@ def perform(
     """Music to `video.mp4`, `keypoints.npz` and what the page shows with them."""
     from apvg.cli.generate import Generate
 
+    command = Generate(
+        audio=folder / music,
+        output=folder / "video.mp4",
+        performer=performer,
+        keypoints=folder / "keypoints.npz",
+        start=start,
+        duration=duration,
+        force=True,
+    )
+    check_options(command)  # they come from a browser
     printed = io.StringIO()
     with redirect_stdout(printed):
-        Generate(
-            audio=folder / music,
-            output=folder / "video.mp4",
-            performer=performer,
-            keypoints=folder / "keypoints.npz",
-            start=start,
-            duration=duration,
-            force=True,
-        ).run()
+        command.run()
     *remarks, report = printed.getvalue().splitlines()
     print(report)
     for remark in remarks:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -183,3 +185,23 @@ def test_a_reader_who_has_seen_enough_is_no_error():
         complaints = process.stderr.read()
     assert complaints == ""
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("name", ["Für Elise: 1", os.fsdecode(b"\xff")])
+def test_names_that_the_terminal_cannot_show(
+    tmp_path: Path, tiny_performer: Path, music: Path, name: str
+) -> None:
+    if sys.platform != "linux":
+        pytest.skip("names that are no text are Linux's")
+    shutil.copy(music, tmp_path / f"{name}.wav")
+    command = [sys.executable, "-m", "apvg", "generate", f"{name}.wav", "-o", f"{name}.mp4"]
+    done = subprocess.run(
+        [*command, "--performer", str(tiny_performer)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert done.stderr == b""
+    assert (tmp_path / f"{name}.mp4").stat().st_size > 1000
