@@ -102,6 +102,11 @@ class Notes:
         """The same notes, higher by so many semitones."""
         return replace(self, pitch_N=self.pitch_N + semitones)
 
+    def on_piano(self) -> Notes:
+        """Those that a piano of 88 keys has."""
+        key_N = self.pitch_N - LOWEST_PITCH
+        return self.select((key_N >= 0) & (key_N < KEY_COUNT))
+
     def between(self, start: float, stop: float) -> Notes:
         """The notes whose onset lies in [start, stop), their times unchanged."""
         return self.select((self.onset_N >= start) & (self.onset_N < stop))

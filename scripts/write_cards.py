@@ -206,7 +206,11 @@ def _table(figures: dict) -> str:
 
 def _target_row(row: dict) -> str:
     mark = "" if row["met"] else " (short)"
-    return f"| {row['figure']} | {row['target']} | {row['value']:.3g}{mark} |"
+    return f"| {row['figure']} | {row['target']} | {_shown(row['value'], '.3g')}{mark} |"
+
+
+def _shown(figure: float | None, form: str) -> str:
+    return "not measurable" if figure is None else f"{figure:{form}}"
 
 
 def _music_table(styles: dict) -> str:
@@ -217,12 +221,19 @@ def _music_table(styles: dict) -> str:
     for style, row in styles.items():
         for told in ("sound", "notes"):
             way = row[f"from_{told}"]
-            floors = f"{way['shifted_floor']:.2f}, {way['transposed_floor']:.2f}"
+            skill, rate, *floors = (
+                _shown(way[name], ".2f")
+                for name in ("skill", "rate", "shifted_floor", "transposed_floor")
+            )
+            lag = None if way["lag"] is None else 1000 * way["lag"]
             back = way.get("read_back")
             rows.append(
-                f"| {style} | {row['notes']} | {told} | {way['skill']:.2f} | {way['rate']:.2f} ({floors}) "
-                f"| {1000 * way['lag']:+.0f} ms "
-                + (f"| {back['hands_found']:.2f} | {back['skill']:.2f} |" if back else "| | |")
+                f"| {style} | {row['notes']} | {told} | {skill} | {rate} ({', '.join(floors)}) | {_shown(lag, '+.0f')} ms "
+                + (
+                    f"| {_shown(back['hands_found'], '.2f')} | {_shown(back['skill'], '.2f')} |"
+                    if back
+                    else "| | |"
+                )
             )
     for style in ("real", "all generated"):
         rows += ["", f"{style}:", "", "| figure | aim | measured |", "|---|---|---|"]
@@ -242,7 +253,9 @@ def _bowing_table(styles: dict) -> str:
                 "" if way[name] is None else f"{way[name]:.2f}"
                 for name in ("direction", "string", "stop", "change_f1")
             )
-            energies = f"{way['motion_energy_bow_arm']:.2f}, {way['motion_energy_left_hand']:.2f}"
+            energies = ", ".join(
+                _shown(way[f"motion_energy_{part}"], ".2f") for part in ("bow_arm", "left_hand")
+            )
             rows.append(f"| {style} | {row['notes']} | {told} | {shares} | {energies} |")
     last = list(styles)[-1]
     rows += ["", f"{last}:", "", "| figure | aim | measured |", "|---|---|---|"]

@@ -126,21 +126,26 @@ class Evaluate:
             print(f"{setting['take']}, {setting['block']['name']}:")
             for row in figures["targets"]:
                 mark = "met" if row["met"] else "short"
-                print(f"  {row['figure']}: {row['value']:.3g} (aim {row['target']}; {mark})")
+                print(f"  {row['figure']}: {_shown(row['value'])} (aim {row['target']}; {mark})")
         for name in ("from_keypoints", "from_sound"):
             row = report.get("learned", {}).get(name, {})
             for figure in (figure for figure in ("fid", "fvd") if figure in row):
-                print(f"{figure.upper()} {name.replace('_', ' ')}: {row[figure]:.3g}")
+                print(f"{figure.upper()} {name.replace('_', ' ')}: {_shown(row[figure])}")
         for style, row in (*report["styles"].items(), *report["bowing_styles"].items()):
             print(f"music, {style} ({row['pieces']} pieces, {row['notes']} notes):")
             for target in row["targets"]:
                 mark = "met" if target["met"] else "short"
-                print(
-                    f"  {target['figure']}: {target['value']:.3g} (aim {target['target']}; {mark})"
-                )
+                value = _shown(target["value"])
+                print(f"  {target['figure']}: {value} (aim {target['target']}; {mark})")
         for name, row in report["beside_mean"].items():
             energy = [value for figure, value in row.items() if figure.startswith("motion_energy")]
+            least, most = (_shown(bound(energy, default=None)) for bound in (min, max))
             print(
-                f"{name}: pixel error {row['pixel_error']:.3g} px, motion energy {min(energy):.2g} to {max(energy):.2g}"
+                f"{name}: pixel error {_shown(row.get('pixel_error'))} px, motion energy {least} to {most}"
             )
         print(f"wrote {self.output / 'report.html'}")
+
+
+def _shown(figure: float | None) -> str:
+    """A figure of the report for people: what has no number there, as an infinite one, cannot be measured."""
+    return "not measurable" if figure is None else f"{figure:.3g}"

@@ -146,12 +146,13 @@ def draw_strings(
 
 
 def draw_music(result: MusicResult, performer: Performer, folder: Path) -> list[Picture]:
-    """A sheet of a piece's frames with the keypoints behind them, and its lag's curve."""
+    """A sheet of a piece's frames with the keypoints behind them, and its lag's curve where there are notes to tell it by."""
     name = result.figures["setting"]["take"]
-    pictures = [
-        Picture(f"{name}-lag.png", "Between sound and picture: the lowest point is the lag.")
-    ]
-    lag_figure(folder / pictures[-1].name, result.lags)
+    pictures = []
+    if known := {way: curve for way, curve in result.lags.items() if curve.known}:
+        caption = "Between sound and picture: the lowest point is the lag."
+        pictures.append(Picture(f"{name}-lag.png", caption))
+        lag_figure(folder / pictures[-1].name, known)
     if result.painted is None:
         return pictures
     frames_THWC, keypoints_TKD = result.painted.frames_THWC, result.painted.keypoints_TKD

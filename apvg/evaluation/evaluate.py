@@ -20,6 +20,7 @@ from apvg.evaluation.motion import (
     pixel_error,
     pose_component,
     seen,
+    share,
 )
 from apvg.evaluation.pictures import (
     Box,
@@ -199,8 +200,8 @@ def evaluate_block(
         rendered["hand_psnr_gain"] = rendered["hand_psnr"] - best
     performed = compare(clips["from sound"], true_THWC, true_boxes)
     # Another fingering can be right: detail is judged where the predicted hands are.
-    performed["sharpness"] = _mean_detail(clips["from sound"], sound_boxes) / _mean_detail(
-        true_THWC, true_boxes
+    performed["sharpness"] = share(
+        _mean_detail(clips["from sound"], sound_boxes), _mean_detail(true_THWC, true_boxes)
     )
 
     keyboard, notes = take.keyboard, take.notes
@@ -336,11 +337,11 @@ def _read_back_figures(back: ReadBack, real: ReadBack) -> dict[str, Any]:
     """What the tracker found, and as shares of what it found in real frames."""
     figures: dict[str, Any] = {
         "hands_found": back.found,
-        "hands_found_share": _share(back.found, real.found),
+        "hands_found_share": share(back.found, real.found),
     }
     if back.hit is not None and real.hit is not None:
         figures["key_hit"] = hit_figures(back.hit)
-        figures["skill_share"] = _share(back.hit.skill, real.hit.skill)
+        figures["skill_share"] = share(back.hit.skill, real.hit.skill)
         figures.update(lag_figures(back.lag))
     return figures
 
@@ -391,7 +392,3 @@ def _speed(points_TKD: np.ndarray, fps: float) -> np.ndarray:
     smooth_TKD = np.lib.stride_tricks.sliding_window_view(points_TKD, 5, axis=0).mean(axis=-1)
     speed_T[3:-2] = np.linalg.norm(np.diff(smooth_TKD, axis=0), axis=-1).mean(axis=-1) * fps
     return speed_T
-
-
-def _share(value: float, whole: float) -> float | None:
-    return value / whole if whole > 0 else None

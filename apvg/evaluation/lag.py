@@ -70,7 +70,7 @@ def lag_curve(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 
     Tips are interpolated linearly between frames; a tip that is not seen counts as one key away.
     """
     margin = LAG_RANGE + 1 / fps
-    notes = notes.between(start + margin, start + (len(tip_x_TF) - 1) / fps - margin)
+    notes = notes.on_piano().between(start + margin, start + (len(tip_x_TF) - 1) / fps - margin)
     x_N1 = key_x(notes.pitch_N)[:, None]
     lag_L = _shifts()
     distance_L = np.full(len(lag_L), np.nan)

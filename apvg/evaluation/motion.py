@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apvg.keyboard import KEY_COUNT, LOWEST_PITCH, Keyboard, key_x
+from apvg.keyboard import Keyboard, key_x
 from apvg.midi import Notes
 from apvg.skeleton import Skeleton
 
@@ -71,8 +71,7 @@ def key_hits(
         right: Look so many white keys to the right of each key.
     """
     frames = len(tip_x_TF)
-    on_piano_N = (notes.pitch_N >= LOWEST_PITCH) & (notes.pitch_N < LOWEST_PITCH + KEY_COUNT)
-    notes = notes.select(on_piano_N).between(start, start + (frames - 1) / fps)
+    notes = notes.on_piano().between(start, start + (frames - 1) / fps)
     # Frames within the tolerance of an onset; the small constant keeps a frame that lies exactly on its edge.
     first_N = np.ceil((notes.onset_N - start - HIT_TOLERANCE) * fps - 1e-6).astype(int)
     last_N = np.floor((notes.onset_N - start + HIT_TOLERANCE) * fps + 1e-6).astype(int)
@@ -155,12 +154,17 @@ def motion_energy(
 ) -> dict[str, float]:
     """Motion-energy ratio for each part: mean speed predicted / mean speed true, both filtered alike.
 
-    0 = still, 1 = as lively as the truth. Give keypoints in keyboard coordinates, or in frame heights.
+    0 = still, 1 = as lively as the truth, NaN where the truth never moves. Give keypoints in keyboard coordinates, or in frame heights.
     """
     return {
-        part: mean_speed(predicted_TKD[:, ids], fps) / mean_speed(true_TKD[:, ids], fps)
+        part: share(mean_speed(predicted_TKD[:, ids], fps), mean_speed(true_TKD[:, ids], fps))
         for part, ids in ((part, list(ids)) for part, ids in skeleton.parts.items())
     }
+
+
+def share(value: float, whole: float) -> float:
+    """One figure as a share of another; NaN where that is 0 or not known."""
+    return value / whole if whole > 0 else float("nan")
 
 
 @dataclass(frozen=True)

@@ -189,11 +189,11 @@ def _mean(results: list[MusicResult]) -> dict[str, Any]:
 
 
 def _mean_hit(figures: list[dict[str, Any]]) -> dict[str, float]:
-    """Rate and floors over all notes, the skill that follows from them, and the mean lag."""
+    """Rate and floors over all notes, and the skill that follows from them; NaN without notes."""
     hits = [f["key_hit"] for f in figures if f["key_hit"]["notes"]]
     notes_N = np.array([hit["notes"] for hit in hits])
     rate, shifted, transposed = (
-        float(np.average([hit[name] for hit in hits], weights=notes_N))
+        float(np.average([hit[name] for hit in hits], weights=notes_N)) if hits else float("nan")
         for name in ("rate", "shifted_floor", "transposed_floor")
     )
     floor = max(shifted, transposed)
@@ -201,7 +201,7 @@ def _mean_hit(figures: list[dict[str, Any]]) -> dict[str, float]:
         "rate": rate,
         "shifted_floor": shifted,
         "transposed_floor": transposed,
-        "skill": (rate - floor) / (1 - floor) if floor < 1 else 0.0,
+        "skill": 0.0 if floor >= 1 else (rate - floor) / (1 - floor),
     }
 
 

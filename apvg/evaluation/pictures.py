@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy.ndimage import gaussian_filter, laplace
 
+from apvg.evaluation.motion import share
 from apvg.skeleton import Skeleton
 
 #: How far a hand crop reaches beyond the box of the hand's keypoints, as a share of the box, on every side.
@@ -130,7 +131,7 @@ def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -
         "ssim": mean(ssim(frames_THWC[t], true_THWC[t]) for t in counted),
         "hand_psnr": psnr(pairs),
         "hand_ssim": mean(ssim(*pair) for pair in pairs),
-        "sharpness": mean(detail_energy(crop) for crop, _ in pairs) / true_detail,
+        "sharpness": share(mean(detail_energy(crop) for crop, _ in pairs), true_detail),
         "flicker": flicker(frames_THWC, true_THWC),
     }
 

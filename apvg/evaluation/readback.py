@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from apvg.evaluation.lag import LagCurve, lag_curve
-from apvg.evaluation.motion import KeyHit, fingertip_x, key_hit, seen
+from apvg.evaluation.motion import KeyHit, fingertip_x, key_hit, seen, share
 from apvg.keyboard import Keyboard
 from apvg.midi import Notes
 from apvg.skeleton import HANDS
@@ -72,4 +72,6 @@ def read_back(
         tips_TF = fingertip_x(keypoints_TKD, HANDS, keyboard)
         hit = key_hit(tips_TF, notes, fps, start=start)
         lag = lag_curve(tips_TF, notes, fps, start=start)
-    return ReadBack(keypoints_TKD, float(both_T[playing_T].mean()), hit, lag)
+    return ReadBack(
+        keypoints_TKD, share(float(both_T[playing_T].sum()), float(playing_T.sum())), hit, lag
+    )

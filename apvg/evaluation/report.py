@@ -36,6 +36,7 @@ from apvg.evaluation.evaluate import (
     too_short,
 )
 from apvg.evaluation.learned import LearnedFigures, set_figures
+from apvg.evaluation.motion import share
 from apvg.evaluation.music import WAYS, MusicResult, by_style, evaluate_music
 from apvg.evaluation.page import Section, write_page
 from apvg.evaluation.readback import Tracker
@@ -278,14 +279,18 @@ def _styles(music: list[MusicResult], blocks: list[dict[str, Any]]) -> dict[str,
     real = [block["read_back"]["real"] for block in blocks if "read_back" in block]
     for row in styles.values():
         for back in (row[way]["read_back"] for way in WAYS if real and "read_back" in row[way]):
-            back["hands_found_share"] = back["hands_found"] / np.mean(
-                [block["hands_found"] for block in real]
-            )
-            back["skill_share"] = back["skill"] / np.mean(
-                [block["key_hit"]["skill"] for block in real]
-            )
+            found = [block["hands_found"] for block in real]
+            skill = [block["key_hit"]["skill"] for block in real if "key_hit" in block]
+            back["hands_found_share"] = share(back["hands_found"], _mean(found))
+            back["skill_share"] = share(back["skill"], _mean(skill))
         row["targets"] = targets_table(row, MUSIC_TARGETS)
     return styles
+
+
+def _mean(values: list[float]) -> float:
+    """Of those that are known; NaN where none is."""
+    known = [value for value in values if math.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _plain(value: Any) -> Any:

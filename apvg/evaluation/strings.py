@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 from apvg.evaluation.bowing import bowing_figures
 from apvg.evaluation.evaluate import lag_figures
 from apvg.evaluation.lag import LagCurve, onset_strength, take_lag
-from apvg.evaluation.motion import PoseComponent, mean_speed, pose_component, seen
+from apvg.evaluation.motion import PoseComponent, mean_speed, pose_component, seen, share
 from apvg.evaluation.music import WAYS, mean_lag
 from apvg.evaluation.worst import WorstMoment, worst_keypoints
 from apvg.virtual.strings.instruments import INSTRUMENTS
@@ -125,7 +125,7 @@ def string_figures(poses_TKD: np.ndarray, take: Take) -> dict[str, Any]:
 
     def energy(points: list[int]) -> float:
         mine, real = poses_TKD[:frames, points], true_TKD[:frames, points]
-        return mean_speed(mine, take.fps) / mean_speed(real, take.fps)
+        return share(mean_speed(mine, take.fps), mean_speed(real, take.fps))
 
     parts = take.skeleton.parts
     elbow = take.skeleton.points.index("right_elbow")

@@ -16,7 +16,7 @@ import numpy as np
 
 from apvg.audio.soundfonts import find_soundfonts, render_midi, sounds
 from apvg.errors import ApvgError
-from apvg.keyboard import KEY_COUNT, LOWEST_PITCH, WHITE_KEY_COUNT, Keyboard
+from apvg.keyboard import WHITE_KEY_COUNT, Keyboard
 from apvg.midi import Notes, read_midi, write_midi
 from apvg.models.space import KEY_LENGTH
 from apvg.skeleton import HANDS
@@ -190,7 +190,7 @@ def make_takes(
 def make_take(order: Order, folder: Path) -> Path:
     """Make one take: notes, hands, sound."""
     random = np.random.default_rng((order.seed, 1))
-    notes = _on_piano(read_midi(order.score)) if order.score else _compose(order)
+    notes = read_midi(order.score).on_piano() if order.score else _compose(order)
     seconds = order.seconds or float(notes.sounding_N.max()) + 2.0
     frames = round(seconds * FPS)
     style = MotionStyle(
@@ -233,12 +233,6 @@ def make_take(order: Order, folder: Path) -> Path:
 
 def _compose(order: Order) -> Notes:
     return compose(order.style, order.seed, order.seconds).notes
-
-
-def _on_piano(notes: Notes) -> Notes:
-    return notes.select(
-        (notes.pitch_N >= LOWEST_PITCH) & (notes.pitch_N < LOWEST_PITCH + KEY_COUNT)
-    )
 
 
 def _recording(

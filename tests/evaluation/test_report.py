@@ -22,6 +22,7 @@ from apvg.evaluation.report import _sort, write_report
 from apvg.evaluation.targets import targets_table
 from apvg.keyboard import Keyboard, key_x
 from apvg.midi import Notes
+from apvg.performer import Performer
 from apvg.skeleton import HANDS, draw_skeleton
 from apvg.takes.about import About
 from apvg.takes.take import Take
@@ -297,3 +298,70 @@ def test_the_command_on_fresh_weights(
 def test_a_figure_that_cannot_be_told_has_no_target() -> None:
     rows = targets_table({"from_sound": {"lag": float("nan"), "key_hit": {"skill": 0.7}}})
     assert [(row["value"], row["met"]) for row in rows] == [(0.7, True)]
+
+
+def test_what_cannot_be_measured_breaks_nothing(take: Take, tmp_path: Path) -> None:
+    """Hands that never move, a picture of one colour, music without a note on the piano, a tracker that sees nothing."""
+
+    def blind(frames: Any, fps: float) -> tuple[np.ndarray, np.ndarray]:
+        count = len(list(frames))
+        return np.zeros((count, 42, 2), np.float32), np.zeros((count, 42), np.float32)
+
+    still_TKD = np.repeat(take.keypoints_TKD[:1], len(take.keypoints_TKD), axis=0)
+    still = replace(
+        take,
+        keypoints_TKD=still_TKD,
+        frames_THWC=np.full_like(take.frames_THWC, 90),
+        samples_S=np.zeros_like(take.samples_S),
+    )
+    assert take.notes is not None
+    away = replace(
+        still,
+        name="beyond the keys",
+        notes=replace(take.notes, pitch_N=np.full(len(take.notes), 3)),
+        corners_42=CORNERS_42 + 5,
+    )
+    performer: Any = Oracle(still, still=True)
+    performer.keyboard = Keyboard(CORNERS_42)
+    performer.predict_keypoints = lambda samples_S, told=None: (still_TKD, take.confidence_TK)
+    performer.perform = lambda samples_S, notes: SimpleNamespace(
+        frames_THWC=still.frames_THWC[: round(len(samples_S) / performer.sample_rate * FPS)],
+        coarse_ThwC=still.frames_THWC[:, ::4, ::4],
+        keypoints_TKD=still_TKD,
+        confidence_TK=take.confidence_TK,
+    )
+    written = write_report(performer, [still, away], tmp_path, tracker=blind)
+    (figures,) = written["blocks"]
+    assert figures["from_sound"]["motion_energy"] == {"left_hand": None, "right_hand": None}
+    assert figures["from_keypoints"]["sharpness"] is None
+    assert figures["read_back"]["from_keypoints"]["hands_found_share"] is None
+    (style,) = written["styles"].values()
+    assert style["from_sound"]["skill"] is None
+    assert (tmp_path / "report.html").stat().st_size > 1000
+
+
+def test_the_command_says_what_is_not_measurable(
+    take: Take, tiny_performer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A painter's own frames as the real ones: a PSNR that is infinite, which JSON lacks."""
+    performer = Performer.from_pretrained(tiny_performer)
+    width, height = performer.config.size
+    random = np.random.default_rng(0)
+    scale_D = np.array([width / WIDTH, height / HEIGHT], np.float32)
+    keypoints_TKD = take.keypoints_TKD * scale_D
+    samples_S = random.normal(0, 0.1, SECONDS * 16_000).astype(np.float32)
+    parts = list(performer.render(keypoints_TKD, take.confidence_TK, samples_S))
+    own = replace(
+        take,
+        keypoints_TKD=keypoints_TKD,
+        frames_THWC=np.concatenate([part.frames_THWC for part in parts]),
+        samples_S=samples_S,
+        sample_rate=16_000,
+        corners_42=None,
+        metadata={},
+    )
+    (tmp_path / "takes").mkdir()
+    own.save(tmp_path / "takes" / "own")
+    command = ["evaluate", str(tiny_performer), str(tmp_path / "takes"), "-o", str(tmp_path / "r")]
+    assert main([*command, "--no-read-back", "--block", "first", "0", "5"]) == 0
+    assert "from tracked keypoints: not measurable (aim" in capsys.readouterr().out
