@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from apvg.performer import Performer, performers
+    from apvg.installed import performers
+    from apvg.performer import Performer
 
 __version__ = "0.1.0"
 __all__ = ["Performer", "__version__", "performers"]
@@ -17,8 +18,12 @@ __all__ = ["Performer", "__version__", "performers"]
 
 def __getattr__(name: str) -> Any:
     # Lazy, so that reading audio or printing the version does not wait seconds for torch.
-    if name in ("Performer", "performers"):
-        from apvg import performer
+    if name == "Performer":
+        from apvg.performer import Performer
 
-        return getattr(performer, name)
+        return Performer
+    if name == "performers":
+        from apvg.installed import performers
+
+        return performers
     raise AttributeError(f"module 'apvg' has no attribute {name!r}")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from apvg.audio.features import FeatureConfig
 from apvg.config import from_dict, to_dict
 from apvg.errors import ApvgError
+from apvg.installed import CONFIG
 from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.models.cvg import CVGConfig
 from apvg.models.khp import KHPConfig
@@ -24,7 +25,7 @@ from apvg.video.images import read_image, save_png
 
 FORMAT_VERSION = 3
 STAGES = ("khp", "cvg", "fpvg")
-CONFIG, PLATE, SAMPLE, CARD = "config.json", "plate.png", "sample.png", "card.md"
+PLATE, SAMPLE, CARD = "plate.png", "sample.png", "card.md"
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,13 @@ def check_suffix(path: Path) -> None:
         raise ApvgError(f"{path} is no keypoint file; give it a name that ends in .npz or .json")
 
 
+def check_readable(path: Path) -> None:
+    """Raise ApvgError unless there is a keypoint file of that name."""
+    check_suffix(path)
+    if not path.is_file():
+        raise ApvgError(f"cannot read {path}: there is no such file; check the name")
+
+
 def write_keypoints(path: Path, track: KeypointTrack, skeleton: Skeleton) -> None:
     """Write an NPZ (keypoints, confidence, names, fps) or a JSON file, as the suffix says.
 
@@ -93,9 +100,7 @@ def read_keypoints(path: Path, skeleton: Skeleton) -> KeypointTrack:
         ApvgError: The file is missing, damaged, holds other points than `skeleton`, or numbers that cannot be (see
             :func:`usable_points`).
     """
-    check_suffix(path)
-    if not path.is_file():
-        raise ApvgError(f"cannot read {path}: there is no such file; check the name")
+    check_readable(path)
     try:
         read = _read_npz if path.suffix.lower() == ".npz" else _read_json
         names, fps, triples_TKD = read(path, skeleton)

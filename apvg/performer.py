@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,7 @@ from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.errors import ApvgError
+from apvg.installed import find_performer
 from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
 from apvg.keypoint_files import usable_points
 from apvg.models.cvg import CoarseVideoGenerator
@@ -39,7 +38,6 @@ from apvg.streaming import (
     Painter,
     Performance,
     Posed,
-    Poses,
     Stream,
     join,
 )
@@ -50,16 +48,6 @@ if TYPE_CHECKING:
 
 #: Kinds of device that the stages run on. Others that torch knows, as "meta", compute nothing.
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
-
-
-@dataclass(frozen=True)
-class Installed:
-    """A performer that is there to be used: `size` in bytes."""
-
-    name: str
-    instrument: str
-    size: int
-    licence: str
 
 
 class Performer:
@@ -210,17 +198,13 @@ class Performer:
         self, samples_S: np.ndarray, notes: Notes | None = None, *, transpose: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
         """KHP alone: keypoints [T, K, 2] in pixels and their confidence [T, K] for mono samples at `sample_rate`."""
-        features = Features(self.config, self.engine, transpose=transpose)
-        poses = Poses(self.config, self.engine, notes, transpose=transpose)
         points = len(self.skeleton)
-        keypoints, confidence = (
-            [np.zeros((0, points, 2), np.float32)],
-            [np.zeros((0, points), np.float32)],
-        )
-        for features_RF in features.run([samples_S]):
-            keypoints_TKD, confidence_TK = poses.next(features_RF)
-            keypoints.append(keypoints_TKD.cpu().numpy())
-            confidence.append(confidence_TK.cpu().numpy())
+        keypoints = [np.zeros((0, points, 2), np.float32)]
+        confidence = [np.zeros((0, points), np.float32)]
+        with self.stream(notes, transpose=transpose) as stream:
+            for keypoints_TKD, confidence_TK in stream.keypoints([samples_S]):
+                keypoints.append(keypoints_TKD)
+                confidence.append(confidence_TK)
         return np.concatenate(keypoints), np.concatenate(confidence)
 
     def render(
@@ -286,38 +270,3 @@ def build_stages(
     bones = config.skeleton.bones if config.stu.bones else ()
     dlt = DifferentiableLandmarkTransformer(stride=STRIDE, sigma=config.sigma, bones=bones)
     return space, khp, dlt, cvg, stu
-
-
-def performers() -> list[Installed]:
-    """All performers that come with the package."""
-    found = []
-    for path in sorted(_installed_folder().glob("*/config.json")):
-        config = read_config(path.parent)
-        size = sum(file.stat().st_size for file in path.parent.iterdir())
-        found.append(Installed(config.name, config.instrument, size, config.licence))
-    return found
-
-
-def find_performer(name: str | Path) -> Path:
-    """The folder of a performer: an existing folder, an installed name, or a download of "owner/name" from the hub."""
-    if Path(name).is_dir():
-        return Path(name)
-    installed = _installed_folder() / str(name)
-    if (installed / "config.json").exists():
-        return installed
-    names = ", ".join(p.name for p in performers()) or "none"
-    if str(name).count("/") == 1 and not str(name).startswith((".", "/")):
-        from huggingface_hub import snapshot_download
-
-        try:
-            return Path(snapshot_download(str(name)))
-        except Exception as error:
-            raise ApvgError(
-                f"there is no folder {name}, and the hub gives no performer of that name "
-                f"({type(error).__name__}); installed are: {names}"
-            ) from None
-    raise ApvgError(f"there is no performer {str(name)!r}; installed are: {names}")
-
-
-def _installed_folder() -> Path:
-    return Path(str(resources.files("apvg"))) / "performers"

@@ -136,6 +136,15 @@ class Stream:
         poses = self._pose(ahead(self._features.run(chunks)))
         yield from self._painter.run(ahead(poses))
 
+    def keypoints(self, chunks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Of the whole of the music the keypoints alone, without a picture: [T, K, 2] in pixels and confidence [T, K], block by block."""
+        self._refuse_if_over()
+        self._over = True
+        for features_RF in ahead(self._features.run(chunks)):
+            keypoints_TKD, confidence_TK = self._poses.next(features_RF)
+            if len(keypoints_TKD):
+                yield keypoints_TKD.cpu().numpy(), confidence_TK.cpu().numpy()
+
     def listen(self, samples_S: np.ndarray) -> Iterator[Posed]:
         """The first half of :meth:`push`, for who paints elsewhere or not all; to be gone through to its end.
 

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
 class Performers:
     """List the installed performers: name, instrument, size, licence."""
 
+    json: bool = False
+    """As a JSON array of objects, for other programs; sizes are bytes."""
+
     def run(self) -> None:
         """Print one line per performer."""
-        import apvg
+        from apvg.installed import performers
 
+        found = performers()
+        if self.json:
+            print(json.dumps([asdict(performer) for performer in found], indent=2))
+            return
         rows = [("name", "instrument", "size", "licence")]
-        for performer in apvg.performers():
+        for performer in found:
             size = f"{performer.size / 1e6:.1f} MB"
             rows.append((performer.name, performer.instrument, size, performer.licence))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -36,18 +36,22 @@ class Render:
 
     def run(self) -> None:
         """Draw the frames and encode them."""
-        from apvg import Performer, __version__
+        from apvg import __version__
         from apvg.audio.reading import read_audio
-        from apvg.engines.memory import keep_freed_memory
         from apvg.files import atomic_path
-        from apvg.keypoint_files import read_keypoints
+        from apvg.keypoint_files import check_readable, read_keypoints
         from apvg.progress import track
         from apvg.video.writing import VideoWriter
 
         begin = perf_counter()
-        keep_freed_memory()
         check_mp4(self.output)
+        check_readable(self.keypoints)
         with atomic_path(self.output, force=self.force) as video:
+            # From here on it takes seconds.
+            from apvg import Performer
+            from apvg.engines.memory import keep_freed_memory
+
+            keep_freed_memory()
             performer = Performer.from_pretrained(self.performer, self.device, self.engine)
             poses = read_keypoints(self.keypoints, performer.skeleton)
             fps = performer.fps

@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from apvg.evaluation.drawing import Picture
 from apvg.evaluation.glossary import ANSWERS, FIGURES, about
 from apvg.video.images import jpeg, read_image
+
+if TYPE_CHECKING:
+    from apvg.evaluation.drawing import Picture
 
 #: Figures of the tables, in order; those that a block lacks are left out.
 _PICTURE_ROWS = ("hand_psnr", "hand_ssim", "sharpness", "flicker", "psnr", "ssim", "lpips")

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import apvg
-from apvg.bundle import CARD, CONFIG, SAMPLE, read_config
+from apvg.bundle import CARD, SAMPLE, read_config
 from apvg.errors import ApvgError
-from apvg.performer import find_performer
+from apvg.installed import CONFIG, find_performer
 from apvg.studio.folder import WorkFolder
 from apvg.studio.project import read_project
 from apvg.video.images import jpeg, read_image

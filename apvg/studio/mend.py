@@ -15,8 +15,8 @@ import numpy as np
 
 from apvg.bundle import read_config
 from apvg.errors import ApvgError
+from apvg.installed import find_performer
 from apvg.keypoint_files import KeypointTrack, read_keypoints, write_keypoints
-from apvg.performer import find_performer
 from apvg.studio.jobs import Job, Queue
 from apvg.studio.parts import part
 from apvg.video.images import jpeg

@@ -180,8 +180,8 @@ def _performers(folder: Path) -> Path:
 def _show(folder: Path, performer_name: str) -> None:
     """Files for the page beside a finished video: `wave.json`, `poses.json`, `poses.i16` and `keypoints.json`."""
     from apvg.bundle import read_config
+    from apvg.installed import find_performer
     from apvg.keypoint_files import read_keypoints, write_keypoints
-    from apvg.performer import find_performer
     from apvg.studio.wave import look_at
 
     config = read_config(find_performer(performer_name))

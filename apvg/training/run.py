@@ -25,13 +25,14 @@ from apvg.audio.features import FeatureConfig, extract_features
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.errors import ApvgError
 from apvg.files import atomic_path
+from apvg.installed import find_performer
 from apvg.keyboard import LOWEST_PITCH
 from apvg.midi import Notes
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.khp import HELD, KeypointPredictor
 from apvg.models.listening import PITCHES
 from apvg.models.space import PoseSpace
-from apvg.performer import Performer, build_stages, find_performer
+from apvg.performer import Performer, build_stages
 from apvg.progress import track
 from apvg.skeleton import Skeleton
 from apvg.streaming import CoarseVideo, Features, Poses

@@ -16,6 +16,7 @@ from apvg import Performer
 from apvg.audio.reading import read_audio
 from apvg.audio.soundfonts import find_soundfonts
 from apvg.cli.main import main
+from apvg.engines.pytorch import PyTorchEngine
 from apvg.keypoint_files import read_keypoints
 from apvg.skeleton import HANDS
 from apvg.video.reading import probe_video, read_frames
@@ -141,6 +142,32 @@ def test_views(tmp_path: Path, tiny_performer: Path) -> None:
         info = probe_video(out)
         sizes[view] = (info.width, info.height)
     assert sizes == {"video": (128, 32), "skeleton": (128, 32), "side-by-side": (128, 64)}
+
+
+def test_a_skeleton_is_painted_by_nobody(
+    tmp_path: Path, tiny_performer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keypoints are those of the video, and none of the painting stages is asked."""
+    soundfile.write(tmp_path / "a.wav", tone(1.5, 44100), 44100)
+    args = ["generate", str(tmp_path / "a.wav"), "--performer", str(tiny_performer)]
+    keypoints = [tmp_path / "video.json", tmp_path / "skeleton.json"]
+    whole = [*args, "-o", str(tmp_path / "v.mp4"), "--keypoints", str(keypoints[0])]
+    assert main(whole) == 0
+    asked: list[str] = []
+    for stage in ("cvg", "encode", "remember", "decode"):
+        paint = getattr(PyTorchEngine, stage)
+        monkeypatch.setattr(
+            PyTorchEngine,
+            stage,
+            lambda *args, stage=stage, paint=paint: (asked.append(stage), paint(*args))[1],
+        )
+    alone = [*args, "-o", str(tmp_path / "s.mp4"), "--keypoints", str(keypoints[1])]
+    assert main([*alone, "--view", "skeleton"]) == 0
+    assert asked == []
+    assert keypoints[0].read_text() == keypoints[1].read_text()
+    assert len(list(read_frames(tmp_path / "s.mp4", 25))) == 38
+    assert main([*whole, "--force", "--view", "side-by-side"]) == 0
+    assert set(asked) == {"cvg", "encode", "remember", "decode"}
 
 
 def write_midi(path: Path, *onsets: float) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -55,16 +56,39 @@ def test_debug_shows_the_whole_traceback(tmp_path: Path) -> None:
         main(args)
 
 
-def test_the_light_verbs_stay_light() -> None:
-    """Help must not wait for what only some verbs need."""
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["generate", "--help"],
+        ["performers"],
+        ["performers", "--json"],
+        ["generate", "missing.wav", "-o", "a.mp4"],
+        ["generate", "missing.mid", "-o", "a.mp4"],
+        ["render", "missing.npz", "-o", "a.mp4"],
+        ["evaluate", "--compare", "missing", "missing", "-o", "compared"],
+    ],
+)
+def test_what_needs_no_network_waits_for_none(args: list[str]) -> None:
+    """torch alone takes seconds to import."""
     code = (
         "import sys; from apvg.cli.main import main\n"
-        "try: main(['generate', '--help'])\n"
+        f"try: main({args})\n"
         "except SystemExit: pass\n"
-        "print(sorted({'torch', 'mediapipe', 'lightning', 'zarr', 'scipy'} & set(sys.modules)))"
+        "heavy = {'torch', 'mediapipe', 'lightning', 'zarr', 'scipy', 'matplotlib', 'gradio'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_performers_for_other_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "performers", "--json")
+    assert status == 0
+    found = {performer["name"]: performer for performer in json.loads(out)}
+    assert found["piano"]["instrument"] == "piano"
+    assert 1e6 < found["piano"]["size"] < 25e6
+    status, out, _ = run(capsys, "performers")
+    assert all(name in out for name in found)
 
 
 def test_a_missing_extra_is_named(
