@@ -81,7 +81,8 @@ def test_any_cutting_gives_the_same_performance(
     whole, whole_TCHW = performed(performer, [samples_S], BLOCK, known)
     parts, parts_TCHW = performed(performer, np.split(samples_S, cuts), block, known)
     assert len(whole) == len(parts) == len(parts_TCHW) == round(samples / RATE * FPS)
-    np.testing.assert_allclose(parts_TCHW, whole_TCHW, atol=1e-4, rtol=0)
+    # Half a grey level: a keypoint that lies a hundredth of a pixel aside moves edges by a quarter of it.
+    np.testing.assert_allclose(parts_TCHW, whole_TCHW, atol=2e-3, rtol=0)
     # 1e-4 of the picture's width.
     np.testing.assert_allclose(parts.keypoints_TKD, whole.keypoints_TKD, atol=0.0128, rtol=0)
     np.testing.assert_allclose(parts.confidence_TK, whole.confidence_TK, atol=1e-4, rtol=0)
