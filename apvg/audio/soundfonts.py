@@ -91,6 +91,11 @@ def find_soundfonts() -> list[Path]:
     return found + sorted(there - {path.resolve() for path in found}, key=_rank)
 
 
+def can_play() -> bool:
+    """Whether there is a FluidSynth here, which plays soundfonts."""
+    return shutil.which("fluidsynth") is not None
+
+
 @cache
 def sounds(soundfont: Path, programs: tuple[int, ...]) -> bool:
     """Whether a soundfont has all these General MIDI programs: what it lacks is silent, and FluidSynth says nothing of it.

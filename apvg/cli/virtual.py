@@ -36,8 +36,8 @@ class Virtual:
     styles: tuple[str, ...] = ()
     """Compose in these styles alone; by default in all of the split in turn."""
     drawn: Share = 0.0
-    """The pianist's training pieces: the share that is heard through pianos drawn for one piece each, not through soundfonts.
-    With 1 neither FluidSynth nor a soundfont is needed."""
+    """The pianist's training pieces: the share that is heard through pianos drawn for one piece each, not through soundfonts. All
+    pieces are where FluidSynth, or a soundfont for them, is missing."""
     scores: Path | None = None
     """A folder of MIDI files, each of which becomes a take as well; of chords the cellist plays the highest note."""
     jobs: Jobs = os.cpu_count() or 1

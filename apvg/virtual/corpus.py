@@ -7,6 +7,7 @@ tell what happens with music and pianos that training never met.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from apvg.audio.soundfonts import find_soundfonts, render_midi, sounds
-from apvg.errors import ApvgError
+from apvg.audio.soundfonts import can_play, find_soundfonts, render_midi, sounds
+from apvg.errors import ApvgError, ApvgWarning
 from apvg.keyboard import WHITE_KEY_COUNT, Keyboard
 from apvg.midi import Notes, read_midi, write_midi
 from apvg.models.space import KEY_LENGTH
@@ -92,17 +93,19 @@ def order_pieces(
         split: What they are for.
         scores: A folder of MIDI files.
         styles: Those to compose in; all of the split by default.
-        drawn: Share of the training pieces, 0..1, that are heard through pianos of their own; test pieces never are.
+        drawn: Share of the training pieces, 0..1, that are heard through pianos of their own; test pieces only are where there is
+            no soundfont for them.
 
     Raises:
-        ApvgError: There is no soundfont for this split, no MIDI file in the folder, no such style in it, or a number that
-            cannot be.
+        ApvgError: There is no MIDI file in the folder, no such style in the split, or a number that cannot be.
     """
     count = count_pieces(minutes, seconds, seed)
     if not 0 <= drawn <= 1:
         raise ApvgError(f"--drawn {drawn:g} is no share; give 0 to 1")
     drawn = drawn if split == "train" else 0.0
     soundfonts = soundfonts_for(split, _PROGRAMS) if drawn < 1 else []
+    if drawn < 1 and not soundfonts:
+        warn_of_no_soundfont(split, "a piano is drawn for each of them")
     styles = choose_styles(styles, STYLES, HELD_OUT_STYLES, split)
     random = np.random.default_rng((seed, split == "test"))
     apart = np.random.default_rng((seed, 2))  # pieces keep their soundfonts, whatever is drawn
@@ -153,18 +156,26 @@ def count_pieces(minutes: float, seconds: float, seed: int) -> int:
 def soundfonts_for(split: Split, programs: Iterable[int]) -> list[Path]:
     """The soundfonts that pieces of a split are heard through, of those that have all these General MIDI programs.
 
-    Raises:
-        ApvgError: There is none.
+    None where there is no such soundfont, or no FluidSynth to play it: what is drawn or synthesised then serves in its place.
     """
-    found = [path for path in find_soundfonts() if sounds(path, tuple(programs))]
-    test = [path for path in found if path.name.startswith(HELD_OUT_SOUNDFONTS)]
-    chosen = test if split == "test" else [path for path in found if path not in test]
-    if not chosen:
-        raise ApvgError(
-            f"no soundfont for {split} pieces is installed; Debian has fluid-soundfont-gm and timgm6mb-soundfont "
-            "for training, musescore-general-soundfont for tests; --drawn 1 trains a pianist's ears without any"
-        )
-    return chosen
+    if not can_play():
+        return []
+    held_out = split == "test"
+    return [
+        path
+        for path in find_soundfonts()
+        if path.name.startswith(HELD_OUT_SOUNDFONTS) == held_out and sounds(path, tuple(programs))
+    ]
+
+
+def warn_of_no_soundfont(split: Split, instead: str) -> None:
+    """Tell that pieces of a split are heard through something else."""
+    warnings.warn(
+        f"there is no soundfont for {split} pieces here, or no FluidSynth, so {instead}; Debian has fluid-soundfont-gm and "
+        "timgm6mb-soundfont for training, musescore-general-soundfont for tests",
+        ApvgWarning,
+        stacklevel=3,
+    )
 
 
 def make_takes(

@@ -159,7 +159,7 @@ ABSENT: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: find_spec("mediapipe") is None,
         "no MediaPipe here (extra pose)",
     ),
-    r"apvg .*\.mid\b|apvg virtual": (
+    r"apvg .*\.mid\b": (
         lambda: lacks("fluidsynth") or not find_soundfonts(),
         "no FluidSynth or soundfont here",
     ),

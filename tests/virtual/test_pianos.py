@@ -76,17 +76,35 @@ def test_a_harder_stroke_is_louder_and_brighter() -> None:
         assert centre[1] > centre[0]
 
 
-def test_takes_heard_through_drawn_pianos_need_no_soundfont(
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("missing", ["soundfonts", "fluidsynth"])
+def test_where_there_is_no_soundfont_pianos_are_drawn(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    split: str,
+    missing: str,
+) -> None:
+    if missing == "soundfonts":
+        monkeypatch.setattr("apvg.virtual.corpus.find_soundfonts", list)
+    else:
+        monkeypatch.setattr("apvg.audio.soundfonts.shutil.which", lambda _: None)
+    command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
+    command += ["--jobs", "1", "--split", split]
+    assert main(command) == 0
+    warning = capsys.readouterr().err
+    assert warning.startswith(f"apvg: warning: there is no soundfont for {split} pieces here")
+    assert warning.count("\n") == 1
+    (take,) = load_takes(tmp_path / "t")
+    assert take.metadata["soundfont"] == "drawn"
+    assert take.about.split == split
+    assert np.abs(take.samples_S).max() > 0.01
+
+
+def test_where_all_pianos_are_drawn_nobody_is_warned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("apvg.virtual.corpus.find_soundfonts", list)
-    monkeypatch.setattr("apvg.audio.soundfonts.shutil.which", lambda _: None)
     command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
-    assert main([*command, "--jobs", "1"]) == 1
-    assert "--drawn 1" in capsys.readouterr().err
     assert main([*command, "--jobs", "1", "--drawn", "1"]) == 0
-    (take,) = load_takes(tmp_path / "t")
-    assert take.metadata["soundfont"] == "drawn"
-    assert np.abs(take.samples_S).max() > 0.01
-    assert main([*command, "--drawn", "1.5"]) == 1
-    assert "--drawn 1.5 is no share" in capsys.readouterr().err
+    assert capsys.readouterr().err == ""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from apvg.audio.soundfonts import find_soundfonts, render_midi
+from apvg.audio.soundfonts import render_midi
 from apvg.errors import ApvgError
 from apvg.midi import read_midi, write_midi
 from apvg.skeleton import BODY_HANDS_AND_BOW
@@ -28,6 +28,7 @@ from apvg.virtual.corpus import (
     count_pieces,
     midi_files,
     soundfonts_for,
+    warn_of_no_soundfont,
 )
 from apvg.virtual.recording import record
 from apvg.virtual.strings.bowing import articulated, slur, turning_gain
@@ -93,6 +94,8 @@ def order_string_pieces(
     if samples < 0:
         raise ApvgError(f"--samples {samples} cannot be; give 0 for no pictures, or 4 to 64")
     styles = choose_styles(styles, STYLES, HELD_OUT_STYLES, split)
+    if not soundfonts_for(split, INSTRUMENTS[instrument].programs):
+        warn_of_no_soundfont(split, f"every {instrument} is synthesised")
     orders = []
     for index in range(count):
         style, own = styles[index % len(styles)], 10_000 * seed + index
@@ -186,8 +189,8 @@ def _recording(
     order: StringOrder, performance: Performance, samples: int, random: np.random.Generator
 ) -> tuple[np.ndarray, str]:
     """The performance as somebody might have recorded it, mono float32, and what it was sounded with."""
-    if find_soundfonts() and random.random() < _SOUNDFONT_SHARE:
-        soundfonts = soundfonts_for(order.split, performance.instrument.programs)
+    soundfonts = soundfonts_for(order.split, performance.instrument.programs)
+    if soundfonts and random.random() < _SOUNDFONT_SHARE:
         soundfont = soundfonts[int(random.integers(len(soundfonts)))]
         with tempfile.TemporaryDirectory() as scratch:
             midi = Path(scratch) / "notes.mid"
