@@ -52,7 +52,9 @@ def test_corners_map_to_corners() -> None:
 
 
 def test_matches_opencv() -> None:
-    cv2 = pytest.importorskip("cv2")
+    cv2 = pytest.importorskip(
+        "cv2", reason="no OpenCV here, or no OpenGL for it", exc_type=ImportError
+    )
     ideal = np.array([[0, 0], [52, 0], [52, 1], [0, 1]], np.float32)
     reference = cv2.getPerspectiveTransform(ideal, BACH_CORNERS.astype(np.float32))
     np.testing.assert_allclose(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import filmed
+import needs
 import pytest
 import tiny
 from studio.conftest import Server, Visit, wait_until
@@ -68,7 +69,7 @@ def test_a_training_in_the_middle_of_which_the_server_ends_goes_on(tmp_path: Pat
 def test_footage_is_looked_at_only_with_consent(
     studio: Server, visit: Visit, tmp_path: Path
 ) -> None:
-    pytest.importorskip("mediapipe")
+    needs.mediapipe()
     footage = filmed.film(tmp_path / "me.mp4", filmed.astronaut, [i / 25 for i in range(30)])
     page = visit(studio)
     page.get_by_role("tab", name="Make your own").click()

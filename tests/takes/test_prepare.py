@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from filmed import SOUND, astronaut, film
@@ -24,7 +25,7 @@ from apvg.takes.soundtrack import soundtrack
 from apvg.takes.take import Take
 from apvg.video.reading import read_frames
 
-pytest.importorskip("mediapipe", reason="MediaPipe (extra pose) is not installed")
+needs.mediapipe()
 
 FOOTAGE = Path(__file__).parents[3] / "shared" / "footage" / "pianoray"
 needs_footage = pytest.mark.skipif(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from filmed import SOUND, astronaut, film
@@ -162,7 +163,7 @@ def test_a_full_disk_is_named_and_gone_on_from(tmp_path):
 
 
 def test_too_small_a_disk_is_said_at_once(tmp_path, capsys, monkeypatch):
-    pytest.importorskip("mediapipe", reason="MediaPipe (extra pose) is not installed")
+    needs.mediapipe()
     import shutil
 
     video = film(tmp_path / "a.mp4", astronaut, np.arange(0, 0.4, 0.1))

@@ -1,5 +1,11 @@
 """Which hand is which, gaps, and smoothing, on hands whose truth is known."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import needs
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -240,3 +246,26 @@ def test_something_else_is_taken_for_a_hand(seed, at, long):
     rest_T = np.ones(200, bool)
     rest_T[spoilt] = False
     assert np.array_equal(found_THPD[rest_T, hand], hands_THPD[rest_T, hand])
+
+
+def test_hands_are_found_without_the_systems_opengl(tmp_path: Path) -> None:
+    """Which OpenCV wants, and servers lack; of MediaPipe, only what draws needs OpenCV."""
+    needs.mediapipe()
+    (tmp_path / "cv2.py").write_text(
+        "raise ImportError('libGL.so.1: cannot open shared object file')"
+    )
+    code = (
+        "import numpy as np, sys\n"
+        "from skimage.data import astronaut\n"
+        "from apvg.takes.pose.mediapipe import track_hands\n"
+        "keypoints_TKD, confidence_TK = track_hands([astronaut()], 25)\n"
+        "print(keypoints_TKD.shape, 'cv2' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.getcwd()])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "(1, 42, 2) False\n", done.stderr

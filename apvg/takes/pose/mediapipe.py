@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,37 @@ from apvg.errors import ApvgError
 from apvg.skeleton import BODY_AND_HANDS, HANDS, Skeleton
 from apvg.takes.pose.tracks import Sightings, assign_hands
 
+
+@contextmanager
+def _without_opencv() -> Iterator[None]:
+    """Where OpenCV cannot be loaded, an empty module stands in its place meanwhile.
+
+    Its library wants the system's OpenGL, which servers lack. MediaPipe needs it for drawing alone, and we draw nothing.
+    """
+    try:
+        import cv2  # noqa: F401
+    except ImportError:
+        sys.modules["cv2"] = ModuleType("cv2")
+        try:
+            yield
+        finally:
+            del sys.modules["cv2"]
+    else:
+        yield
+
+
 try:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from mediapipe.python.solutions.hands import Hands
-    from mediapipe.python.solutions.holistic import Holistic
+    with _without_opencv():
+        from mediapipe.python.solutions.hands import Hands
+        from mediapipe.python.solutions.holistic import Holistic
 except ImportError as error:
     found = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
     raise ApvgError(
         f"MediaPipe 0.10.21, which finds the keypoints, has no build for {found}; "
         "use Python 3.11 or 3.12 and: pip install 'apvg[pose]'"
         if sys.version_info >= (3, 13)
-        else "keypoints are found with MediaPipe, which is not installed; pip install 'apvg[pose]'"
+        else f"keypoints are found with MediaPipe, which cannot be loaded ({error}); pip install 'apvg[pose]'"
     ) from error
 
 #: The 33 points of MediaPipe's pose model that the layout's body keeps.
