@@ -94,7 +94,8 @@ def follow(
 def _keep(sightings: list[Sightings], path: Path) -> None:
     """A block's sightings; from then on the block need not be done again."""
     partial = path.parent / "partial.npz"
-    np.savez(partial, **Sightings.concatenate(sightings).to_arrays())
+    arrays: dict[str, Any] = Sightings.concatenate(sightings).to_arrays()
+    np.savez(partial, **arrays)
     os.replace(partial, path)
 
 

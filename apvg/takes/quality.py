@@ -121,7 +121,7 @@ def assess(
         size = float(np.median(sizes)) if sizes else 1.0
         step_T = np.linalg.norm(np.diff(centre_THD[:, h], axis=0), axis=1) * pairs_T
         jumped = np.flatnonzero(step_T > JUMP_SIZES * size) + 1
-        for frame in jumped:
+        for frame in map(int, jumped):
             flag(frame, f"{words} jumps by {step_T[frame - 1] / size:.1f} of its size")
         jumps += len(jumped)
         jitter = _jitter(raw_TKD[:, ids], seen_TH[:, h]) / size

@@ -25,7 +25,7 @@ def _without_opencv() -> Iterator[None]:
     Its library wants the system's OpenGL, which servers lack. MediaPipe needs it for drawing alone, and we draw nothing.
     """
     try:
-        import cv2  # noqa: F401
+        import cv2  # noqa: F401  # pyright: ignore[reportMissingImports]
     except ImportError:
         sys.modules["cv2"] = ModuleType("cv2")
         try:
@@ -39,8 +39,8 @@ def _without_opencv() -> Iterator[None]:
 try:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _without_opencv():
-        from mediapipe.python.solutions.hands import Hands
-        from mediapipe.python.solutions.holistic import Holistic
+        from mediapipe.python.solutions.hands import Hands  # pyright: ignore[reportMissingImports]
+        from mediapipe.python.solutions.holistic import Holistic  # pyright: ignore[reportMissingImports]
 except ImportError as error:
     found = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
     raise ApvgError(
