@@ -97,7 +97,12 @@ class Run:
             self.config = self._with_hands_of(read_config(start_from))
         logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-        self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
+        try:
+            self.fabric = Fabric(accelerator=device, devices=1, precision=_precision(device))
+        except RuntimeError as error:
+            raise ApvgError(
+                f"the device {device!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu"
+            ) from None
         torch.manual_seed(recipe.fpvg.seed)
         self._musics: dict[str, Music] = {}
 

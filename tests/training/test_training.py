@@ -132,6 +132,17 @@ def test_a_second_training_in_the_same_place_is_refused(
     assert "--resume" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is such a device here")
+def test_a_device_that_is_not_to_be_had_is_one_line(
+    takes_dir: Path, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = ["train", str(takes_dir), str(tmp_path), "--recipe", str(recipe_file)]
+    assert main([*command, "--device", "cuda"]) == 1
+    error = capsys.readouterr().err
+    assert "'cuda' is not to be had here" in error
+    assert error.count("\n") == 1
+
+
 def test_fpvg_asks_for_the_stages_before_it(
     takes_dir: Path, recipe_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
