@@ -55,8 +55,9 @@ class LagCurve:
 
     @property
     def known(self) -> bool:
-        """Whether there was anything to tell it by."""
-        return bool(np.isfinite(self.distance_L).any())
+        """Whether there was anything to tell it by: a curve that is flat but for rounding has its lowest point anywhere."""
+        finite_L = self.distance_L[np.isfinite(self.distance_L)]
+        return len(finite_L) > 0 and bool(np.ptp(finite_L) > 1e-9)
 
 
 def _shifts() -> np.ndarray:

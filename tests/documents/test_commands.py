@@ -155,7 +155,8 @@ ABSENT: dict[str, tuple[Callable[[], bool], str]] = {
     "ffmpeg -f pulse": (lambda: lacks("ffmpeg", "pactl"), "no sound server here (PulseAudio)"),
     r"(^|\| )ffmpeg ": (lambda: lacks("ffmpeg"), "no ffmpeg here"),
     r"\| ffplay ": (lambda: lacks("ffplay"), "no ffplay here"),
-    r"apvg prepare (?!.*--openpose)": (
+    # Those with baselines are run without a tracker, see SMALLER.
+    r"apvg prepare (?!.*--openpose)|apvg evaluate (?!--compare)(?!.*(--baselines|piano-eval|--no-read-back))": (
         lambda: find_spec("mediapipe") is None,
         "no MediaPipe here (extra pose)",
     ),
