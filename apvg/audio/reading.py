@@ -25,7 +25,7 @@ GAP_SECONDS = 0.1
 #: A file that ends so much earlier than it says is cut off.
 MISSING_SECONDS = 0.5
 #: No packet of sound lasts so long.
-LONGEST_PACKET_SECONDS = 60.0
+_LONGEST_PACKET_SECONDS = 60.0
 #: Containers that state the length of their sound; others only guess it from their size.
 _FORMATS_WITH_LENGTH = {"aiff", "flac", "mov"}
 
@@ -67,7 +67,7 @@ def measure_audio(path: str | Path, until: float | None = None) -> float:
                 _refuse_jump(path, end, begins)
                 seconds = float((packet.duration or 0) * packet.time_base)
                 # The last packet of an Ogg file that another was joined to claims a day.
-                end = max(end, begins + (seconds if seconds < LONGEST_PACKET_SECONDS else 0.0))
+                end = max(end, begins + (seconds if seconds < _LONGEST_PACKET_SECONDS else 0.0))
         stated = _stated_end(container, stream, path, end)
         if stated is not None and (until is None or end < until):
             _refuse_cut_off(path, end, stated)

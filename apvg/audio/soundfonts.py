@@ -263,7 +263,7 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
             add(mido.Message("program_change", channel=channel, program=sound.program), 0)
         for message in _tuning(channel, sound.cents):
             add(message, 0)
-    events, end = read_events(midi)
+    events, file_end = read_events(midi)
     for event in events:
         now, message = event.seconds, event.message
         if now > seconds:
@@ -278,7 +278,7 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
         for control in (64, 123):  # pedal up, all notes off
             add(
                 mido.Message("control_change", channel=channel, control=control),
-                max(round(min(end, seconds) * 1000), last),
+                max(round(min(file_end, seconds) * 1000), last),
             )
     end = round(seconds * 1000) + 200
     track.append(mido.MetaMessage("end_of_track", time=end - last))

@@ -1,9 +1,9 @@
 """A live performance: threads hear, listen and paint, and the main one shows, with short queues between them.
 
 What is late is dropped and counted, never queued. A frame that cannot be ready in time is not painted, but for one block a
-second: the music is heard and the hands go on, only the picture stands still. A painted frame that nobody has taken when the next is due is left out. The
-sink is told of every frame that is not shown, in order, so that one without time stamps can keep the music's clock. If
-even what is heard cannot be followed, sound is lost.
+second: the music is heard and the hands go on, only the picture stands still. A painted frame that nobody has taken when
+the next is due is left out. The sink is told of every frame that is not shown, in order, so that one without time stamps
+can keep the music's clock. If even what is heard cannot be followed, sound is lost.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -71,7 +70,7 @@ class Guard:
         if not self._is_own(_name(host)):
             return "This studio does not answer to that name. Open the address that it printed when it began."
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
-        foreign = origin is not None and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = origin is not None and origin not in (f"http://{host}", f"https://{host}")
         if (foreign or site not in ("none", "same-origin")) and not _is_link(scope, headers):
             return "This studio takes requests from its own page alone."
         return ""

@@ -239,6 +239,7 @@ def test_names_by_the_address_that_it_is_served_at(served_at: str, host: str, ow
         ({"origin": "http://localhost:7860"}, True),
         ({"origin": "http://127.0.0.1:7860.evil.example"}, True),
         ({"origin": "http://evil.example@127.0.0.1:7860"}, True),
+        ({"origin": "http://[::1"}, True),
         ({"sec-fetch-site": "same-site"}, True),
         ({"sec-fetch-site": "cross-site"}, True),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, True),

@@ -13,7 +13,7 @@ from miniatures import BODY_25, COCO_18, hand_PD, person, write_openpose, write_
 from apvg.cli.main import main
 from apvg.skeleton import BODY_AND_HANDS, HANDS
 from apvg.takes.about import About
-from apvg.takes.pose.openpose import openpose_files
+from apvg.takes.pose.openpose import openpose_files, read_people
 from apvg.takes.take import Take
 
 #: Every twentieth of a second, and in the first second more than that.
@@ -57,6 +57,15 @@ def expected_TKD(seconds: np.ndarray, skeleton=SKELETON) -> np.ndarray:
     """In pixels of the take."""
     scale = (SIZE[0] / CROP[2], SIZE[1] / CROP[3])
     return np.stack([(pose_KD(t, skeleton) - CROP[:2]) * scale for t in seconds])
+
+
+def test_scores_above_one_are_one(tmp_path):
+    """OpenPose's peaks may be a little higher; painters take confidences of 0 to 1 alone."""
+    hand = [number for x in range(21) for number in (float(x), 1.0, 1.03)]
+    path = tmp_path / "solo_000000000000_keypoints.json"
+    people = [{"hand_left_keypoints_2d": hand, "hand_right_keypoints_2d": hand}]
+    path.write_text(json.dumps({"people": people}))
+    assert read_people([path], HANDS, None).score_TM.max() == 1
 
 
 @pytest.mark.parametrize("body", [BODY_25, COCO_18], ids=["BODY_25", "COCO-18"])

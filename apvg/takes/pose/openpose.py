@@ -151,6 +151,7 @@ def _points(person: dict[str, Any], names: Sequence[str]) -> np.ndarray:
     points_K3 = np.concatenate([body_B3, *hands])
     if not np.isfinite(points_K3).all():
         raise ValueError("a number is not finite")
+    points_K3[:, 2] = points_K3[:, 2].clip(0, 1)  # its scores may be a little above 1
     return points_K3
 
 
