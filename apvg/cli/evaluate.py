@@ -95,10 +95,13 @@ class Evaluate:
                     f"--block {name} {start:g} {stop:g} holds no time; give START < STOP"
                 )
             blocks.append(Block(name, start, stop))
+        performer = Performer.from_pretrained(performer_name, device=self.device)
         tracker = None
         if not self.no_read_back:
-            from apvg.takes.pose.mediapipe import track_hands as tracker
-        performer = Performer.from_pretrained(performer_name, device=self.device)
+            try:
+                from apvg.takes.pose.mediapipe import track_hands as tracker
+            except ApvgError as error:
+                raise ApvgError(f"{error}; or leave the tracker out with --no-read-back") from None
         learned = LearnedFigures.load(
             self.fid_weights, self.lpips_weights, self.fvd_weights, self.device
         )

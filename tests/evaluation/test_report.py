@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -365,3 +366,23 @@ def test_the_command_says_what_is_not_measurable(
     command = ["evaluate", str(tiny_performer), str(tmp_path / "takes"), "-o", str(tmp_path / "r")]
     assert main([*command, "--no-read-back", "--block", "first", "0", "5"]) == 0
     assert "from tracked keypoints: not measurable (aim" in capsys.readouterr().out
+
+
+def test_where_there_is_no_tracker_the_command_says_how_to_do_without(
+    take: Take,
+    tiny_performer: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As for Python 3.13, for which MediaPipe has no build.
+    monkeypatch.setitem(sys.modules, "mediapipe", None)
+    monkeypatch.delitem(sys.modules, "apvg.takes.pose.mediapipe", raising=False)
+    (tmp_path / "takes").mkdir()
+    take.save(tmp_path / "takes" / "drawn")
+    command = ["evaluate", str(tiny_performer), str(tmp_path / "takes"), "-o", str(tmp_path / "r")]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert "--no-read-back" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "r").exists()

@@ -100,6 +100,7 @@ def test_a_take_that_another_process_prepares_is_left_to_it(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_several_takes_side_by_side_in_one_folder(tmp_path):
+    needs.mediapipe()
     source, folder = tmp_path / "in", tmp_path / "takes"
     source.mkdir()
     for name in ("a", "b"):
@@ -126,6 +127,7 @@ def test_several_takes_side_by_side_in_one_folder(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no limit on a file's size")
 def test_a_full_disk_is_named_and_gone_on_from(tmp_path):
+    needs.mediapipe()
     noise = np.random.default_rng(0)
 
     def noisy(time: float) -> np.ndarray:
