@@ -87,7 +87,7 @@ warm_up = 8
 """
 
 
-def _hand_KD(x: float, y: float) -> np.ndarray:
+def hand_KD(x: float, y: float) -> np.ndarray:
     """21 points of a small hand whose middle fingertip is at (x, y)."""
     points_KD = np.zeros((21, 2), np.float32)
     points_KD[0] = x, y + 10
@@ -120,7 +120,7 @@ def take(seconds: float = 4.0, name: str = "tiny") -> Take:
             mine = np.flatnonzero((notes.pitch_N >= 60) == bool(hand))
             last = mine[np.searchsorted(notes.onset_N[mine], t / FPS + 0.1) - 1]
             place_2 = keyboard.to_pixels(np.array([key_x(notes.pitch_N[last]), 0.7]))
-            hands.append(_hand_KD(*place_2))
+            hands.append(hand_KD(*place_2))
         keypoints_TKD[t] = np.concatenate(hands)
         frames_THWC[t] = draw_skeleton(
             background_HWC, keypoints_TKD[t], np.ones(42), HANDS, thickness=1.5
