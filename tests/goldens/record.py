@@ -183,15 +183,15 @@ def farthest(now: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, tuple
         away = {key: np.abs(now[key].astype(np.float64) - kept[key]) for key in kept}
         return {key: (float(a.max()), float(a.mean())) for key, a in away.items()}
     mine, others = dict(leaves(now)), dict(leaves(kept))
-    away: dict[str, tuple[float, float]] = {}
+    differences: dict[str, tuple[float, float]] = {}
     for key in mine.keys() | others.keys():
         a, b = mine.get(key), others.get(key)
         if isinstance(a, int | float) and isinstance(b, int | float):
             difference = abs(a - b) / max(1.0, abs(b))
         else:
             difference = 0.0 if a == b else float("inf")
-        away[key] = difference, difference
-    return away
+        differences[key] = difference, difference
+    return differences
 
 
 def main() -> None:

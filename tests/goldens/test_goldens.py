@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from goldens import record
 
 #: Other processors round differently: pixels of keypoints, of 255 in frames, of anything else.
