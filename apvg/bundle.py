@@ -12,15 +12,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from apvg.audio.features import FeatureConfig
-from apvg.config import from_dict, to_dict
-from apvg.errors import ApvgError
+from apvg.base.config import from_dict, to_dict
+from apvg.base.errors import ApvgError
 from apvg.installed import CONFIG
-from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.instruments.skeleton import Skeleton
 from apvg.models.cvg import CVGConfig
 from apvg.models.khp import KHPConfig
 from apvg.models.stu import STUConfig
-from apvg.skeleton import Skeleton
+from apvg.music.features import FeatureConfig
 from apvg.video.images import read_image, save_png
 
 FORMAT_VERSION = 3

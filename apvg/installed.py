@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 
 #: The file of a bundle that says what it is; see :mod:`apvg.bundle`.
 CONFIG = "config.json"

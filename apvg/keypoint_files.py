@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apvg.errors import ApvgError
-from apvg.skeleton import Skeleton
+from apvg.base.errors import ApvgError
+from apvg.instruments.skeleton import Skeleton
 
 SUFFIXES = (".npz", ".json")
 #: Points that are less sure are not there for whoever looks.

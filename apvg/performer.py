@@ -14,23 +14,23 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from apvg.audio.music import open_music
-from apvg.audio.reading import read_audio
+from apvg.base.errors import ApvgError
+from apvg.base.pipeline import ahead
 from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
 from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
-from apvg.errors import ApvgError
 from apvg.installed import find_performer
-from apvg.keyboard import KEY_COUNT, KEY_X, Keyboard
+from apvg.instruments.keyboard import KEY_COUNT, KEY_X, Keyboard
+from apvg.instruments.skeleton import Skeleton
 from apvg.keypoint_files import usable_points
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
-from apvg.models.space import PoseSpace
+from apvg.models.pose_space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
-from apvg.pipeline import ahead
-from apvg.skeleton import Skeleton
+from apvg.music.reading import read_audio
+from apvg.music.source import open_music
 from apvg.streaming import (
     BLOCK,
     CoarseVideo,
@@ -43,7 +43,7 @@ from apvg.streaming import (
 )
 
 if TYPE_CHECKING:
-    from apvg.midi import Notes
+    from apvg.music.notes import Notes
 
 
 #: Kinds of device that the stages run on. Others that torch knows, as "meta", compute nothing.

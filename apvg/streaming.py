@@ -19,15 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from apvg.audio.features import FeatureExtractor, shift_features
+from apvg.base.pipeline import ahead, cores, spread
 from apvg.bundle import PerformerConfig
 from apvg.engines.protocol import Engine
 from apvg.models.stu import STRIDE
-from apvg.part import Part, one_voice
-from apvg.pipeline import ahead, cores, spread
+from apvg.music.features import FeatureExtractor, shift_features
+from apvg.music.pitch_range import Part, one_voice
 
 if TYPE_CHECKING:
-    from apvg.midi import Notes
+    from apvg.music.notes import Notes
 
 #: Frames worked on at a time, where nobody waits for them: enough for the convolutions to be efficient, little memory.
 BLOCK = 8
@@ -130,7 +130,7 @@ class Stream:
         return join([self.paint(posed) for posed in self.listen_out()], self._config)
 
     def run(self, chunks: Iterable[np.ndarray]) -> Iterator[Performance]:
-        """The whole of the music, in performances of one block; all stages work side by side (see :mod:`apvg.pipeline`)."""
+        """The whole of the music, in performances of one block; all stages work side by side (see :mod:`apvg.base.pipeline`)."""
         self._refuse_if_over()
         self._over = True
         poses = self._pose(ahead(self._features.run(chunks)))

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 import tyro
 
-from apvg.audio.reading import read_audio
+from apvg.base.progress import track
 from apvg.engines.choosing import EngineName, choose_engine, resolve
+from apvg.music.reading import read_audio
 from apvg.performer import Performer
-from apvg.progress import track
 from apvg.samples import AIR, SAMPLE
 from benchmarks.arithmetic import fastest, matrix_rate, multiply_adds
 from benchmarks.files import measure_file

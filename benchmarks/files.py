@@ -77,7 +77,7 @@ def _write_looped(sample: Path, seconds: float, path: Path) -> None:
     """Mono sound of so many seconds: the sample again and again."""
     import numpy as np
 
-    from apvg.audio.reading import read_audio
+    from apvg.music.reading import read_audio
 
     once_S = (read_audio(sample, RATE).clip(-1, 1) * 32767).astype("<i2")
     with wave.open(str(path), "wb") as file:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from apvg.files import atomic_path
+from apvg.base.files import atomic_path
 
 Row = dict[str, Any]
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from apvg.audio.features import FeatureExtractor
 from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
+from apvg.music.features import FeatureExtractor
 from apvg.performer import Performer
 from apvg.streaming import Stream
 from apvg.video.writing import VideoWriter

@@ -20,11 +20,11 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from apvg.config import from_dict
-from apvg.errors import ApvgError
+from apvg.base.config import from_dict
+from apvg.base.errors import ApvgError
+from apvg.base.files import atomic_path
 from apvg.evaluation.evaluate import held_out_blocks
 from apvg.evaluation.report import write_report
-from apvg.files import atomic_path
 from apvg.performer import Performer
 from apvg.takes.take import Take, load_takes
 from apvg.training.recipe import Recipe

@@ -13,8 +13,9 @@ import numpy as np
 from make_sample import SAMPLE_RATE, SAMPLES, encode
 from scipy.signal import butter, fftconvolve, sosfilt
 
-from apvg.midi import Notes, write_midi
-from apvg.virtual.strings.instruments import CELLO
+from apvg.instruments.strings import CELLO
+from apvg.music.midi import write_midi
+from apvg.music.notes import Notes
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 from apvg.virtual.strings.sound import synthesise
 

@@ -18,13 +18,13 @@ matplotlib.use("agg")
 from matplotlib import pyplot as plt
 
 from apvg import Performer
-from apvg.audio.features import BIN_MIDI, N_BINS, extract_features
-from apvg.audio.reading import read_audio
-from apvg.files import atomic_path
-from apvg.keyboard import LOWEST_PITCH
+from apvg.base.files import atomic_path
+from apvg.instruments.keyboard import LOWEST_PITCH
+from apvg.music.features import BIN_MIDI, N_BINS, extract_features
+from apvg.music.reading import read_audio
 from apvg.samples import AIR, SAMPLE
-from apvg.skeleton import PART_COLOURS, draw_skeleton
 from apvg.streaming import Performance
+from apvg.video.drawing import PART_COLOURS, draw_skeleton
 from apvg.video.images import save_png
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -1,4 +1,4 @@
-"""Measure the hands of takes for the virtual pianist: `python scripts/measure_hands.py TAKES RECIPE` → apvg/virtual/hands.json.
+"""Measure the hands of takes for the virtual pianist: `python scripts/measure_hands.py TAKES RECIPE` → apvg/virtual/piano/hands.json.
 
 Only takes that the recipe trains on count, and of those only what it does not hold out.
 """
@@ -14,7 +14,7 @@ import torch
 from apvg.takes.take import load_takes
 from apvg.training.recipe import load_recipe
 from apvg.training.run import build_stages, performer_config, training_mask
-from apvg.virtual.hands import measure_hands, mirrored, strikes_seen, to_json
+from apvg.virtual.piano.hands import measure_hands, mirrored, strikes_seen, to_json
 
 
 def main(takes: str, name: str) -> None:
@@ -39,7 +39,7 @@ def main(takes: str, name: str) -> None:
         sources.append(f"{take.name} ({take.about.credit})")
     statistics = measure_hands(np.concatenate(hands), strikes)
     source = f"tracked hands of {', '.join(sources)}, as recipe {recipe.name} trains on"
-    Path(__file__).parents[1].joinpath("apvg/virtual/hands.json").write_text(
+    Path(__file__).parents[1].joinpath("apvg/virtual/piano/hands.json").write_text(
         to_json(statistics, source)
     )
 

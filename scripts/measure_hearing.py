@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from apvg import Performer
-from apvg.audio.features import extract_features
-from apvg.evaluation.motion import fingertip_x, key_hit, motion_energy, seen
-from apvg.keyboard import LOWEST_PITCH
-from apvg.midi import Notes
+from apvg.base.progress import track
+from apvg.instruments.keyboard import LOWEST_PITCH
+from apvg.measures.motion import fingertip_x, key_hit, motion_energy, seen
 from apvg.models.khp import HELD
-from apvg.progress import track
+from apvg.music.features import extract_features
+from apvg.music.notes import Notes
 from apvg.takes.take import Take, load_takes
 from apvg.training.run import resample
 

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from apvg import Performer
-from apvg.audio.reading import read_audio, stream_audio
-from apvg.engines.memory import keep_freed_memory
-from apvg.progress import track
+from apvg.base.memory import keep_freed_memory
+from apvg.base.progress import track
+from apvg.music.reading import read_audio, stream_audio
 from apvg.samples import AIR, SAMPLE
 from apvg.video.reading import frame_times, read_frames
 from apvg.video.writing import VideoWriter

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from apvg import Performer
-from apvg.audio.reading import read_audio
-from apvg.evaluation.bowing import CHANGE_TOLERANCE, bow_turns, matched
+from apvg.measures.bowing import CHANGE_TOLERANCE, bow_turns, matched
+from apvg.music.reading import read_audio
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ import tyro
 from scipy.signal import resample_poly
 
 from apvg import Performer
+from apvg.base.progress import track
 from apvg.evaluation.evaluate import WARM_UP
-from apvg.progress import track
 from apvg.takes.take import Take, load_takes
 from apvg.video.images import save_png
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from apvg.midi import Notes
-from apvg.skeleton import BODY_HANDS_AND_BOW, draw_skeleton
+from apvg.instruments.camera import Camera
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
+from apvg.instruments.strings import CELLO
+from apvg.music.notes import Notes
 from apvg.takes.about import About
 from apvg.takes.take import Take, sample_count
-from apvg.virtual.strings.camera import Camera
+from apvg.video.drawing import draw_skeleton
 from apvg.virtual.strings.corpus import truth
-from apvg.virtual.strings.instruments import CELLO
 from apvg.virtual.strings.motion import move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 

@@ -37,12 +37,12 @@ def tiny_performer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from apvg.bundle import PerformerConfig, write_bundle
+    from apvg.instruments.skeleton import HANDS
     from apvg.models.cvg import CVGConfig
     from apvg.models.khp import KHPConfig
-    from apvg.models.listening import ListeningConfig
     from apvg.models.stu import STUConfig
+    from apvg.models.transcription.encoder import ListeningConfig
     from apvg.performer import Performer
-    from apvg.skeleton import HANDS
 
     torch.manual_seed(0)
     ears = ListeningConfig(spectral=4, channels=8, layers=3)

@@ -26,12 +26,13 @@ from miniatures import (
 )
 
 from apvg import Performer
-from apvg.audio.reading import read_audio
 from apvg.cli.main import main
+from apvg.instruments.skeleton import BODY_AND_HANDS
 from apvg.keypoint_files import KeypointTrack, write_keypoints
-from apvg.midi import Notes, read_midi, write_midi
+from apvg.music.midi import read_midi, write_midi
+from apvg.music.notes import Notes
+from apvg.music.reading import read_audio
 from apvg.samples import AIR, SAMPLE
-from apvg.skeleton import BODY_AND_HANDS
 from apvg.takes.about import About
 from apvg.takes.take import Take, load_takes
 from apvg.video.writing import VideoWriter

@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from apvg.skeleton import Skeleton
+from apvg.instruments.skeleton import Skeleton
 
 NTSC = Fraction(30000, 1001)
 TICK = Fraction(1, 30000)

@@ -18,7 +18,7 @@ from apvg.baselines.keypoints import (
     mfcc,
 )
 from apvg.baselines.pictures import Pix2Pix, Pix2PixConfig, enlarged
-from apvg.skeleton import Skeleton
+from apvg.instruments.skeleton import Skeleton
 
 FPS = 25
 

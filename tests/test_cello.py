@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apvg.audio.reading import read_audio
-from apvg.evaluation.bowing import bowing_figures
-from apvg.evaluation.motion import seen
+from apvg.instruments.strings import CELLO
+from apvg.measures.bowing import bowing_figures
+from apvg.measures.motion import seen
+from apvg.music.reading import read_audio
 from apvg.performer import Performer
 from apvg.samples import AIR
 from apvg.virtual.strings.corpus import truth
-from apvg.virtual.strings.instruments import CELLO
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
+from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS, Skeleton
 from apvg.keypoint_files import KeypointTrack, read_keypoints, write_keypoints
-from apvg.skeleton import BODY_AND_HANDS, HANDS, Skeleton
 
 
 def track(frames: int, skeleton: Skeleton, seed: int = 0) -> KeypointTrack:

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from apvg.errors import ApvgError
-from apvg.midi import Notes
+from apvg.base.errors import ApvgError
+from apvg.music.notes import Notes
 from apvg.performer import Performer
 from apvg.streaming import BLOCK
 

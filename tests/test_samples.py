@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from apvg.midi import read_midi
+from apvg.instruments.strings import CELLO
+from apvg.music.midi import read_midi
 from apvg.samples import AIR, AIR_MIDI, SAMPLE, SAMPLE_MIDI
-from apvg.virtual.strings.instruments import CELLO
 
 pieces = pytest.mark.parametrize(("sound", "midi"), [(SAMPLE, SAMPLE_MIDI), (AIR, AIR_MIDI)])
 

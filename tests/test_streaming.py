@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from apvg.engines.pytorch import PyTorchEngine
-from apvg.midi import Notes
 from apvg.models.stu import Encoded
+from apvg.music.notes import Notes
 from apvg.performer import Performer
 from apvg.streaming import BLOCK, Performance, join
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from apvg.keyboard import Keyboard, key_x
-from apvg.midi import Notes
-from apvg.skeleton import HAND_EDGES, HANDS, draw_skeleton
+from apvg.instruments.keyboard import Keyboard, key_x
+from apvg.instruments.skeleton import HAND_EDGES, HANDS
+from apvg.music.notes import Notes
 from apvg.takes.take import Take
+from apvg.video.drawing import draw_skeleton
 
 WIDTH, HEIGHT, FPS, RATE = 96, 32, 25, 48000
 CORNERS = ((1.0, 1.0), (95.0, 1.0), (95.0, 14.0), (1.0, 14.0))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from apvg.progress import track
+from apvg.base.progress import track
 
 #: MFCC and their derivatives, log energy and its derivative: 28 numbers a frame, as Audio2BodyDynamics has them.
 MFCC = 13

@@ -1,7 +1,7 @@
 """What the frames of a performer are measured against: CVG alone, and a per-frame image translation.
 
 Neither knows more than the performer's own stages do: CVG's coarse video comes from the music, and Pix2Pix paints the keypoints
-that the performer's FPVG is given. The still plate is among the still answers (apvg.evaluation.stills).
+that the performer's FPVG is given. The still plate is among the still answers (apvg.evaluation.retrieval).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from apvg.base.progress import track
+from apvg.instruments.skeleton import Skeleton
 from apvg.models.discriminators import PatchDiscriminator
-from apvg.progress import track
-from apvg.skeleton import Skeleton, draw_skeleton
+from apvg.video.drawing import draw_skeleton
 
 _LEVELS = 5  # halvings of the picture
 

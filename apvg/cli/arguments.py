@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 from tyro.constructors import PrimitiveConstructorSpec
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 
 
 def _numbers(shape: str, separators: str) -> PrimitiveConstructorSpec[Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tyro
 
+from apvg.base.errors import ApvgError
 from apvg.cli.arguments import Jobs, Output, Steps
-from apvg.errors import ApvgError
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Evaluate:
     """Replace the report folder if it is there already."""
 
     def run(self) -> None:
-        """Write the report; see :mod:`apvg.evaluation.report` and :mod:`apvg.evaluation.comparing`."""
+        """Write the report; see :mod:`apvg.evaluation.report` and :mod:`apvg.evaluation.compare_reports`."""
         if self.compare:
             self._compare()
             return
@@ -63,8 +63,8 @@ class Evaluate:
         self._evaluate(self.performer, self.takes)
 
     def _compare(self) -> None:
-        from apvg.evaluation.comparing import compare_reports, read_report, write_comparison
-        from apvg.files import atomic_path
+        from apvg.base.files import atomic_path
+        from apvg.evaluation.compare_reports import compare_reports, read_report, write_comparison
 
         if self.performer:
             raise ApvgError("--compare takes reports alone, without a performer and takes")
@@ -78,13 +78,13 @@ class Evaluate:
         print(f"wrote {self.output / 'compare.html'}")
 
     def _evaluate(self, performer_name: str, takes_path: Path) -> None:
+        from apvg.base.files import atomic_path
         from apvg.baselines.keypoints import Audio2BodyConfig
         from apvg.baselines.pictures import Pix2PixConfig
-        from apvg.evaluation.beside import train_baselines
+        from apvg.evaluation.comparison import train_baselines
         from apvg.evaluation.evaluate import Block
-        from apvg.evaluation.learned import LearnedFigures
         from apvg.evaluation.report import write_report
-        from apvg.files import atomic_path
+        from apvg.measures.learned import LearnedFigures
         from apvg.performer import Performer
         from apvg.takes.take import load_takes
 

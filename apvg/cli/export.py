@@ -23,8 +23,8 @@ class Export:
     def run(self) -> None:
         """Export and check the stages, and print how far each is from PyTorch."""
         from apvg import Performer
+        from apvg.base.files import atomic_path
         from apvg.engines.exporting import export_stages
-        from apvg.files import atomic_path
 
         with atomic_path(self.output, force=self.force) as folder:
             folder.mkdir()

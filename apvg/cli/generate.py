@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
+from apvg.base.errors import ApvgError
 from apvg.cli.arguments import Duration, Moment, Output, Seed, Semitones
-from apvg.errors import ApvgError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,11 +62,11 @@ class Generate:
         import numpy as np
 
         from apvg import __version__
-        from apvg.audio.music import open_music
-        from apvg.audio.reading import measure_audio, stream_audio
-        from apvg.files import atomic_path
+        from apvg.base.files import atomic_path
+        from apvg.base.progress import track
         from apvg.keypoint_files import KeypointTrack, check_suffix, write_keypoints
-        from apvg.progress import track
+        from apvg.music.reading import measure_audio, stream_audio
+        from apvg.music.source import open_music
         from apvg.video.writing import VideoWriter
 
         begin = perf_counter()
@@ -82,7 +82,7 @@ class Generate:
             if self.keypoints is not None:
                 keypoints = outputs.enter_context(atomic_path(self.keypoints, force=self.force))
             performer = self._load()
-            from apvg.pipeline import ahead
+            from apvg.base.pipeline import ahead
 
             width, height = view_size(performer.config.size, self.view)
             fps = performer.fps
@@ -133,7 +133,7 @@ class Generate:
         import torch
 
         from apvg import Performer
-        from apvg.engines.memory import keep_freed_memory
+        from apvg.base.memory import keep_freed_memory
 
         keep_freed_memory()
         torch.manual_seed(self.seed)
@@ -145,7 +145,7 @@ class Generate:
         """Every frame with its keypoints and their confidence; black, and painted by nobody, where only these are shown."""
         import numpy as np
 
-        from apvg.pipeline import ahead
+        from apvg.base.pipeline import ahead
 
         if self.view == "skeleton":
             width, height = performer.config.size
@@ -192,7 +192,7 @@ def compose_view(
     """One frame as the viewer is to see it: as it is, the skeleton on black, or both."""
     import numpy as np
 
-    from apvg.skeleton import draw_skeleton
+    from apvg.video.drawing import draw_skeleton
 
     if view == "video":
         return frame_HWC

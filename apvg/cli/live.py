@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from apvg.live.sinks import Sink
     from apvg.live.statistics import Statistics
-    from apvg.midi import Notes
+    from apvg.music.notes import Notes
     from apvg.performer import Performer
 
 #: Names of the source and of the sinks that are no files.
@@ -75,7 +75,7 @@ class Live:
         from apvg.live.sources import first_seconds
         from apvg.live.statistics import Statistics
 
-        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
+        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.base.pipeline)
         stop = Event()
         with ExitStack() as stack:
             performer = ready_performer(self.performer, self.device, self.engine, block=self.block)
@@ -98,9 +98,9 @@ class Live:
         self, performer: Performer, stop: Event, statistics: Statistics
     ) -> Iterator[tuple[Iterator[np.ndarray], Notes | None]]:
         """The source, and its notes where they are known."""
-        from apvg.audio.music import open_music
-        from apvg.audio.reading import measure_audio, stream_audio
         from apvg.live.sources import microphone_sound, paced, pipe_sound
+        from apvg.music.reading import measure_audio, stream_audio
+        from apvg.music.source import open_music
 
         rate = performer.sample_rate
         if self.source == MICROPHONE:
@@ -128,7 +128,7 @@ class Live:
 
     @contextmanager
     def _sink(self, performer: Performer) -> Iterator[Sink]:
-        from apvg.files import atomic_path
+        from apvg.base.files import atomic_path
         from apvg.live.sinks import VirtualCamera, Window, Y4MStream
 
         size, fps = performer.config.size, performer.fps

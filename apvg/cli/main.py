@@ -13,8 +13,8 @@ from typing import Annotated, Any, Union
 import tyro
 
 from apvg import __version__
+from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.cli.arguments import check_options
-from apvg.errors import ApvgError, ApvgWarning
 
 #: Verb to the dataclass of its options. Its module imports nothing heavy; what its ``run`` needs, ``run`` imports.
 VERBS = {

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from apvg.base.errors import ApvgError, ApvgWarning
+from apvg.base.progress import track
 from apvg.cli.arguments import Corners, Duration, FrameRate, Jobs, Moment, Offset, Rectangle, Size
-from apvg.errors import ApvgError, ApvgWarning
-from apvg.progress import track
 
 if TYPE_CHECKING:
     from apvg.takes.plan import PrepareOptions
@@ -225,7 +225,7 @@ def _results(
         return
     from concurrent.futures import as_completed
 
-    from apvg.workers import worker_pool
+    from apvg.base.workers import worker_pool
 
     with worker_pool(jobs, quiet=True) as pool:
         running = {pool.submit(task.run): task.recording for task in tasks}
@@ -239,7 +239,7 @@ def _results(
 
 def _read_crops(path: Path) -> dict[str, tuple[int, int, int, int]]:
     """The crops in a TOML file, by take."""
-    from apvg.config import from_dict
+    from apvg.base.config import from_dict
 
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import tyro
 
+from apvg.base.errors import ApvgError
 from apvg.cli.arguments import Output
 from apvg.cli.generate import Engine, check_mp4, report
-from apvg.errors import ApvgError
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Render:
     def run(self) -> None:
         """Draw the frames and encode them."""
         from apvg import __version__
-        from apvg.audio.reading import read_audio
-        from apvg.files import atomic_path
+        from apvg.base.files import atomic_path
+        from apvg.base.progress import track
         from apvg.keypoint_files import check_readable, read_keypoints
-        from apvg.progress import track
+        from apvg.music.reading import read_audio
         from apvg.video.writing import VideoWriter
 
         begin = perf_counter()
@@ -49,7 +49,7 @@ class Render:
         with atomic_path(self.output, force=self.force) as video:
             # From here on it takes seconds.
             from apvg import Performer
-            from apvg.engines.memory import keep_freed_memory
+            from apvg.base.memory import keep_freed_memory
 
             keep_freed_memory()
             performer = Performer.from_pretrained(self.performer, self.device, self.engine)

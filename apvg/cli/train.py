@@ -8,8 +8,8 @@ from typing import Literal
 
 import tyro
 
+from apvg.base.errors import ApvgError
 from apvg.cli.arguments import Steps
-from apvg.errors import ApvgError
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,8 @@ class Virtual:
 
     def run(self) -> None:
         """Compose, play, record, paint and save; see :mod:`apvg.virtual`."""
-        from apvg.progress import track
-        from apvg.virtual.corpus import make_take, make_takes, order_pieces
+        from apvg.base.progress import track
+        from apvg.virtual.piano.corpus import make_take, make_takes, order_pieces
         from apvg.virtual.strings.corpus import make_string_take, order_string_pieces
 
         if self.instrument == "piano":

@@ -16,13 +16,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from apvg.base.errors import ApvgError
+from apvg.base.progress import track
 from apvg.engines.pytorch import PyTorchEngine
-from apvg.errors import ApvgError
-from apvg.keyboard import KEY_COUNT
+from apvg.instruments.keyboard import KEY_COUNT
 from apvg.models.khp import HearingState
-from apvg.models.moving import MovingState
+from apvg.models.motion.hands import MovingState
 from apvg.models.stu import Encoded
-from apvg.progress import track
 
 if TYPE_CHECKING:
     from apvg.performer import Performer

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from apvg.models.cvg import CVGState
 from apvg.models.khp import HearingState
-from apvg.models.moving import MovingState
+from apvg.models.motion.hands import MovingState
 from apvg.models.stu import Encoded
 
 if TYPE_CHECKING:

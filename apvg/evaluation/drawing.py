@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from apvg.evaluation.evaluate import BlockResult
+from apvg.evaluation.failure_cases import WorstMoment, crop_parts
 from apvg.evaluation.figures import (
     PREDICTED,
     TRUE,
@@ -19,11 +20,11 @@ from apvg.evaluation.figures import (
     lag_figure,
     speed_figure,
 )
-from apvg.evaluation.motion import pose_component
 from apvg.evaluation.music import MusicResult
 from apvg.evaluation.strings import StringResult
-from apvg.evaluation.worst import WorstMoment, crop_parts
-from apvg.skeleton import Skeleton, draw_skeleton
+from apvg.instruments.skeleton import Skeleton
+from apvg.measures.motion import pose_component
+from apvg.video.drawing import draw_skeleton
 from apvg.video.images import contact_sheet, save_png
 
 if TYPE_CHECKING:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from apvg.evaluation.lag import LagCurve, onset_strength, take_lag
-from apvg.evaluation.motion import (
+from apvg.base.progress import track
+from apvg.evaluation.failure_cases import WorstMoment, worst_keypoints, worst_pictures
+from apvg.evaluation.retrieval import StillAnswers
+from apvg.instruments.skeleton import Skeleton
+from apvg.measures.lag import LagCurve, onset_strength, take_lag
+from apvg.measures.motion import (
     KeyHit,
     PoseComponent,
     derivative_error,
@@ -22,18 +26,14 @@ from apvg.evaluation.motion import (
     seen,
     share,
 )
-from apvg.evaluation.pictures import (
+from apvg.measures.pictures import (
     Box,
     compare,
     crops,
     detail_energy,
     hand_boxes,
 )
-from apvg.evaluation.readback import ReadBack, Tracker, read_back
-from apvg.evaluation.stills import StillAnswers
-from apvg.evaluation.worst import WorstMoment, worst_keypoints, worst_pictures
-from apvg.progress import track
-from apvg.skeleton import Skeleton
+from apvg.measures.read_back import ReadBack, Tracker, read_back
 
 if TYPE_CHECKING:
     from apvg.performer import Performer
@@ -284,7 +284,7 @@ def motion_figures(
     """How predicted keypoints move beside the true ones of a take, from second `start` on; plain data.
 
     With notes and keyboard corners the piano's figures come too. `onset_R` is the whole take's
-    (:func:`apvg.evaluation.lag.onset_strength`).
+    (:func:`apvg.measures.lag.onset_strength`).
     """
     scale, _ = _scale(take)
     component = pose_component(predicted_TKD, true_TKD)

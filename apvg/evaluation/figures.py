@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from apvg.evaluation.lag import LagCurve
-from apvg.evaluation.motion import PoseComponent
-from apvg.evaluation.pictures import Box
+from apvg.measures.lag import LagCurve
+from apvg.measures.motion import PoseComponent
+from apvg.measures.pictures import Box
 from apvg.video.images import contact_sheet, save_png
 
 #: As in the paper's figure: predicted red, ground truth green.

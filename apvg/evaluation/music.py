@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.signal import resample_poly
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.evaluation.evaluate import hit_figures, lag_figures
-from apvg.evaluation.lag import LagCurve, lag_curve
-from apvg.evaluation.motion import (
+from apvg.measures.lag import LagCurve, lag_curve
+from apvg.measures.motion import (
     fingertip_x,
     key_hit,
     motion_energy,
     seen,
 )
-from apvg.evaluation.readback import Tracker, read_back
+from apvg.measures.read_back import Tracker, read_back
 
 if TYPE_CHECKING:
-    from apvg.midi import Notes
+    from apvg.music.notes import Notes
     from apvg.performer import Performance, Performer
     from apvg.takes.take import Take
 

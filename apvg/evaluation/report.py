@@ -17,8 +17,10 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from apvg import __version__
-from apvg.errors import ApvgError
-from apvg.evaluation.beside import (
+from apvg.base.errors import ApvgError
+from apvg.base.progress import track
+from apvg.base.workers import worker_pool
+from apvg.evaluation.comparison import (
     baseline_figures,
     can_be_moved,
     mean_beside,
@@ -35,22 +37,20 @@ from apvg.evaluation.evaluate import (
     mismatch,
     too_short,
 )
-from apvg.evaluation.learned import LearnedFigures, set_figures
-from apvg.evaluation.motion import share
 from apvg.evaluation.music import WAYS, MusicResult, by_style, evaluate_music
 from apvg.evaluation.page import Section, write_page
-from apvg.evaluation.readback import Tracker
-from apvg.evaluation.stills import still_answers
+from apvg.evaluation.retrieval import still_answers
 from apvg.evaluation.strings import by_style as by_string_style
 from apvg.evaluation.strings import evaluate_strings, is_known
-from apvg.evaluation.targets import (
+from apvg.measures.learned import LearnedFigures, set_figures
+from apvg.measures.motion import share
+from apvg.measures.read_back import Tracker
+from apvg.measures.targets import (
     BOWING_TARGETS,
     MUSIC_TARGETS,
     picture_targets,
     targets_table,
 )
-from apvg.progress import track
-from apvg.workers import worker_pool
 
 if TYPE_CHECKING:
     from apvg.baselines.keypoints import KeypointBaseline
@@ -87,7 +87,7 @@ def write_report(
         blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
         tracker: For read-back; left out when None.
-        baselines: Whose keypoints to put beside the performer's (see :mod:`apvg.evaluation.beside`).
+        baselines: Whose keypoints to put beside the performer's (see :mod:`apvg.evaluation.comparison`).
         pix2pix: Where given, it is trained on the frames that the still answers are chosen from, and its frames are judged
             beside the performer's, with those of CVG alone.
         learned: Networks for FID, FVD and LPIPS.

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.signal import resample_poly
 
-from apvg.evaluation.bowing import bowing_figures
 from apvg.evaluation.evaluate import lag_figures
-from apvg.evaluation.lag import LagCurve, onset_strength, take_lag
-from apvg.evaluation.motion import PoseComponent, mean_speed, pose_component, seen, share
+from apvg.evaluation.failure_cases import WorstMoment, worst_keypoints
 from apvg.evaluation.music import WAYS, mean_lag
-from apvg.evaluation.worst import WorstMoment, worst_keypoints
-from apvg.virtual.strings.instruments import INSTRUMENTS
+from apvg.instruments.strings import INSTRUMENTS
+from apvg.measures.bowing import bowing_figures
+from apvg.measures.lag import LagCurve, onset_strength, take_lag
+from apvg.measures.motion import PoseComponent, mean_speed, pose_component, seen, share
 
 if TYPE_CHECKING:
     from apvg.performer import Performer

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from apvg.base.memory import keep_freed_memory
 from apvg.engines.choosing import EngineName
-from apvg.engines.memory import keep_freed_memory
 from apvg.performer import Performer
 
 

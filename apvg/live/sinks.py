@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 
 
 class SinkClosed(Exception):

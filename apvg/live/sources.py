@@ -15,9 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-from apvg.audio.reading import resample
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.live.statistics import Statistics
+from apvg.music.reading import resample
 
 #: So little sound is handed on at a time that waiting for it hardly matters.
 PIECE_SECONDS = 0.01

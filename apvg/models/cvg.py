@@ -14,7 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from apvg.models.blocks import ResidualBlock
-from apvg.models.listening import PITCHES, AudioEncoder, CausalStack, ListeningConfig, State
+from apvg.models.transcription.encoder import (
+    PITCHES,
+    AudioEncoder,
+    CausalStack,
+    ListeningConfig,
+    State,
+)
 
 
 @dataclass(frozen=True)

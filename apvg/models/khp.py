@@ -1,9 +1,9 @@
 """KHP: keypoint prediction from the music (with the DLT, the paper's keypoint and heatmap prediction).
 
-First it listens: the encoder (:mod:`apvg.models.listening`) tells which keys are struck and held, and of a string player's notes
-:mod:`apvg.models.bowing` which are bowed anew. Then it moves: from nothing
-but those notes, hands find their keys (:mod:`apvg.models.moving`), or a player without a keyboard its whole pose
-(:mod:`apvg.models.posing`). The notes between the two halves are why each can be trained on what it needs (sound of many pianos, motion
+First it listens: the encoder (:mod:`apvg.models.transcription.encoder`) tells which keys are struck and held, and of a string player's notes
+:mod:`apvg.models.transcription.strokes` which are bowed anew. Then it moves: from nothing
+but those notes, hands find their keys (:mod:`apvg.models.motion.hands`), or a player without a keyboard its whole pose
+(:mod:`apvg.models.motion.body`). The notes between the two halves are why each can be trained on what it needs (sound of many pianos, motion
 of many pieces), and why a MIDI file can take the place of listening (own choice; the source names no shapes).
 """
 
@@ -16,11 +16,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from apvg.models.bowing import WAIT, BowingConfig, BowingState, StrokeTeller
-from apvg.models.listening import AudioEncoder, ListeningConfig, State
-from apvg.models.moving import HandMover, Motion, MovingState
-from apvg.models.posing import PoseMover
-from apvg.skeleton import Skeleton
+from apvg.instruments.skeleton import Skeleton
+from apvg.models.motion.body import PoseMover
+from apvg.models.motion.hands import HandMover, Motion, MovingState
+from apvg.models.transcription.encoder import AudioEncoder, ListeningConfig, State
+from apvg.models.transcription.strokes import WAIT, BowingConfig, BowingState, StrokeTeller
 
 #: A key is taken as held while it is so likely.
 HELD = 0.5

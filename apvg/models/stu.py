@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from apvg.instruments.skeleton import Skeleton
 from apvg.models.blocks import ConvGRU, ResidualBlock
-from apvg.skeleton import Skeleton
 
 STRIDE = 4  # pixels per cell of the stem's grid, which the coarse video and the heatmaps share
 

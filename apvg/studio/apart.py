@@ -7,8 +7,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from apvg.base.errors import ApvgError
 from apvg.cli.main import explain
-from apvg.errors import ApvgError
 
 T = TypeVar("T")
 #: Longer than any honest file takes to be looked at, seconds.

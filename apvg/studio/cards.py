@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import apvg
+from apvg.base.errors import ApvgError
 from apvg.bundle import CARD, SAMPLE, read_config
-from apvg.errors import ApvgError
 from apvg.installed import CONFIG, find_performer
 from apvg.studio.folder import WorkFolder
 from apvg.studio.project import read_project

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 
 
 def default_folder() -> Path:

@@ -23,9 +23,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from apvg.config import from_dict
-from apvg.errors import ApvgError
-from apvg.files import atomic_path
+from apvg.base.config import from_dict
+from apvg.base.errors import ApvgError
+from apvg.base.files import atomic_path
 
 Kind = Literal["perform", "render", "prepare", "train"]
 Status = Literal["waiting", "working", "done", "failed", "stopped", "interrupted"]

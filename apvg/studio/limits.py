@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def check_music_length(path: Path, minutes: float, start: float, duration: float
     Raises:
         ApvgError: It is too long, there is nothing after `start`, or the file cannot be read.
     """
-    from apvg.audio.music import MIDI_SUFFIXES
-    from apvg.audio.reading import measure_audio
+    from apvg.music.reading import measure_audio
+    from apvg.music.source import MIDI_SUFFIXES
 
     if path.suffix.lower() in MIDI_SUFFIXES:
-        from apvg.midi import read_midi
+        from apvg.music.midi import read_midi
 
         end = float(read_midi(path).offset_N.max(initial=0.0))
     else:

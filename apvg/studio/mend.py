@@ -13,8 +13,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from apvg.base.errors import ApvgError
 from apvg.bundle import read_config
-from apvg.errors import ApvgError
 from apvg.installed import find_performer
 from apvg.keypoint_files import KeypointTrack, read_keypoints, write_keypoints
 from apvg.studio.jobs import Job, Queue

@@ -16,8 +16,8 @@ from typing import Any
 
 import gradio as gr
 
-from apvg.errors import ApvgError
-from apvg.files import atomic_path
+from apvg.base.errors import ApvgError
+from apvg.base.files import atomic_path
 from apvg.studio.apart import apart
 from apvg.studio.cards import card_of
 from apvg.studio.folder import WorkFolder, bring

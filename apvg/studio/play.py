@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 import apvg
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.studio.apart import apart
 from apvg.studio.cards import Cards, chosen, slug_of, title_of
 from apvg.studio.folder import WorkFolder, bring

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apvg.config import from_dict
-from apvg.errors import ApvgError
+from apvg.base.config import from_dict
+from apvg.base.errors import ApvgError
 from apvg.studio.limits import check_footage_length
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from gradio import mount_gradio_app
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.studio.access import Guard
 
 #: How long the end waits for answers that are being sent, seconds.

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.studio.cards import chosen
 from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import Queue
@@ -212,12 +212,12 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
     """The process: samples in by the pipe; frames, and how much sound was taken, out."""
     import torch
 
-    from apvg.audio.reading import resample
     from apvg.cli.main import explain
     from apvg.live.ready import ready_performer
     from apvg.live.session import play_along
     from apvg.live.sources import PIECE_SECONDS
     from apvg.live.statistics import Statistics
+    from apvg.music.reading import resample
 
     speaking = threading.Lock()
 
@@ -234,7 +234,7 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
             say("taken", len(samples_S) / rate)
 
     try:
-        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.pipeline)
+        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.base.pipeline)
         performer = ready_performer(performer_name, block=_BLOCK)
         with performer.stream(block=_BLOCK) as stream:
             say("ready", stream.fps)

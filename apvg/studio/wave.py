@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apvg.audio.features import FeatureConfig, FeatureExtractor
-from apvg.audio.reading import stream_audio
+from apvg.music.features import FeatureConfig, FeatureExtractor
+from apvg.music.reading import stream_audio
 
 #: Columns of the picture of the waveform.
 COLUMNS = 800

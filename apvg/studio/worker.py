@@ -1,7 +1,7 @@
 """The inside of a job's process: ``python -m apvg.studio.worker FOLDER``.
 
 It does what the commands of the same names do, with their code, and tells the page how far it is through
-:func:`apvg.progress.watch`: `progress.json` and `preview.jpg`. It ends when the pipe that is its standard input does,
+:func:`apvg.base.progress.watch`: `progress.json` and `preview.jpg`. It ends when the pipe that is its standard input does,
 which is when the server asks it to, or is gone.
 """
 
@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
+from apvg.base.errors import ApvgError, ApvgWarning
+from apvg.base.files import atomic_path
+from apvg.base.progress import Step, Stopped, watch
 from apvg.cli.arguments import check_options
 from apvg.cli.main import explain
-from apvg.errors import ApvgError, ApvgWarning
-from apvg.files import atomic_path
-from apvg.progress import Step, Stopped, watch
 from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import GRACE_SECONDS
 

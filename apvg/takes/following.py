@@ -18,8 +18,8 @@ import av
 import numpy as np
 import zarr
 
-from apvg.errors import ApvgError
-from apvg.progress import track
+from apvg.base.errors import ApvgError
+from apvg.base.progress import track
 from apvg.takes.plan import SAMPLE_RATE, Plan, PrepareOptions, expected_frames
 from apvg.takes.pose.tracks import Sightings, hand_size, runs, same_hand
 from apvg.takes.sequences import Picture, read_picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.takes.recording import Recording
 
 VIDEO_SUFFIXES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".webm"}

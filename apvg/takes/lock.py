@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 
 
 @contextmanager

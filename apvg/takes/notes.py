@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apvg.errors import ApvgError
-from apvg.midi import Notes, read_midi
+from apvg.base.errors import ApvgError
+from apvg.music.midi import read_midi
+from apvg.music.notes import Notes
 
 #: A table tells nothing of loudness; the middle of MIDI's range (own choice).
 _VELOCITY = 64

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from apvg.evaluation.lag import lag_curve
-from apvg.keyboard import KEY_COUNT, KEY_X, LOWEST_PITCH
-from apvg.midi import Notes
+from apvg.instruments.keyboard import KEY_COUNT, KEY_X, LOWEST_PITCH
+from apvg.measures.lag import lag_curve
+from apvg.music.notes import Notes
 from apvg.takes.found import LIKELY, Found
 from apvg.takes.recording import Recording
 from apvg.takes.sequences import stream_sound

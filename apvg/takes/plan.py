@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from apvg.progress import track
-from apvg.skeleton import SKELETONS
+from apvg.base.progress import track
+from apvg.instruments.skeleton import SKELETONS
 from apvg.takes.found import Found, given
 from apvg.takes.framing import SAMPLES, find_crop, sample_hands
 from apvg.takes.recording import Recording

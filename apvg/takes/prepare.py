@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import zarr
 
-from apvg.errors import ApvgError, ApvgWarning
-from apvg.evaluation.motion import fingertip_x, seen
-from apvg.files import DISK_FULL, atomic_path
-from apvg.keyboard import Keyboard
-from apvg.midi import Notes
-from apvg.skeleton import SKELETONS
+from apvg.base.errors import ApvgError, ApvgWarning
+from apvg.base.files import DISK_FULL, atomic_path
+from apvg.instruments.keyboard import Keyboard
+from apvg.instruments.skeleton import SKELETONS
+from apvg.measures.motion import fingertip_x, seen
+from apvg.music.notes import Notes
 from apvg.takes.following import follow, look_again, refuse_small_disk
 from apvg.takes.found import given
 from apvg.takes.lock import only_one

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from apvg import __version__
-from apvg.evaluation.motion import fingertip_x, key_hit, seen
-from apvg.skeleton import draw_skeleton
+from apvg.measures.motion import fingertip_x, key_hit, seen
 from apvg.takes.pose.tracks import hand_size, runs
 from apvg.takes.take import Take
+from apvg.video.drawing import draw_skeleton
 from apvg.video.images import contact_sheet, jpeg, save_png
 
 REPORT_FORMAT = 1

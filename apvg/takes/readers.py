@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.takes.footage import find_recordings
 from apvg.takes.recording import Recording
 from apvg.takes.suburmp import find_songs

@@ -15,8 +15,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from apvg.audio.reading import measure_audio, probe_audio, read_audio, resample, stream_audio
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
+from apvg.music.reading import measure_audio, probe_audio, read_audio, resample, stream_audio
 from apvg.video.images import read_image
 from apvg.video.reading import VideoInfo, frame_times, probe_video, read_frames
 
@@ -127,7 +127,7 @@ def read_picture(
 def read_sound(
     sound: Sound, sample_rate: int, *, start: float = 0.0, duration: float | None = None
 ) -> np.ndarray:
-    """Mono samples [S], float32, at `sample_rate`; see :func:`apvg.audio.reading.read_audio`.
+    """Mono samples [S], float32, at `sample_rate`; see :func:`apvg.music.reading.read_audio`.
 
     Chunks are joined at their own rate, each sample taken from one chunk that has it, so that no seam can be heard.
 
@@ -149,7 +149,7 @@ def read_sound(
 def stream_sound(
     sound: Sound, sample_rate: int, *, start: float = 0.0, duration: float | None = None
 ) -> Iterator[np.ndarray]:
-    """What :func:`read_sound` gives, in pieces; chunks, which are short, in one. See :func:`apvg.audio.reading.stream_audio`."""
+    """What :func:`read_sound` gives, in pieces; chunks, which are short, in one. See :func:`apvg.music.reading.stream_audio`."""
     if isinstance(sound, Path):
         yield from stream_audio(sound, sample_rate, start=start, duration=duration)
     else:
@@ -157,7 +157,7 @@ def stream_sound(
 
 
 def measure_sound(sound: Sound, until: float | None = None) -> float:
-    """Where the sound really ends on its clock, seconds; see :func:`apvg.audio.reading.measure_audio`.
+    """Where the sound really ends on its clock, seconds; see :func:`apvg.music.reading.measure_audio`.
 
     Raises:
         ApvgError: As there; or the chunks cannot be joined.

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from apvg.errors import ApvgError, ApvgWarning
+from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.takes.about import About
 from apvg.takes.recording import Recording
 from apvg.takes.sequences import ImageSequence, SoundChunks

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import zarr
 
-from apvg.config import from_dict, to_dict
-from apvg.errors import ApvgError
-from apvg.files import atomic_path
-from apvg.keyboard import Keyboard
-from apvg.midi import Notes
-from apvg.skeleton import Skeleton
+from apvg.base.config import from_dict, to_dict
+from apvg.base.errors import ApvgError
+from apvg.base.files import atomic_path
+from apvg.instruments.keyboard import Keyboard
+from apvg.instruments.skeleton import Skeleton
+from apvg.music.notes import Notes
 from apvg.takes.about import About
 
 #: Raised when an older reader could no longer read what is written.

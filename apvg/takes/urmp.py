@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.takes.about import About
 from apvg.takes.recording import Recording
 from apvg.video.reading import probe_video

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW, Optimizer
 
-from apvg.models.bowing import StrokeTeller
 from apvg.models.khp import KeypointPredictor
+from apvg.models.transcription.strokes import StrokeTeller
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 
 #: An event so many frames from a stroke's beginning may be that stroke.

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from apvg.errors import ApvgError
-from apvg.files import atomic_path
+from apvg.base.errors import ApvgError
+from apvg.base.files import atomic_path
 
 
 def save_checkpoint(

@@ -23,7 +23,7 @@ from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet
 from apvg.training.adversarial import AdversarialLoss
-from apvg.training.free_hands import free_hands
+from apvg.training.copy_paste import free_hands
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.scene import Scene
 from apvg.video.images import contact_sheet

@@ -19,7 +19,7 @@ from torch.optim import Adam, Optimizer
 
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
-from apvg.models.space import PoseSpace
+from apvg.models.pose_space import PoseSpace
 from apvg.models.stu import STRIDE, StructuredTemporalUNet
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import Music

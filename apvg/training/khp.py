@@ -20,18 +20,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
-from apvg.keyboard import KEY_COUNT, KEY_X
+from apvg.instruments.keyboard import KEY_COUNT, KEY_X
+from apvg.instruments.skeleton import Skeleton
+from apvg.instruments.strings import INSTRUMENTS
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
-from apvg.models.moving import Motion
-from apvg.models.posing import STOP_LOGITS, STOPS
-from apvg.skeleton import Skeleton
+from apvg.models.motion.body import STOP_LOGITS, STOPS
+from apvg.models.motion.hands import Motion
 from apvg.takes.take import Take
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.hearing import draw_shares, notes_loss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import OCTAVE_IN_WHITE_KEYS, Music, interpolate, retimed
-from apvg.virtual.strings.instruments import INSTRUMENTS
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from lightning.fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
-from apvg.errors import ApvgError
-from apvg.progress import Stopped, track
+from apvg.base.errors import ApvgError
+from apvg.base.progress import Stopped, track
 from apvg.training.board import Board
 from apvg.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -94,7 +94,7 @@ def fit(
 
     Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every `log_every` steps)
     and `NAME.png` (what it makes at present); the same on a `board`, where there is one. Whoever watches
-    (:func:`apvg.progress.watch`) may stop it between two steps, which loses none. Returns the step reached.
+    (:func:`apvg.base.progress.watch`) may stop it between two steps, which loses none. Returns the step reached.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / f"{trainer.name}.ckpt.safetensors"

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.audio.features import (
+from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.music.features import (
     FLUX_ROWS,
     FLUX_SCALE,
     N_BINS,
     FeatureConfig,
     shift_features,
 )
-from apvg.keyboard import KEY_COUNT, LOWEST_PITCH
-from apvg.midi import Notes, concatenated
+from apvg.music.notes import Notes, concatenated
 
 OCTAVE = 12
 OCTAVE_IN_WHITE_KEYS = 7.0

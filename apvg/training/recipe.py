@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
+from apvg.base.config import from_dict
+from apvg.base.errors import ApvgError
 from apvg.bundle import STAGES
-from apvg.config import from_dict
-from apvg.errors import ApvgError
 from apvg.models.cvg import CVGConfig
 from apvg.models.khp import KHPConfig
 from apvg.models.stu import STUConfig

@@ -21,20 +21,20 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from apvg.audio.features import FeatureConfig, extract_features
+from apvg.base.errors import ApvgError
+from apvg.base.files import atomic_path
+from apvg.base.progress import track
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
-from apvg.errors import ApvgError
-from apvg.files import atomic_path
 from apvg.installed import find_performer
-from apvg.keyboard import LOWEST_PITCH
-from apvg.midi import Notes
+from apvg.instruments.keyboard import LOWEST_PITCH
+from apvg.instruments.skeleton import Skeleton
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.khp import HELD, KeypointPredictor
-from apvg.models.listening import PITCHES
-from apvg.models.space import PoseSpace
+from apvg.models.pose_space import PoseSpace
+from apvg.models.transcription.encoder import PITCHES
+from apvg.music.features import FeatureConfig, extract_features
+from apvg.music.notes import Notes
 from apvg.performer import Performer, build_stages
-from apvg.progress import track
-from apvg.skeleton import Skeleton
 from apvg.streaming import CoarseVideo, Features, Poses
 from apvg.takes.take import Take
 from apvg.training.board import Board
@@ -149,7 +149,7 @@ class Run:
     def _board(self, name: str) -> Board:
         """A stage's event files; of stages that predict keypoints with the paper's figure."""
         from apvg.evaluation.figures import component_picture
-        from apvg.evaluation.motion import pose_component, seen
+        from apvg.measures.motion import pose_component, seen
 
         take = self.scene_takes[0]
         held_out = list(self.recipe.held_out.get(take.name, {}).values())

@@ -15,9 +15,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
-from apvg.errors import ApvgError
-from apvg.progress import track
-from apvg.skeleton import Skeleton
+from apvg.base.errors import ApvgError
+from apvg.base.progress import track
+from apvg.instruments.skeleton import Skeleton
 
 _CELL = 4  # pixels per cell of the grid that limbs are rasterised on
 _CHUNK = 256  # frames worked on at a time

@@ -10,8 +10,8 @@ import av
 import av.error
 import numpy as np
 
-from apvg.errors import ApvgError
-from apvg.files import atomic_path
+from apvg.base.errors import ApvgError
+from apvg.base.files import atomic_path
 
 
 def save_png(path: Path, image_HWC: np.ndarray) -> None:

@@ -15,8 +15,8 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace
 
-from apvg.errors import ApvgError
-from apvg.media import (
+from apvg.base.errors import ApvgError
+from apvg.base.media import (
     LONGEST_GAP_SECONDS,
     may_jump,
     open_media,

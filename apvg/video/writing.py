@@ -11,8 +11,8 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
-from apvg.audio.reading import probe_audio, stream_channels
-from apvg.media import ffmpeg_name
+from apvg.base.media import ffmpeg_name
+from apvg.music.reading import probe_audio, stream_channels
 
 #: Sampling rates that AAC and browsers know, Hz; the music keeps its own where it is one of them.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -23,7 +23,7 @@ _AUDIO_AHEAD = 1.0
 class VideoWriter:
     """Writes H.264 (yuv420p, BT.709) with the music as AAC, streaming, with the index at the front.
 
-    Use as a context manager, on the path that :func:`apvg.files.atomic_path` gives. A picture of odd width or height is
+    Use as a context manager, on the path that :func:`apvg.base.files.atomic_path` gives. A picture of odd width or height is
     widened by a copy of its last column or row, since yuv420p needs even ones.
     """
 

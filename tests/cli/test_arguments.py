@@ -13,9 +13,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apvg.base.errors import ApvgError
 from apvg.cli.arguments import Within, check_options
 from apvg.cli.main import VERBS, main, parse
-from apvg.errors import ApvgError
 
 #: What each verb cannot do without.
 NEEDED = {

@@ -13,12 +13,12 @@ import pytest
 import soundfile
 
 from apvg import Performer
-from apvg.audio.reading import read_audio
-from apvg.audio.soundfonts import find_soundfonts
 from apvg.cli.main import main
 from apvg.engines.pytorch import PyTorchEngine
+from apvg.instruments.skeleton import HANDS
 from apvg.keypoint_files import read_keypoints
-from apvg.skeleton import HANDS
+from apvg.music.reading import read_audio
+from apvg.music.soundfonts import find_soundfonts
 from apvg.video.reading import probe_video, read_frames
 
 needs_synthesiser = pytest.mark.skipif(

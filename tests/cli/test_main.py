@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from apvg.base.errors import ApvgError
 from apvg.cli.main import VERBS, main
-from apvg.errors import ApvgError
 
 
 def run(capsys: pytest.CaptureFixture[str], *args: str | Path) -> tuple[int, str, str]:

@@ -30,8 +30,8 @@ from desk import Desk
 from documented import DOCUMENTS, ROOT, Line, lines, lines_within_sentences
 
 from apvg import Performer
-from apvg.audio.soundfonts import find_soundfonts
 from apvg.cli.main import VERBS, main
+from apvg.music.soundfonts import find_soundfonts
 from apvg.takes.take import load_takes
 
 #: What commands like these are given in place of what is written, or besides: options, or another performer. A number of 0 stays.

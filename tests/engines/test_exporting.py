@@ -13,13 +13,13 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from apvg.audio.features import FeatureExtractor
+from apvg.base.errors import ApvgError
 from apvg.cli.main import main
 from apvg.engines.exporting import _check, _export, _Flat, stages_of
-from apvg.errors import ApvgError
-from apvg.models.bowing import BowingConfig
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
+from apvg.models.transcription.strokes import BowingConfig
+from apvg.music.features import FeatureExtractor
 from apvg.performer import Performer
-from apvg.skeleton import BODY_HANDS_AND_BOW
 
 pytestmark = pytest.mark.slow
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
+from apvg.base.errors import ApvgError
 from apvg.cli.main import main
-from apvg.errors import ApvgError
-from apvg.evaluation.comparing import LEVEL, compare_reports, paired_interval
+from apvg.evaluation.compare_reports import LEVEL, compare_reports, paired_interval
 
 
 def report(value_P: np.ndarray, take: str = "piece", **more: float) -> dict[str, Any]:

@@ -18,22 +18,23 @@ from torch.nn import functional as F
 
 from apvg.evaluation.evaluate import motion_figures
 from apvg.evaluation.glossary import ANSWERS, FIGURES, about
-from apvg.evaluation.lag import onset_strength
-from apvg.evaluation.learned import LearnedFigures, set_figures
-from apvg.evaluation.pictures import compare, hand_boxes
 from apvg.evaluation.strings import string_figures
-from apvg.keyboard import Keyboard
-from apvg.models.space import KEY_LENGTH
-from apvg.skeleton import BODY_HANDS_AND_BOW, HANDS, draw_skeleton
+from apvg.instruments.camera import Camera
+from apvg.instruments.keyboard import Keyboard
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW, HANDS
+from apvg.instruments.strings import CELLO
+from apvg.measures.lag import onset_strength
+from apvg.measures.learned import LearnedFigures, set_figures
+from apvg.measures.pictures import compare, hand_boxes
+from apvg.models.pose_space import KEY_LENGTH
 from apvg.takes.about import About
 from apvg.takes.take import Take
-from apvg.virtual.corpus import CORNERS_42
-from apvg.virtual.hands import load_hand
-from apvg.virtual.motion import play
-from apvg.virtual.scores import compose as compose_piano
-from apvg.virtual.strings.camera import Camera
+from apvg.video.drawing import draw_skeleton
+from apvg.virtual.common.scores import compose as compose_piano
+from apvg.virtual.piano.corpus import CORNERS_42
+from apvg.virtual.piano.hands import load_hand
+from apvg.virtual.piano.motion import play
 from apvg.virtual.strings.corpus import truth
-from apvg.virtual.strings.instruments import CELLO
 from apvg.virtual.strings.motion import move
 from apvg.virtual.strings.performance import Performance
 from apvg.virtual.strings.scores import compose

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from apvg.evaluation.music import by_style, evaluate_music
-from apvg.keyboard import Keyboard
-from apvg.models.space import KEY_LENGTH
+from apvg.instruments.keyboard import Keyboard
+from apvg.instruments.skeleton import HANDS
+from apvg.models.pose_space import KEY_LENGTH
 from apvg.performer import Performance
-from apvg.skeleton import HANDS
 from apvg.takes.take import Take, sample_count
-from apvg.virtual.corpus import CORNERS_42, FPS, SAMPLE_RATE
-from apvg.virtual.hands import load_hand
-from apvg.virtual.motion import play
-from apvg.virtual.scores import compose
+from apvg.virtual.common.scores import compose
+from apvg.virtual.piano.corpus import CORNERS_42, FPS, SAMPLE_RATE
+from apvg.virtual.piano.hands import load_hand
+from apvg.virtual.piano.motion import play
 
 SECONDS = 30
 
@@ -131,7 +131,7 @@ def test_styles_pool_their_notes() -> None:
 def test_without_notes_there_is_nothing_to_judge(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from apvg.errors import ApvgError
+    from apvg.base.errors import ApvgError
 
     take = replace(piece("lullaby", 1), notes=None)
     with pytest.raises(ApvgError, match="--midi"):

@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apvg.base.errors import ApvgError
 from apvg.baselines.keypoints import Audio2BodyConfig, MeanPose, SoundAndPoses
 from apvg.baselines.pictures import Pix2PixConfig
 from apvg.cli.main import main
-from apvg.errors import ApvgError
-from apvg.evaluation.beside import baseline_figures, can_be_moved, train_baselines
+from apvg.evaluation.comparison import baseline_figures, can_be_moved, train_baselines
 from apvg.evaluation.evaluate import Block
 from apvg.evaluation.report import _sort, write_report
-from apvg.evaluation.targets import targets_table
-from apvg.keyboard import Keyboard, key_x
-from apvg.midi import Notes
+from apvg.instruments.keyboard import Keyboard, key_x
+from apvg.instruments.skeleton import HANDS
+from apvg.measures.targets import targets_table
+from apvg.music.notes import Notes
 from apvg.performer import Performer
-from apvg.skeleton import HANDS, draw_skeleton
 from apvg.takes.about import About
 from apvg.takes.take import Take
+from apvg.video.drawing import draw_skeleton
 from apvg.video.images import read_image
 
 FPS, WIDTH, HEIGHT, SECONDS = 25, 208, 48, 16

@@ -14,12 +14,13 @@ from apvg.cli.main import main
 from apvg.evaluation.report import write_report
 from apvg.evaluation.strings import by_style as by_string_style
 from apvg.evaluation.strings import evaluate_strings, is_known
-from apvg.models.posing import STOPS
-from apvg.skeleton import BODY_HANDS_AND_BOW, draw_skeleton
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
+from apvg.instruments.strings import CELLO
+from apvg.models.motion.body import STOPS
 from apvg.takes.about import About
 from apvg.takes.take import Take, load_takes
 from apvg.training.khp import stops_of
-from apvg.virtual.strings.instruments import CELLO
+from apvg.video.drawing import draw_skeleton
 
 SIZE = 64
 

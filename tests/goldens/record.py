@@ -21,15 +21,16 @@ import numpy as np
 import tiny
 from bowed import golden_string_take
 
-from apvg.audio.reading import read_audio
 from apvg.cli.main import main as apvg
-from apvg.keyboard import Keyboard, key_x
-from apvg.midi import Notes
+from apvg.instruments.keyboard import Keyboard, key_x
+from apvg.instruments.skeleton import HANDS
+from apvg.music.notes import Notes
+from apvg.music.reading import read_audio
 from apvg.performer import Performer
 from apvg.samples import AIR, SAMPLE
-from apvg.skeleton import HANDS, draw_skeleton
 from apvg.takes.about import About
 from apvg.takes.take import Take
+from apvg.video.drawing import draw_skeleton
 
 DATA = Path(__file__).parent / "data"
 PERFORMERS = {"piano": SAMPLE, "cello": AIR}

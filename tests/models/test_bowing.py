@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning.fabric import Fabric
 
-from apvg.audio.features import FeatureConfig
-from apvg.models.bowing import WAIT, BowingConfig, StrokeTeller
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
 from apvg.models.khp import KeypointPredictor, KHPConfig
-from apvg.models.listening import ListeningConfig
-from apvg.models.posing import count_strokes
-from apvg.skeleton import BODY_HANDS_AND_BOW
+from apvg.models.motion.body import count_strokes
+from apvg.models.transcription.encoder import ListeningConfig
+from apvg.models.transcription.strokes import WAIT, BowingConfig, StrokeTeller
+from apvg.music.features import FeatureConfig
 from apvg.training.bowing import (
     BowedTake,
     BowingTrainer,

@@ -7,14 +7,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.audio.features import FeatureConfig, shift_features
-from apvg.bones import in_one_piece
+from apvg.instruments.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
 from apvg.models.khp import HELD, KeypointPredictor, KHPConfig
-from apvg.models.listening import AudioEncoder, ListeningConfig
-from apvg.models.moving import HandMover
-from apvg.models.posing import REST, count_strokes
-from apvg.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS
+from apvg.models.motion.body import REST, count_strokes
+from apvg.models.motion.bones import in_one_piece
+from apvg.models.motion.hands import HandMover
+from apvg.models.transcription.encoder import AudioEncoder, ListeningConfig
+from apvg.music.features import FeatureConfig, shift_features
 
 NOTHING = torch.zeros(2, 0, 88)
 LISTENING = ListeningConfig(spectral=4, channels=6)

@@ -8,10 +8,10 @@ from typing import Literal
 import pytest
 import torch
 
+from apvg.instruments.skeleton import HANDS
 from apvg.models.blocks import ConvGRU
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import KeypointGraph, StructuredTemporalUNet, STUConfig
-from apvg.skeleton import HANDS
 
 CONFIG = STUConfig(channels=(8, 8, 8), node_channels=4, graph_layers=2, hidden=6)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from studio.conftest import Server, Visit
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.studio.cards import cards_of, chosen
 from apvg.studio.folder import WorkFolder
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from studio.conftest import wait_until
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.studio.folder import WorkFolder, bring
 from apvg.studio.jobs import Job, Queue
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from apvg.base.errors import ApvgError
 from apvg.cli.main import main, parse
 from apvg.cli.studio import Studio
-from apvg.errors import ApvgError
 from apvg.studio.limits import Limits, check_music_length, check_size
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from studio.conftest import Server, Visit
 
+from apvg.instruments.skeleton import HANDS
 from apvg.keypoint_files import read_keypoints
-from apvg.skeleton import HANDS
 from apvg.studio.mend import Edit, mend
 
 FRAMES, POINTS = 40, 3

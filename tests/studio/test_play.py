@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from studio.conftest import Server, Visit, perform, play
 
-from apvg.audio.reading import read_audio
-from apvg.audio.soundfonts import find_soundfonts
-from apvg.midi import Notes, write_midi
+from apvg.music.midi import write_midi
+from apvg.music.notes import Notes
+from apvg.music.reading import read_audio
+from apvg.music.soundfonts import find_soundfonts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

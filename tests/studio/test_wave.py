@@ -35,7 +35,7 @@ def test_struck_notes_are_found_where_they_are_struck(tmp_path: Path) -> None:
 def test_onsets_of_the_prelude_are_its_notes() -> None:
     mido = pytest.importorskip("mido")
     assert mido
-    from apvg.midi import read_midi
+    from apvg.music.midi import read_midi
 
     samples = Path(apvg.__file__).parent / "samples"
     struck = np.unique(read_midi(samples / "prelude.mid").onset_N)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.takes.footage import find_recordings
 from apvg.takes.recording import Recording
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apvg.audio.reading import read_audio
-from apvg.keyboard import key_x
-from apvg.midi import Notes
+from apvg.instruments.keyboard import key_x
+from apvg.music.notes import Notes
+from apvg.music.reading import read_audio
 from apvg.takes.footage import Recording
 from apvg.takes.found import LIKELY
 from apvg.takes.offset import (

@@ -11,7 +11,7 @@ import pytest
 from miniatures import BODY_25, COCO_18, hand_PD, person, write_openpose, write_video, write_wav
 
 from apvg.cli.main import main
-from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS
 from apvg.takes.about import About
 from apvg.takes.pose.openpose import openpose_files, read_people
 from apvg.takes.take import Take

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from filmed import SOUND, astronaut, film
 
-from apvg.audio.reading import read_audio
+from apvg.base.errors import ApvgError
 from apvg.cli.main import main
-from apvg.errors import ApvgError
-from apvg.midi import read_midi
-from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS
+from apvg.music.midi import read_midi
+from apvg.music.reading import read_audio
 from apvg.takes.plan import PrepareOptions
 from apvg.takes.soundtrack import soundtrack
 from apvg.takes.take import Take

@@ -8,8 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from apvg.midi import Notes
-from apvg.skeleton import HANDS
+from apvg.instruments.skeleton import HANDS
+from apvg.music.notes import Notes
 from apvg.takes.about import About
 from apvg.takes.quality import assess, write_report
 from apvg.takes.take import Take, sample_count

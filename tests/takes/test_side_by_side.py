@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from filmed import SOUND, astronaut, film
 
+from apvg.base.errors import ApvgError
 from apvg.cli.main import main
-from apvg.errors import ApvgError
 from apvg.takes.lock import only_one
 from apvg.takes.take import Take
 
@@ -66,7 +66,7 @@ def test_of_many_processes_one_at_a_time(tmp_path):
     script = """
 import sys, time
 from pathlib import Path
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.takes.lock import only_one
 done = 0
 while done < 20:

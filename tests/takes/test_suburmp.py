@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from miniatures import hand_PD, write_jpeg, write_openpose, write_song, write_wav
 
-from apvg.audio.reading import read_audio
+from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.cli.main import main
-from apvg.errors import ApvgError, ApvgWarning
+from apvg.music.reading import read_audio
 from apvg.takes.plan import PrepareOptions
 from apvg.takes.sequences import SoundChunks, read_picture, read_sound
 from apvg.takes.soundtrack import soundtrack

@@ -8,9 +8,9 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.errors import ApvgError
-from apvg.midi import Notes
-from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.base.errors import ApvgError
+from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS
+from apvg.music.notes import Notes
 from apvg.takes.about import About
 from apvg.takes.take import FRAMES_PER_CHUNK, Take, load_takes, sample_count
 

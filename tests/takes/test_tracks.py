@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.skeleton import BODY_AND_HANDS, HANDS
+from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS
 from apvg.takes.pose.tracks import FILLED_CONFIDENCE, Sightings, assign_hands, steady
 
 FPS = 25

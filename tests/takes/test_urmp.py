@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from miniatures import NTSC, hand_PD, write_openpose, write_urmp
 
+from apvg.base.errors import ApvgError
 from apvg.cli.main import main
-from apvg.errors import ApvgError
 from apvg.takes.notes import read_notes
 from apvg.takes.take import Take
 from apvg.takes.urmp import INSTRUMENTS, SPLIT, find_players

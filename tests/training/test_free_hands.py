@@ -7,8 +7,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from apvg.skeleton import HANDS
-from apvg.training.free_hands import free_hands
+from apvg.instruments.skeleton import HANDS
+from apvg.training.copy_paste import free_hands
 from apvg.training.scene import Scene
 
 HEIGHT, WIDTH, FRAMES, CROP = 96, 256, 3, 192

@@ -8,8 +8,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from apvg.audio.features import FLUX_ROWS, FeatureConfig, extract_features
-from apvg.midi import Notes
+from apvg.music.features import FLUX_ROWS, FeatureConfig, extract_features
+from apvg.music.notes import Notes
 from apvg.training.music import doubled, louder, retimed
 
 FPS = 25

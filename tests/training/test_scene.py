@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apvg.errors import ApvgError
-from apvg.skeleton import HANDS
+from apvg.base.errors import ApvgError
+from apvg.instruments.skeleton import HANDS
 from apvg.training.scene import Scene, build_scene
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny
 
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
 from apvg.takes.about import About
 from apvg.takes.take import Take
 from apvg.training.recipe import Recipe, load_recipe

@@ -16,12 +16,12 @@ from lightning.fabric import Fabric
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from apvg.base.errors import ApvgError
 from apvg.cli.main import main
-from apvg.errors import ApvgError
+from apvg.instruments.skeleton import BODY_AND_HANDS
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet, STUConfig
 from apvg.performer import Performer
-from apvg.skeleton import BODY_AND_HANDS
 from apvg.takes.take import Take
 from apvg.training.fpvg import FPVGTrainer, FPVGTrainingConfig
 from apvg.training.recipe import load_recipe

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.audio.reading import read_audio
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
+from apvg.music.reading import read_audio
 from apvg.video.reading import probe_video, read_frames, sample_frames
 
 TICK = Fraction(1, 12800)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from apvg.audio.reading import read_audio
-from apvg.errors import ApvgError
+from apvg.base.errors import ApvgError
+from apvg.music.reading import read_audio
 from apvg.video.images import read_image, save_png
 from apvg.video.reading import probe_video, read_frames
 from apvg.video.writing import VideoWriter

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apvg.audio.soundfonts import find_soundfonts
 from apvg.cli.main import main
-from apvg.evaluation.motion import fingertip_x, key_hit
-from apvg.midi import write_midi
-from apvg.skeleton import HANDS
+from apvg.instruments.skeleton import HANDS
+from apvg.measures.motion import fingertip_x, key_hit
+from apvg.music.midi import write_midi
+from apvg.music.soundfonts import find_soundfonts
 from apvg.takes.take import load_takes
-from apvg.virtual.corpus import HELD_OUT_SOUNDFONTS, order_pieces
-from apvg.virtual.scores import HELD_OUT_STYLES, compose
+from apvg.virtual.common.scores import HELD_OUT_STYLES, compose
+from apvg.virtual.piano.corpus import HELD_OUT_SOUNDFONTS, order_pieces
 
 pytestmark = pytest.mark.skipif(
     shutil.which("fluidsynth") is None

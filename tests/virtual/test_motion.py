@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.evaluation.lag import lag_curve
-from apvg.evaluation.motion import key_hit
-from apvg.keyboard import key_x
-from apvg.midi import Notes
-from apvg.skeleton import FINGERTIPS
-from apvg.virtual.fingering import LEFT, RIGHT, WIDEST, assign_hands, finger_notes
-from apvg.virtual.hands import MIRROR_X, load_hand, measure_hands, mirrored
-from apvg.virtual.motion import MotionStyle, fingertips, play
-from apvg.virtual.scores import STYLES, compose
+from apvg.instruments.keyboard import key_x
+from apvg.instruments.skeleton import FINGERTIPS
+from apvg.measures.lag import lag_curve
+from apvg.measures.motion import key_hit
+from apvg.music.notes import Notes
+from apvg.virtual.common.scores import STYLES, compose
+from apvg.virtual.piano.fingering import LEFT, RIGHT, WIDEST, assign_hands, finger_notes
+from apvg.virtual.piano.hands import MIRROR_X, load_hand, measure_hands, mirrored
+from apvg.virtual.piano.motion import MotionStyle, fingertips, play
 
 FPS = 25
 HAND = load_hand()

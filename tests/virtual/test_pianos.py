@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apvg.cli.main import main
-from apvg.midi import Notes
+from apvg.music.notes import Notes
 from apvg.takes.take import load_takes
-from apvg.virtual.pianos import Piano, draw_make
+from apvg.virtual.piano.sound import Piano, draw_make
 
 RATE = 16000
 
@@ -86,9 +86,9 @@ def test_where_there_is_no_soundfont_pianos_are_drawn(
     missing: str,
 ) -> None:
     if missing == "soundfonts":
-        monkeypatch.setattr("apvg.virtual.corpus.find_soundfonts", list)
+        monkeypatch.setattr("apvg.virtual.piano.corpus.find_soundfonts", list)
     else:
-        monkeypatch.setattr("apvg.audio.soundfonts.shutil.which", lambda _: None)
+        monkeypatch.setattr("apvg.music.soundfonts.shutil.which", lambda _: None)
     command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
     command += ["--jobs", "1", "--split", split]
     assert main(command) == 0
@@ -104,7 +104,7 @@ def test_where_there_is_no_soundfont_pianos_are_drawn(
 def test_where_all_pianos_are_drawn_nobody_is_warned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("apvg.virtual.corpus.find_soundfonts", list)
+    monkeypatch.setattr("apvg.virtual.piano.corpus.find_soundfonts", list)
     command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
     assert main([*command, "--jobs", "1", "--drawn", "1"]) == 0
     assert capsys.readouterr().err == ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.virtual.recording import (
+from apvg.virtual.common.recording import (
     RecordingConfig,
     add_noise,
     add_room,

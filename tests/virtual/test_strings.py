@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apvg.cli.main import main
-from apvg.midi import Notes, write_midi
-from apvg.skeleton import BODY_HANDS_AND_BOW
+from apvg.instruments.camera import Camera
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
+from apvg.instruments.strings import CELLO
+from apvg.music.midi import write_midi
+from apvg.music.notes import Notes
 from apvg.takes.take import load_takes
 from apvg.virtual.strings.bowing import LIFTED_AFTER, articulated, turning_gain
-from apvg.virtual.strings.camera import Camera
 from apvg.virtual.strings.fingering import AHEAD, finger_notes
-from apvg.virtual.strings.instruments import CELLO
 from apvg.virtual.strings.motion import FINGER_BONES, FOREARM, UPPER_ARM, bend, move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, compose, playable

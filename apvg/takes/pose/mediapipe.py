@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from apvg.errors import ApvgError
-from apvg.skeleton import BODY_AND_HANDS, HANDS, Skeleton
+from apvg.base.errors import ApvgError
+from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS, Skeleton
 from apvg.takes.pose.tracks import Sightings, assign_hands
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from apvg.errors import ApvgError
-from apvg.skeleton import HAND_POINTS, Skeleton
+from apvg.base.errors import ApvgError
+from apvg.instruments.skeleton import HAND_POINTS, Skeleton
 from apvg.takes.pose.tracks import Sightings
 
 #: Where the points of our layouts are in OpenPose's body models, by their number of points.

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from apvg.skeleton import HAND_POINTS, Skeleton
+from apvg.instruments.skeleton import HAND_POINTS, Skeleton
 
 #: Gaps up to this long are filled; longer ones get confidence 0. Seconds.
 LONGEST_FILLED_GAP = 0.4

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from apvg.midi import Notes
-from apvg.virtual.strings.instruments import StringInstrument
+from apvg.instruments.strings import StringInstrument
+from apvg.music.notes import Notes
 
 #: Silences shorter than this are played on the string, seconds; longer ones lift the bow.
 LIFTED_AFTER = 0.18

@@ -14,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from apvg.audio.soundfonts import render_midi
-from apvg.errors import ApvgError
-from apvg.midi import read_midi, write_midi
-from apvg.skeleton import BODY_HANDS_AND_BOW
+from apvg.base.errors import ApvgError
+from apvg.instruments.camera import Camera
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
+from apvg.instruments.strings import INSTRUMENTS
+from apvg.music.midi import read_midi, write_midi
+from apvg.music.soundfonts import render_midi
 from apvg.takes.about import NOT_STATED, About
 from apvg.takes.take import Take, sample_count
-from apvg.virtual.corpus import (
+from apvg.virtual.common.recording import record
+from apvg.virtual.piano.corpus import (
     FPS,
     SAMPLE_RATE,
     Split,
@@ -30,10 +33,7 @@ from apvg.virtual.corpus import (
     soundfonts_for,
     warn_of_no_soundfont,
 )
-from apvg.virtual.recording import record
 from apvg.virtual.strings.bowing import articulated, slur, turning_gain
-from apvg.virtual.strings.camera import Camera
-from apvg.virtual.strings.instruments import INSTRUMENTS
 from apvg.virtual.strings.motion import move
 from apvg.virtual.strings.performance import Performance, PlayingStyle
 from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, Melody, compose, playable

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apvg.midi import Notes
-from apvg.virtual.strings.instruments import HandFrame, StringInstrument
+from apvg.instruments.strings import HandFrame, StringInstrument
+from apvg.music.notes import Notes
 
 #: Costs: of a metre that the hand shifts in no time, of a string crossed, of a semitone further up, of an open string that is
 #: held for a second (it has no vibrato), of the little finger, of one finger on two notes without a shift of the hand.

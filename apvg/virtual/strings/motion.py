@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from apvg.virtual.paths import wandering
-from apvg.virtual.strings.instruments import StringInstrument
+from apvg.instruments.strings import StringInstrument
+from apvg.virtual.common.paths import wandering
 from apvg.virtual.strings.performance import Bow, LeftHand, Performance
 
 # The seated figure, metres, player facing the viewer: the player's left is +x. Measures of a grown-up of 1.75 m.

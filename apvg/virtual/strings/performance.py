@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from apvg.midi import Notes
-from apvg.virtual.paths import minimum_jerk
+from apvg.instruments.strings import StringInstrument
+from apvg.music.notes import Notes
+from apvg.virtual.common.paths import minimum_jerk
 from apvg.virtual.strings.bowing import Stroke, bow_notes
 from apvg.virtual.strings.fingering import Stop, finger_notes
-from apvg.virtual.strings.instruments import StringInstrument
 
 #: Seconds: a finger is on its string so long before its note, and takes so long to come down.
 _EARLY, _FALL = 0.015, 0.07

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter, maximum_filter
 
-from apvg.errors import ApvgError
-from apvg.virtual.strings.camera import Camera
-from apvg.virtual.strings.instruments import StringInstrument
+from apvg.base.errors import ApvgError
+from apvg.instruments.camera import Camera
+from apvg.instruments.strings import StringInstrument
 from apvg.virtual.strings.meshes import Mesh
 from apvg.virtual.strings.scene import COLOURS, figure, instrument_parts, room
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from apvg.skeleton import BODY_HANDS_AND_BOW, HAND_EDGES
-from apvg.virtual.strings.instruments import StringInstrument
+from apvg.instruments.skeleton import BODY_HANDS_AND_BOW, HAND_EDGES
+from apvg.instruments.strings import StringInstrument
 from apvg.virtual.strings.meshes import Mesh, ball, box, grid, hull, join, limb, tube
 from apvg.virtual.strings.motion import STICK
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from apvg.midi import Notes
-from apvg.part import nearest_octave, one_voice
-from apvg.virtual.draft import RIGHT, Draft, move, plan
-from apvg.virtual.playing import play
-from apvg.virtual.scores import SHORTEST
+from apvg.instruments.strings import StringInstrument
+from apvg.music.notes import Notes
+from apvg.music.pitch_range import nearest_octave, one_voice
+from apvg.virtual.common.draft import RIGHT, Draft, move, plan
+from apvg.virtual.common.playing import play
+from apvg.virtual.common.scores import SHORTEST
 from apvg.virtual.strings.bowing import slur
-from apvg.virtual.strings.instruments import StringInstrument
 
 Rng = np.random.Generator
 Write = Callable[[Rng, float, StringInstrument], Draft]

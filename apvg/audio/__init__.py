@@ -1,1 +1,0 @@
-"""Sound: reading any file, and the one feature front end of KHP and CVG."""

@@ -1,0 +1,1 @@
+"""What instruments, skeletons, surfaces and cameras are: data and geometry, nothing that runs."""

@@ -1,0 +1,1 @@
+"""Music: sound and notes, read, written and made into features."""

@@ -1,0 +1,115 @@
+"""Notes: when each is struck and let go, its pitch and loudness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+
+from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
+
+_DTYPES = {
+    "onset_N": np.float64,
+    "offset_N": np.float64,
+    "sounding_N": np.float64,
+    "pitch_N": np.int64,
+    "velocity_N": np.int64,
+    "slurred_N": np.bool_,
+}
+
+
+@dataclass(frozen=True)
+class Notes:
+    """N notes in the order of their onsets (then of their pitches).
+
+    Attributes:
+        onset_N: When the key is struck, seconds.
+        offset_N: When the key is let go, seconds.
+        sounding_N: When the note stops sounding, seconds: the key's release, or the sustain pedal's if that is later, but
+            never after the same key is struck again.
+        pitch_N: MIDI numbers, 60 = C4.
+        velocity_N: 1..127.
+        slurred_N: Notes that are not struck, but go on in the stroke of the bow that sounds the note before. None, as on a
+            piano and in MIDI files, unless given.
+    """
+
+    onset_N: np.ndarray
+    offset_N: np.ndarray
+    sounding_N: np.ndarray
+    pitch_N: np.ndarray
+    velocity_N: np.ndarray
+    slurred_N: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    def __post_init__(self) -> None:
+        if not len(self.slurred_N) and len(self.onset_N):
+            object.__setattr__(self, "slurred_N", np.zeros(len(self.onset_N), bool))
+        for name, dtype in _DTYPES.items():
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype))
+        if len({getattr(self, name).shape for name in _DTYPES}) != 1 or self.onset_N.ndim != 1:
+            raise ValueError("the arrays of notes must all be one-dimensional and of one length")
+
+    def __len__(self) -> int:
+        return len(self.onset_N)
+
+    def select(self, chosen: np.ndarray) -> Notes:
+        """The notes that a mask or an index array chooses."""
+        return Notes(**{name: array[chosen] for name, array in self.to_arrays().items()})
+
+    def shifted(self, seconds: float) -> Notes:
+        """The same notes, later by so many seconds."""
+        return replace(
+            self,
+            onset_N=self.onset_N + seconds,
+            offset_N=self.offset_N + seconds,
+            sounding_N=self.sounding_N + seconds,
+        )
+
+    def roll(
+        self, fps: float, frames: int, *, start: float = 0.0, speed: float = 1.0
+    ) -> np.ndarray:
+        """Piano roll of `frames` frames from frame `start` on, played `speed` times as fast.
+
+        Returns:
+            float32 [2, T, 88]: 1 in the frames where a key is struck (a bow sets on), and where it is held. Notes that a piano of 88 keys
+            lacks are left out.
+        """
+        roll_2TP = np.zeros((2, frames, KEY_COUNT), np.float32)
+        first_N = np.round((self.onset_N * fps - start) / speed).astype(int)
+        last_N = np.round((self.offset_N * fps - start) / speed).astype(int)
+        last_N = np.maximum(last_N, first_N + 1)
+        key_N = self.pitch_N - LOWEST_PITCH
+        shown_N = (last_N > 0) & (first_N < frames) & (key_N >= 0) & (key_N < KEY_COUNT)
+        for n in np.flatnonzero(shown_N):
+            if first_N[n] >= 0 and not self.slurred_N[n]:
+                roll_2TP[0, first_N[n], key_N[n]] = 1.0
+            roll_2TP[1, max(first_N[n], 0) : last_N[n], key_N[n]] = 1.0
+        return roll_2TP
+
+    def transposed(self, semitones: int) -> Notes:
+        """The same notes, higher by so many semitones."""
+        return replace(self, pitch_N=self.pitch_N + semitones)
+
+    def on_piano(self) -> Notes:
+        """Those that a piano of 88 keys has."""
+        key_N = self.pitch_N - LOWEST_PITCH
+        return self.select((key_N >= 0) & (key_N < KEY_COUNT))
+
+    def between(self, start: float, stop: float) -> Notes:
+        """The notes whose onset lies in [start, stop), their times unchanged."""
+        return self.select((self.onset_N >= start) & (self.onset_N < stop))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Every array by its name, for a store."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Notes:
+        """Inverse of :meth:`to_arrays`; other entries are ignored, and what older takes lack is as usual."""
+        return cls(**{name: arrays[name] for name in _DTYPES if name in arrays})
+
+
+def concatenated(parts: Sequence[Notes]) -> Notes:
+    """The notes of all parts, none of which begins before the part before it is over."""
+    arrays = [part.to_arrays() for part in parts]
+    return Notes(**{name: np.concatenate([array[name] for array in arrays]) for name in _DTYPES})

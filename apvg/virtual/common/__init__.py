@@ -1,0 +1,1 @@
+"""What all virtual musicians share: composing, and recording."""

@@ -1,0 +1,255 @@
+"""How a pianist's hand is shaped: statistics of real hands, and the likeliest posture over given keys.
+
+All is said for a right hand in pose space (x in white keys, y from the keys' far end towards the player, both in white-key
+widths); a left hand is its mirror image. The shape of a hand over some keys is the mean of a Gaussian under the condition
+that the playing fingertips are on their keys, so that the other fingers go where real ones would (own choice).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib import resources
+
+import numpy as np
+import torch
+
+from apvg.instruments.keyboard import IS_BLACK, KEY_X, LOWEST_PITCH, key_x
+from apvg.instruments.skeleton import FINGERTIPS, HAND_POINTS
+from apvg.models.motion.bones import in_one_piece, longest_bones
+from apvg.music.notes import Notes
+
+#: Fingers' names in fingering are 0 (thumb) to 4 (little finger).
+FINGERS = 5
+_TIPS = list(FINGERTIPS)
+#: Spread that is allowed beside the measured one, white keys: real takes show only some of what hands can do.
+_FREEDOM = 0.35
+#: How precisely a playing fingertip is where it should be, white keys: across the keys, and along them.
+_ON_KEY = (0.08, 0.3)
+#: Standard deviation of the whole hand's place along the keys, white keys.
+_IN_AND_OUT = 0.7
+#: The knuckle that each fingertip's reach is measured from; the thumb's own lies too deep in the hand, and moves.
+_REACHES_FROM = (5, 5, 9, 13, 17)
+#: Fingers reach so much further than the measured hands were seen to.
+_STRETCH = 1.1
+#: How far fingertips were seen from their mean places, all together, in 995 poses of 1000, white keys.
+_FURTHEST_SEEN = 2.0
+#: How much of a fingertip's way each point of a hand goes along, where the palm stays.
+BEND_J = np.array([0.0, *np.tile([0.0, 0.3, 0.7, 1.0], FINGERS)])
+
+
+@dataclass(frozen=True)
+class HandStatistics:
+    """What real hands look like, measured by :func:`measure_hands`.
+
+    Attributes:
+        tips_F2: Mean place of the fingertips about their own middle.
+        covariance_TT: Covariance of the same ten numbers (five x, then five y).
+        depth: Mean y of the fingertips' middle.
+        points_J2: Mean place of all 21 points about the tips' middle.
+        from_tips_PT: Linear map from the tips' deviations (ten) to those of all points (21 x, then 21 y).
+        reach_F: How far each fingertip stays from its knuckle (the thumb's from the index finger's) in 995 frames of 1000.
+        bone_FB: Greatest lengths of each finger's bones, from the palm out.
+        white_y_F, black_y_F: Where on a white and on a black key each finger strikes.
+    """
+
+    tips_F2: list[list[float]]
+    covariance_TT: list[list[float]]
+    depth: float
+    points_J2: list[list[float]]
+    from_tips_PT: list[list[float]]
+    reach_F: list[float]
+    bone_FB: list[list[float]]
+    white_y_F: list[float]
+    black_y_F: list[float]
+
+
+@dataclass(frozen=True)
+class Posture:
+    """A hand over some keys.
+
+    Attributes:
+        points_J2: Its 21 points.
+        strain: How unusual the shape is: half the squared Mahalanobis distance.
+    """
+
+    points_J2: np.ndarray
+    strain: float
+
+    @property
+    def middle(self) -> float:
+        """x of the fingertips' middle, white keys."""
+        return float(self.points_J2[_TIPS, 0].mean())
+
+
+class Hand:
+    """A right hand that takes the likeliest posture over given keys."""
+
+    def __init__(self, statistics: HandStatistics) -> None:
+        self.statistics = statistics
+        tips_T = np.array(statistics.tips_F2).T.ravel()
+        covariance_TT = np.array(statistics.covariance_TT) + _FREEDOM**2 * np.eye(2 * FINGERS)
+        # The hand may be anywhere along the keyboard, and somewhat further in or out.
+        covariance_TT[:FINGERS, :FINGERS] += 100.0**2
+        covariance_TT[FINGERS:, FINGERS:] += _IN_AND_OUT**2
+        self._mean_T = tips_T + np.repeat([0.0, statistics.depth], FINGERS)
+        self._covariance_TT = covariance_TT
+        self._solved: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+        self._points_P = np.array(statistics.points_J2).T.ravel()
+        self._from_tips_PT = np.array(statistics.from_tips_PT)
+        self._tips_T = tips_T
+        self._bone_FB = torch.tensor(statistics.bone_FB, dtype=torch.float64)
+
+    @cached_property
+    def span(self) -> float:
+        """Middle of the little finger from that of the thumb in the mean hand, white keys."""
+        return self.statistics.tips_F2[4][0] - self.statistics.tips_F2[0][0]
+
+    def strike_y(self, finger: int, black: bool) -> float:
+        """Where along a key a finger strikes it."""
+        return (self.statistics.black_y_F if black else self.statistics.white_y_F)[finger]
+
+    def over(self, fingers: tuple[int, ...], places_N2: np.ndarray) -> Posture:
+        """The likeliest posture with these fingertips at these places [N, 2]; N may not be 0."""
+        gain_TS, precision_SS = self._solve(fingers)
+        observed = [*fingers, *(finger + FINGERS for finger in fingers)]
+        surprise_S = places_N2.T.ravel() - self._mean_T[observed]
+        tips_T = self._mean_T + gain_TS @ surprise_S
+        strain = 0.5 * float(surprise_S @ precision_SS @ surprise_S)
+        return Posture(self._palm_in_reach(self._shape(tips_T)), strain)
+
+    def at_rest(self, x: float, further_out: float = 0.0) -> np.ndarray:
+        """The mean hand [21, 2] with its fingertips' middle at x."""
+        place_2 = np.array([x, self.statistics.depth + further_out])
+        return np.array(self.statistics.points_J2) + place_2
+
+    def in_one_piece(self, points_TJ2: np.ndarray) -> np.ndarray:
+        """The same hands [T, 21, 2] with no bone longer than measured ones; fingertips stay."""
+        return in_one_piece(torch.from_numpy(points_TJ2), self._bone_FB).numpy()
+
+    def _excess(self, points_XJ2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Fingertips from their knuckles [..., 5, 2], and which share of that is too much [..., 5, 1]."""
+        away_XF2 = points_XJ2[..., _TIPS, :] - points_XJ2[..., _REACHES_FROM, :]
+        length_XF1 = np.linalg.norm(away_XF2, axis=-1, keepdims=True)
+        reach_F1 = _STRETCH * np.array(self.statistics.reach_F)[:, None]
+        return away_XF2, (1 - reach_F1 / length_XF1).clip(0)
+
+    def _palm_in_reach(self, points_J2: np.ndarray) -> np.ndarray:
+        """The hand with its palm moved to where the fingertips are in reach of it, as far as may be."""
+        for _ in range(8):
+            away_F2, excess_F1 = self._excess(points_J2)
+            if not excess_F1.any():
+                break
+            drawn_F2 = excess_F1 * away_F2
+            furthest_2 = drawn_F2[np.linalg.norm(drawn_F2, axis=1).argmax()]
+            opposite = (drawn_F2 @ furthest_2).min() < 0
+            points_J2 = points_J2 + (1 - BEND_J)[:, None] * furthest_2 * (0.5 if opposite else 1)
+        return points_J2
+
+    def _solve(self, fingers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """Gain from the playing tips' surprise to all tips, and the surprise's precision."""
+        if fingers not in self._solved:
+            observed = [*fingers, *(finger + FINGERS for finger in fingers)]
+            noise_S = np.repeat(np.square(_ON_KEY), len(fingers))
+            covariance_SS = self._covariance_TT[np.ix_(observed, observed)] + np.diag(noise_S)
+            precision_SS = np.linalg.inv(covariance_SS)
+            self._solved[fingers] = (self._covariance_TT[:, observed] @ precision_SS, precision_SS)
+        return self._solved[fingers]
+
+    def _shape(self, tips_T: np.ndarray) -> np.ndarray:
+        """All points [21, 2] of the hand with these tips."""
+        tips_2F = tips_T.reshape(2, FINGERS)
+        middle_21 = tips_2F.mean(axis=1, keepdims=True)
+        off_T = (tips_2F - middle_21).ravel() - self._tips_T
+        # Straight lines hold where real hands were seen: beyond, the palm keeps its shape, and fingers alone reach out.
+        off_T = off_T * min(1.0, _FURTHEST_SEEN / max(float(np.linalg.norm(off_T)), 1e-9))
+        points_2J = (self._points_P + self._from_tips_PT @ off_T).reshape(2, -1) + middle_21
+        points_2J[:, _TIPS] = tips_2F
+        return points_2J.T
+
+
+def load_hand() -> Hand:
+    """The hand that comes with the package (`scripts/measure_hands.py` says of whom)."""
+    text = (resources.files("apvg") / "virtual" / "piano" / "hands.json").read_text()
+    data = json.loads(text)
+    data.pop("source", None)
+    return Hand(HandStatistics(**data))
+
+
+def measure_hands(
+    hands_TJ2: np.ndarray, strikes: Iterable[tuple[int, bool, float]]
+) -> HandStatistics:
+    """Statistics of observed hands.
+
+    Args:
+        hands_TJ2: Right hands (left ones mirrored), [T, 21, 2] in pose space.
+        strikes: For every observed strike the finger, whether the key is black, and y of the fingertip.
+    """
+    tips_TF2 = hands_TJ2[:, _TIPS]
+    middle_T12 = tips_TF2.mean(axis=1, keepdims=True)
+    tips_TX = (tips_TF2 - middle_T12).transpose(0, 2, 1).reshape(len(hands_TJ2), -1)
+    points_TX = (hands_TJ2 - middle_T12).transpose(0, 2, 1).reshape(len(hands_TJ2), -1)
+    tips_X, points_X = tips_TX.mean(axis=0), points_TX.mean(axis=0)
+    off_TX = tips_TX - tips_X
+    covariance_XX = off_TX.T @ off_TX / len(off_TX)
+    # Ridge: what the tips hardly ever did must not throw the knuckles about.
+    ridge_XX = covariance_XX + 0.1**2 * np.eye(len(covariance_XX))
+    from_tips_XP = np.linalg.solve(ridge_XX, off_TX.T @ (points_TX - points_X) / len(off_TX))
+    away_TF2 = tips_TF2 - hands_TJ2[:, _REACHES_FROM]
+    reach_F = np.percentile(np.linalg.norm(away_TF2, axis=-1), 99.5, axis=0)
+    struck = list(strikes)
+
+    def mean_y(finger: int, black: bool) -> float:
+        seen = [y for f, b, y in struck if f == finger and b == black]
+        # A finger never seen on such a key strikes it where the others do.
+        same = [y for _, b, y in struck if b == black] or [3.6 if black else 4.8]
+        return float(np.median(seen if len(seen) >= 3 else same))
+
+    def plain(array: np.ndarray) -> list[list[float]]:
+        return [[round(float(value), 4) for value in row] for row in array]
+
+    return HandStatistics(
+        tips_F2=plain(tips_X.reshape(2, FINGERS).T),
+        covariance_TT=plain(covariance_XX),
+        depth=round(float(middle_T12[..., 1].mean()), 4),
+        points_J2=plain(points_X.reshape(2, len(HAND_POINTS)).T),
+        from_tips_PT=plain(from_tips_XP.T),
+        reach_F=[round(float(reach), 3) for reach in reach_F],
+        bone_FB=plain(longest_bones(torch.from_numpy(hands_TJ2)).numpy()),
+        white_y_F=[round(mean_y(finger, False), 3) for finger in range(FINGERS)],
+        black_y_F=[round(mean_y(finger, True), 3) for finger in range(FINGERS)],
+    )
+
+
+def strikes_seen(
+    hands_TJ2: np.ndarray, notes: Notes, fps: float, *, reach: float = 0.6
+) -> list[tuple[int, bool, float]]:
+    """The strikes that one tracked hand [T, 21, 2] (unmirrored, NaN where unseen) is seen to make: see measure_hands."""
+    found = []
+    for onset, pitch in zip(notes.onset_N, notes.pitch_N, strict=True):
+        frame = round(float(onset) * fps)
+        if not 0 <= frame < len(hands_TJ2):
+            continue
+        tips_F2 = hands_TJ2[frame, _TIPS]
+        away_F = np.abs(tips_F2[:, 0] - key_x(np.array([pitch]))[0])
+        if np.isnan(away_F).any() or away_F.min() > reach:
+            continue
+        finger = int(away_F.argmin())
+        found.append((finger, bool(IS_BLACK[pitch - LOWEST_PITCH]), float(tips_F2[finger, 1])))
+    return found
+
+
+def mirrored(points: np.ndarray) -> np.ndarray:
+    """Points [..., 2] of the other hand: the keyboard is its own mirror image about the middle of a D."""
+    return np.stack([2 * MIRROR_X - points[..., 0], points[..., 1]], axis=-1)
+
+
+#: x of D4, about which the keyboard's pattern is symmetric, white keys.
+MIRROR_X = float(KEY_X[62 - LOWEST_PITCH])
+
+
+def to_json(statistics: HandStatistics, source: str) -> str:
+    """The text of `hands.json`."""
+    return json.dumps({"source": source} | asdict(statistics)) + "\n"
