@@ -21,7 +21,7 @@ from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.installed import find_performer
-from apvg.instruments.keyboard import KEY_COUNT, KEY_X, Keyboard
+from apvg.instruments.keyboard import KEY_COUNT, KEY_X, Keyboard, Keys
 from apvg.instruments.skeleton import Skeleton
 from apvg.keypoint_files import usable_points
 from apvg.models.cvg import CoarseVideoGenerator
@@ -260,7 +260,7 @@ def build_stages(
     """The stages of a performer, with fresh weights, in the order that data passes them."""
     width, height = config.size
     corners_42 = np.array(config.corners) if config.corners else None
-    space = PoseSpace(width, corners_42)
+    space = PoseSpace(width, Keys().place(corners_42))
     khp = KeypointPredictor(config.khp, config.skeleton, on_keys=corners_42 is not None)
     # Pitches lie over the columns of their keys' near ends, where the hands are.
     keys_P2 = torch.tensor(np.stack([KEY_X, np.full(KEY_COUNT, 6.0)], axis=1)).float()

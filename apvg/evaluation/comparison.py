@@ -30,6 +30,7 @@ from apvg.baselines.pictures import Pix2Pix, Pix2PixConfig, enlarged
 from apvg.evaluation.evaluate import Block, BlockResult, held_out_blocks, motion_figures
 from apvg.evaluation.retrieval import GUARD, StillAnswers
 from apvg.evaluation.strings import is_known, string_figures
+from apvg.instruments.keyboard import Keys
 from apvg.measures.lag import onset_strength
 from apvg.measures.motion import seen
 from apvg.measures.pictures import compare
@@ -115,8 +116,8 @@ def moved(performer: Performer, take: Take) -> Take:
     """A take as the performer's camera would have seen it: its keypoints and its keyboard, without its pictures."""
     corners = performer.config.corners
     corners_42 = None if corners is None else np.array(corners)
-    there = PoseSpace(take.size[0] if take.corners_42 is None else 0, take.corners_42)
-    here = PoseSpace(performer.config.size[0], corners_42)
+    there = PoseSpace(take.size[0], Keys().place(take.corners_42))
+    here = PoseSpace(performer.config.size[0], Keys().place(corners_42))
     pixels_TKD = torch.from_numpy(take.keypoints_TKD).float()
     return replace(
         take,

@@ -12,7 +12,7 @@ from scipy.signal import resample_poly
 from apvg.evaluation.evaluate import lag_figures
 from apvg.evaluation.failure_cases import WorstMoment, worst_keypoints
 from apvg.evaluation.music import WAYS, mean_lag
-from apvg.instruments.strings import INSTRUMENTS
+from apvg.instruments.strings import STRING_INSTRUMENTS
 from apvg.measures.bowing import bowing_figures
 from apvg.measures.lag import LagCurve, onset_strength, take_lag
 from apvg.measures.motion import PoseComponent, mean_speed, pose_component, seen, share
@@ -58,7 +58,7 @@ def is_known(performer: Performer, take: Take) -> bool:
     """Whether a take tells how a string player's keypoints are to be judged, in the performer's own picture."""
     return (
         "strings" in take.metadata
-        and take.about.instrument in INSTRUMENTS
+        and take.about.instrument in STRING_INSTRUMENTS
         and take.notes is not None
         and performer.skeleton.points == take.skeleton.points
         and (performer.fps, tuple(performer.config.size)) == (take.fps, take.size)

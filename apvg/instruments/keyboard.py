@@ -9,12 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from apvg.instruments.surface import Placement
+
 #: MIDI number of the lowest key (A0).
 LOWEST_PITCH = 21
 KEY_COUNT = 88
 WHITE_KEY_COUNT = 52
 #: Width of a black key in white keys: 13.7 mm of 23.5 mm, usual measures of a modern piano.
 BLACK_KEY_WIDTH = 13.7 / 23.5
+
+#: Length of a white key in white-key widths: 150 mm of 23.5 mm, usual measures of a modern piano.
+KEY_LENGTH = 150 / 23.5
 
 _WHITE_IN_OCTAVE = (0, 2, 4, 5, 7, 9, 11)
 
@@ -85,7 +90,15 @@ def solve_homography(source_N2: np.ndarray, target_N2: np.ndarray) -> np.ndarray
     return matrix_33 / matrix_33[2, 2]
 
 
-class Keyboard:
+class Keys:
+    """The 88 keys of a piano, as a surface to play on."""
+
+    def place(self, corners_42: np.ndarray | None) -> Placement:
+        """The keyboard in a picture; see :class:`apvg.instruments.surface.Surface`."""
+        return Placement() if corners_42 is None else Keyboard(corners_42)
+
+
+class Keyboard(Placement):
     """A keyboard of 88 keys seen in a picture.
 
     Args:
@@ -101,6 +114,10 @@ class Keyboard:
         homography_33: Keyboard coordinates to pixels.
         inverse_33: Pixels to keyboard coordinates.
     """
+
+    unit = "white keys"
+    octave = 7.0
+    corners_42: np.ndarray
 
     def __init__(self, corners_42: np.ndarray) -> None:
         corners_42 = np.array(corners_42, np.float64)
@@ -128,3 +145,11 @@ class Keyboard:
     def to_pixels(self, points: np.ndarray) -> np.ndarray:
         """Keyboard coordinates [..., 2] to pixels [..., 2]."""
         return apply_homography(self.homography_33, points)
+
+    def to_pixels_33(self, width: int) -> np.ndarray:
+        """Poses are told in white-key widths along both axes."""
+        return self.homography_33 @ np.diag([1, 1 / KEY_LENGTH, 1.0])
+
+    def to_units(self, points: np.ndarray, height: int) -> np.ndarray:
+        """Keyboard coordinates."""
+        return self.to_keyboard(points)

@@ -11,6 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
+from apvg.instruments.surface import Placement
+
 
 @dataclass(frozen=True)
 class HandFrame:
@@ -62,6 +64,10 @@ class StringInstrument:
     along: tuple[float, float, float]
     thumb_up: int
     programs: tuple[int, ...]
+
+    def place(self, corners_42: np.ndarray | None) -> Placement:
+        """Where strings are a camera says, and no corners; see :class:`apvg.instruments.surface.Surface`."""
+        return Placement()
 
     @property
     def strings(self) -> int:
@@ -135,4 +141,4 @@ CELLO = StringInstrument(
     programs=(42,),
 )
 
-INSTRUMENTS = {instrument.name: instrument for instrument in (CELLO,)}
+STRING_INSTRUMENTS = {instrument.name: instrument for instrument in (CELLO,)}

@@ -13,7 +13,7 @@ import numpy as np
 
 from apvg.instruments.camera import Camera
 from apvg.instruments.skeleton import Skeleton
-from apvg.instruments.strings import INSTRUMENTS, StringInstrument
+from apvg.instruments.strings import STRING_INSTRUMENTS, StringInstrument
 from apvg.music.notes import Notes
 from apvg.virtual.strings.motion import place_bow
 from apvg.virtual.strings.performance import Bow
@@ -74,12 +74,12 @@ def bowing_figures(
         skeleton: Their layout; it has both ends of the bow.
         notes: Of the take.
         truth: Its `metadata["strings"]`.
-        instrument: A key of INSTRUMENTS.
+        instrument: A key of STRING_INSTRUMENTS.
         size: Of the frames, pixels.
         fps: Frames per second.
     """
     at = {name: index for index, name in enumerate(skeleton.points)}
-    played, points_TKD = INSTRUMENTS[instrument], np.asarray(keypoints_TKD, np.float64)
+    played, points_TKD = STRING_INSTRUMENTS[instrument], np.asarray(keypoints_TKD, np.float64)
     frames = len(points_TKD)
     strokes = _Strokes(truth, len(notes))
     time_T = np.arange(frames) / fps
@@ -125,7 +125,7 @@ def bow_turns(
     """
     bow = [skeleton.points.index(end) for end in ("bow_frog", "bow_tip")]
     points_TKD = np.asarray(keypoints_TKD, np.float64)
-    _, place_T = _read_bow(points_TKD[:, bow], INSTRUMENTS[instrument], size)
+    _, place_T = _read_bow(points_TKD[:, bow], STRING_INSTRUMENTS[instrument], size)
     return _turns(np.gradient(place_T) * fps, fps)
 
 

@@ -28,7 +28,7 @@ def seen(keypoints_TKD: np.ndarray, confidence_TK: np.ndarray) -> np.ndarray:
 
 def fingertip_x(keypoints_TKD: np.ndarray, skeleton: Skeleton, keyboard: Keyboard) -> np.ndarray:
     """[T, F] place of every fingertip along the keyboard, in white keys; left hand first."""
-    tips = [tip for hand in skeleton.hands for tip in skeleton.fingertips(hand)]
+    tips = [tip for tips in skeleton.limbs.values() for tip in tips]
     return keyboard.to_keyboard(keypoints_TKD[:, tips])[..., 0]
 
 

@@ -1,8 +1,4 @@
-"""Pose space: the coordinates that motion is learnt in.
-
-For a keyboard player these are keyboard coordinates in white keys along both axes, so that takes of different cameras
-serve one KHP; elsewhere the picture itself, 52 units wide, so that KHP's scale is the same (own choice).
-"""
+"""Pose space: the coordinates that motion is learnt in; which they are, the surface says (:mod:`apvg.instruments.surface`)."""
 
 from __future__ import annotations
 
@@ -10,11 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from apvg.instruments.keyboard import Keyboard
-
-#: Length of a white key in white-key widths: 150 mm of 23.5 mm, usual measures of a modern piano.
-KEY_LENGTH = 150 / 23.5
-UNITS_ACROSS = 52.0
+from apvg.instruments.surface import Placement
 
 
 class PoseSpace(nn.Module):
@@ -22,16 +14,12 @@ class PoseSpace(nn.Module):
 
     Args:
         width: Of the picture, pixels.
-        corners_42: The keyboard's corners in the picture (TL, TR, BR, BL), or None where there is no keyboard.
+        placement: Where the surface that is played on lies in it.
     """
 
-    def __init__(self, width: int, corners_42: np.ndarray | None) -> None:
+    def __init__(self, width: int, placement: Placement) -> None:
         super().__init__()
-        if corners_42 is None:
-            scale = width / UNITS_ACROSS
-            to_pixels_33 = np.diag([scale, scale, 1.0])
-        else:
-            to_pixels_33 = Keyboard(corners_42).homography_33 @ np.diag([1, 1 / KEY_LENGTH, 1.0])
+        to_pixels_33 = placement.to_pixels_33(width)
         self.to_pixels_33: Tensor
         self.to_poses_33: Tensor
         for name, matrix_33 in (

@@ -16,8 +16,10 @@ import zarr
 from apvg.base.config import from_dict, to_dict
 from apvg.base.errors import ApvgError
 from apvg.base.files import atomic_path
+from apvg.instruments.instrument import Instrument, find_instrument
 from apvg.instruments.keyboard import Keyboard
 from apvg.instruments.skeleton import Skeleton
+from apvg.instruments.surface import Placement
 from apvg.music.notes import Notes
 from apvg.takes.about import About
 
@@ -109,6 +111,16 @@ class Take:
             )
         width, height = self.metadata["size"]
         return int(width), int(height)
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is played, as far as these frames let it be learnt."""
+        return find_instrument(self.about.instrument).seen(self.corners_42)
+
+    @property
+    def placement(self) -> Placement:
+        """Where the surface that is played on lies in the frames."""
+        return self.instrument.surface.place(self.corners_42)
 
     @property
     def keyboard(self) -> Keyboard | None:

@@ -22,7 +22,7 @@ from torch.optim import Adam, Optimizer
 
 from apvg.instruments.keyboard import KEY_COUNT, KEY_X
 from apvg.instruments.skeleton import Skeleton
-from apvg.instruments.strings import INSTRUMENTS
+from apvg.instruments.strings import STRING_INSTRUMENTS
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
 from apvg.models.motion.body import STOP_LOGITS, STOPS
@@ -193,15 +193,11 @@ class KHPTrainer:
             "motion": self.on_motion.optimizer.optimizer,
         }
         self.point_weight_K = torch.ones(len(self.skeleton))
-        for hand in self.skeleton.hands:
-            self.point_weight_K[list(self.skeleton.fingertips(hand))] = config.tip_weight
-        self.point_weight_K[list(self.skeleton.parts.get("instrument", ()))] = config.tip_weight
+        for tips in (*self.skeleton.limbs.values(), self.skeleton.part("instrument")):
+            self.point_weight_K[list(tips)] = config.tip_weight
         self.point_weight_K = fabric.to_device(self.point_weight_K / self.point_weight_K.mean())
-        self.tips_F = [
-            tip for hand in self.skeleton.hands for tip in self.skeleton.fingertips(hand)
-        ]
-        left = "left_hand" in self.skeleton.hands
-        self.stopping_K = list(self.skeleton.fingertips("left_hand")[1:]) if left else []
+        self.tips_F = [tip for tips in self.skeleton.limbs.values() for tip in tips]
+        self.stopping_K = list(self.skeleton.limbs.get("left_hand", ())[1:])
         self.key_x_P = fabric.to_device(torch.from_numpy(KEY_X).float())
         self.take_share = draw_shares(
             [float(take.training_T.sum()) for take in takes],
@@ -449,7 +445,9 @@ def stops_of(take: Take) -> Tensor | None:
     if truth is None or notes is None:
         return None
     string_N, finger_N = np.array(truth["string"]), np.array(truth["finger"])
-    semitone_N = notes.pitch_N - np.array(INSTRUMENTS[take.about.instrument].open_pitches)[string_N]
+    semitone_N = (
+        notes.pitch_N - np.array(STRING_INSTRUMENTS[take.about.instrument].open_pitches)[string_N]
+    )
     stop_N2 = np.stack([string_N * STOPS + semitone_N, finger_N], axis=1)
     time_T = np.arange(len(take)) / take.fps
     note_T = np.searchsorted(notes.onset_N, time_T, side="right") - 1

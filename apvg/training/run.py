@@ -26,7 +26,7 @@ from apvg.base.files import atomic_path
 from apvg.base.progress import track
 from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
 from apvg.installed import find_performer
-from apvg.instruments.keyboard import LOWEST_PITCH
+from apvg.instruments.keyboard import LOWEST_PITCH, Keys
 from apvg.instruments.skeleton import Skeleton
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.khp import HELD, KeypointPredictor
@@ -437,8 +437,7 @@ class Run:
     def _motion_take(
         self, take: Take, settings: KHPTrainingConfig, khp: KeypointPredictor
     ) -> MotionTake:
-        width = take.size[0] if take.corners_42 is None else 0  # a keyboard's corners say all
-        space = PoseSpace(width, take.corners_42)
+        space = PoseSpace(take.size[0], Keys().place(take.corners_42))
         return MotionTake(
             self._music(take)
             if settings.heard

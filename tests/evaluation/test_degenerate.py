@@ -20,13 +20,12 @@ from apvg.evaluation.evaluate import motion_figures
 from apvg.evaluation.glossary import ANSWERS, FIGURES, about
 from apvg.evaluation.strings import string_figures
 from apvg.instruments.camera import Camera
-from apvg.instruments.keyboard import Keyboard
+from apvg.instruments.keyboard import KEY_LENGTH, Keyboard
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW, HANDS
 from apvg.instruments.strings import CELLO
 from apvg.measures.lag import onset_strength
 from apvg.measures.learned import LearnedFigures, set_figures
 from apvg.measures.pictures import compare, hand_boxes
-from apvg.models.pose_space import KEY_LENGTH
 from apvg.takes.about import About
 from apvg.takes.take import Take
 from apvg.video.drawing import draw_skeleton

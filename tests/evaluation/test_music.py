@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from apvg.evaluation.music import by_style, evaluate_music
-from apvg.instruments.keyboard import Keyboard
+from apvg.instruments.keyboard import KEY_LENGTH, Keyboard
 from apvg.instruments.skeleton import HANDS
-from apvg.models.pose_space import KEY_LENGTH
 from apvg.performer import Performance
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.common.scores import compose

@@ -14,7 +14,7 @@ from apvg.music.midi import read_midi, write_midi
 from apvg.music.notes import Notes
 from apvg.music.smf import read_events
 
-FOOTAGE = Path(__file__).parents[1] / "../shared/footage/pianoray"
+FOOTAGE = Path(__file__).parents[2] / "../shared/footage/pianoray"
 
 
 def write(path: Path, *tracks: bytes, division: int = 100, kind: int = 1) -> Path:

@@ -17,9 +17,8 @@ import numpy as np
 
 from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.base.workers import worker_pool
-from apvg.instruments.keyboard import WHITE_KEY_COUNT, Keyboard
+from apvg.instruments.keyboard import KEY_LENGTH, WHITE_KEY_COUNT, Keyboard
 from apvg.instruments.skeleton import HANDS
-from apvg.models.pose_space import KEY_LENGTH
 from apvg.music.midi import read_midi, write_midi
 from apvg.music.notes import Notes
 from apvg.music.soundfonts import can_play, find_soundfonts, render_midi, sounds

@@ -17,7 +17,7 @@ import numpy as np
 from apvg.base.errors import ApvgError
 from apvg.instruments.camera import Camera
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
-from apvg.instruments.strings import INSTRUMENTS
+from apvg.instruments.strings import STRING_INSTRUMENTS
 from apvg.music.midi import read_midi, write_midi
 from apvg.music.soundfonts import render_midi
 from apvg.takes.about import NOT_STATED, About
@@ -51,7 +51,7 @@ class StringOrder:
 
     Attributes:
         name: The take's.
-        instrument: A key of INSTRUMENTS.
+        instrument: A key of STRING_INSTRUMENTS.
         style: A key of STYLES, or "score" for a MIDI file.
         seed: Of everything random about it.
         seconds: Length.
@@ -94,7 +94,7 @@ def order_string_pieces(
     if samples < 0:
         raise ApvgError(f"--samples {samples} cannot be; give 0 for no pictures, or 4 to 64")
     styles = choose_styles(styles, STYLES, HELD_OUT_STYLES, split)
-    if not soundfonts_for(split, INSTRUMENTS[instrument].programs):
+    if not soundfonts_for(split, STRING_INSTRUMENTS[instrument].programs):
         warn_of_no_soundfont(split, f"every {instrument} is synthesised")
     orders = []
     for index in range(count):
@@ -111,7 +111,7 @@ def order_string_pieces(
 
 def make_string_take(order: StringOrder, folder: Path) -> Path:
     """Make one take: melody, performance, figure, sound, and pictures where they are ordered."""
-    instrument = INSTRUMENTS[order.instrument]
+    instrument = STRING_INSTRUMENTS[order.instrument]
     random = np.random.default_rng((order.seed, 2))
     melody = _melody(order, random)
     seconds = order.seconds or float(melody.notes.offset_N.max()) + 2.0
@@ -178,7 +178,7 @@ def truth(performance: Performance) -> dict[str, Any]:
 
 
 def _melody(order: StringOrder, random: np.random.Generator) -> Melody:
-    instrument = INSTRUMENTS[order.instrument]
+    instrument = STRING_INSTRUMENTS[order.instrument]
     if order.score is None:
         return compose(order.style, order.seed, order.seconds, instrument)
     notes = playable(read_midi(order.score), instrument)
@@ -223,5 +223,5 @@ def _recording(
 def _pictures(order: StringOrder, points_TK3: np.ndarray) -> np.ndarray:
     from apvg.virtual.strings.picture import Painter
 
-    painter = Painter(INSTRUMENTS[order.instrument], order.size, order.samples)
+    painter = Painter(STRING_INSTRUMENTS[order.instrument], order.size, order.samples)
     return np.stack([painter.paint(pose_K3) for pose_K3 in points_TK3])
