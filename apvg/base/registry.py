@@ -70,4 +70,4 @@ class Registry(Mapping[str, T], Generic[T]):
 class UnknownComponent(ApvgError, KeyError):
     """Nothing of that name is registered."""
 
-    __str__ = Exception.__str__  # a KeyError would print the message's repr
+    # ApvgError stands first, so that the message is not printed as a KeyError's, in quotes.
