@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from apvg.base.config import from_dict, to_dict
 from apvg.base.errors import ApvgError
+from apvg.format_3 import present_config, present_weights
 from apvg.installed import CONFIG
 from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.instruments.skeleton import Skeleton
@@ -23,8 +24,8 @@ from apvg.models.stu import STUConfig
 from apvg.music.features import FeatureConfig
 from apvg.video.images import read_image, save_png
 
-FORMAT_VERSION = 3
-STAGES = ("khp", "cvg", "fpvg")
+FORMAT_VERSION = 4
+NETWORKS = ("khp", "cvg", "fpvg")
 PLATE, SAMPLE, CARD = "plate.png", "sample.png", "card.md"
 
 
@@ -44,11 +45,11 @@ class PerformerConfig:
         features: Of the audio; also says the frame rate.
         khp, cvg, stu: Shapes of the stages.
         sigma: Of the heatmaps, as a share of the frames' height.
-        compass: MIDI pitch of the lowest and of the highest note that it plays.
+        pitch_range: MIDI pitch of the lowest and of the highest note that it plays.
         voices: How many notes it can play at a time; 0 for any number.
         held_out: Take to block name to (start, stop) in seconds: what no stage was trained on.
         weights: Stage to the SHA-256 of its weights' file.
-        format_version: Of this file's layout.
+        format_version: Of its files' layout; 3 where they have earlier names (:mod:`apvg.format_3`).
     """
 
     name: str
@@ -64,7 +65,7 @@ class PerformerConfig:
     cvg: CVGConfig = field(default_factory=CVGConfig)
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
-    compass: tuple[int, int] = (LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1)
+    pitch_range: tuple[int, int] = (LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1)
     voices: int = 0
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
@@ -74,11 +75,16 @@ class PerformerConfig:
         if any(side % 16 or side <= 0 for side in self.size):
             raise ValueError(f"frames of {self.size} pixels: both sides must be multiples of 16")
         if self.khp.lookahead_frames < self.cvg.lookahead_frames:
-            raise ValueError("CVG cannot look further ahead than KHP, whom its frames wait for")
+            raise ValueError("CVG cannot look further ahead than KHP, which its frames wait for")
+
+    @property
+    def version(self) -> str:
+        """First digits of the hashes of its weights: says which training a video came from."""
+        return "".join(self.weights.get(network, "")[:4] for network in NETWORKS)
 
     @property
     def lookahead_seconds(self) -> float:
-        """Music heard beyond the moment of the frame that is painted."""
+        """Look-ahead: music beyond the moment of the frame that is painted, seconds."""
         features = self.features
         last_row = (features.rows_per_frame - 1) / (features.rows_per_frame * features.fps)
         return self.khp.lookahead_frames / features.fps + last_row + features.lookahead_seconds
@@ -87,15 +93,15 @@ class PerformerConfig:
 def write_bundle(
     folder: Path,
     config: PerformerConfig,
-    stages: dict[str, nn.Module],
+    networks: dict[str, nn.Module],
     plate_HWC: np.ndarray,
     sample_HWC: np.ndarray,
     card: str,
 ) -> PerformerConfig:
     """Write all files of a performer into an existing folder, the config last; returns it with the weights' hashes."""
     hashes = {}
-    for name in STAGES:
-        tensors = {key: _half(value) for key, value in stages[name].state_dict().items()}
+    for name in NETWORKS:
+        tensors = {key: _half(value) for key, value in networks[name].state_dict().items()}
         save_file(tensors, folder / f"{name}.safetensors")
         hashes[name] = file_hash(folder / f"{name}.safetensors")
     save_png(folder / PLATE, plate_HWC)
@@ -116,44 +122,49 @@ def read_config(folder: Path) -> PerformerConfig:
     try:
         data = json.loads(path.read_text())
         version = data.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in (3, FORMAT_VERSION):
             raise ApvgError(
-                f"{path} is of bundle format {version}, and this apvg reads {FORMAT_VERSION}; "
-                "install the apvg that made it"
+                f"{path} is of bundle format {version}, and this apvg reads 3 and {FORMAT_VERSION}",
+                "install the apvg that made it",
             )
-        return from_dict(PerformerConfig, data)
+        return from_dict(PerformerConfig, present_config(data) if version == 3 else data)
     except OSError:
         raise ApvgError(
-            f"{folder} holds no performer ({CONFIG} is missing); `apvg performers` lists what is installed"
+            f"{folder} holds no performer ({CONFIG} is missing)",
+            "choose an installed performer, or the folder of one",
         ) from None
-    except (ValueError, AttributeError) as error:
-        raise ApvgError(f"{path} is damaged ({error}); install the performer again") from None
+    except (ValueError, AttributeError, KeyError) as error:
+        raise ApvgError(f"{path} is damaged ({error})", "install the performer again") from None
 
 
-def load_stage(
-    folder: Path, config: PerformerConfig, name: str, module: nn.Module, part: str = ""
+def load_network(
+    folder: Path, config: PerformerConfig, name: str, module: nn.Module, submodule: str = ""
 ) -> None:
-    """Load one stage's weights, or those of a part of it, into a module of that shape.
+    """Load one network's weights, or those of a submodule of it, into a module of that shape.
 
     Raises:
         ApvgError: The file is missing, or is not the file that the config was written with.
     """
     path = folder / f"{name}.safetensors"
     if not path.exists():
-        raise ApvgError(f"{path} is missing; install the performer again")
+        raise ApvgError(f"{path} is missing", "install the performer again")
     if file_hash(path) != config.weights.get(name):
-        raise ApvgError(f"{path} is damaged (its hash is not the config's); install it again")
-    prefix = f"{part}." if part else ""
+        raise ApvgError(f"{path} is damaged (its hash is not the config's)", "install it again")
+    tensors = load_file(path)
+    if config.format_version == 3:
+        tensors = present_weights(name, tensors)
+    prefix = f"{submodule}." if submodule else ""
     tensors = {
         key.removeprefix(prefix): value.float() if value.is_floating_point() else value
-        for key, value in load_file(path).items()
+        for key, value in tensors.items()
         if key.startswith(prefix)
     }
     try:
         module.load_state_dict(tensors)
     except RuntimeError:
         raise ApvgError(
-            f"{path} does not fit this apvg's {name}; install the apvg that made it, or train it again"
+            f"{path} does not fit this apvg's {name}",
+            "install the apvg that made it, or train it again",
         ) from None
 
 
@@ -161,7 +172,7 @@ def read_plate(folder: Path, config: PerformerConfig) -> np.ndarray:
     """The plate as RGB uint8 [H, W, 3]."""
     plate_HWC = read_image(folder / PLATE)
     if plate_HWC.shape[:2] != (config.size[1], config.size[0]):
-        raise ApvgError(f"{folder / PLATE} has not the performer's size; install it again")
+        raise ApvgError(f"{folder / PLATE} has not the performer's size", "install it again")
     return plate_HWC
 
 

@@ -6,31 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
-from apvg.base.errors import ApvgError
 from apvg.base.pipeline import ahead
-from apvg.bundle import PerformerConfig, load_stage, read_config, read_plate
 from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.installed import find_performer
-from apvg.instruments.keyboard import KEY_COUNT, KEY_X, Keyboard, Keys
+from apvg.instruments.instrument import Instrument
+from apvg.instruments.keyboard import Keyboard
 from apvg.instruments.skeleton import Skeleton
+from apvg.instruments.surface import Placement
 from apvg.keypoint_files import usable_points
-from apvg.models.cvg import CoarseVideoGenerator
-from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.khp import KeypointPredictor
-from apvg.models.pose_space import PoseSpace
-from apvg.models.stu import STRIDE, StructuredTemporalUNet
 from apvg.music.reading import read_audio
 from apvg.music.source import open_music
+from apvg.stages import Stages
 from apvg.streaming import (
     BLOCK,
     CoarseVideo,
@@ -46,24 +40,19 @@ if TYPE_CHECKING:
     from apvg.music.notes import Notes
 
 
-#: Kinds of device that the stages run on. Others that torch knows, as "meta", compute nothing.
-_DEVICES = ("cpu", "cuda", "mps", "xpu")
-
-
 class Performer:
     """A trained performer: all stages, ready to play. Make one with :meth:`from_pretrained`."""
 
-    def __init__(self, config: PerformerConfig, plate_HWC: np.ndarray) -> None:
-        self.config = config
-        self.plate_HWC = plate_HWC
-        self.skeleton: Skeleton = config.skeleton
-        stages = build_stages(config)
-        self.space, self.khp, self.dlt, self.cvg, self.stu = stages
-        plate_HWC1 = torch.from_numpy(np.array(plate_HWC)).permute(2, 0, 1)[None]
-        self.plate_1CHW = plate_HWC1.float() / 255
-        self.coarse_plate_1Chw = F.avg_pool2d(self.plate_1CHW, STRIDE)
-        self.device = torch.device("cpu")
-        self.engine: Engine = PyTorchEngine(self)
+    def __init__(self, stages: Stages, engine: Engine | None = None) -> None:
+        """
+        Args:
+            stages: Its networks and plate.
+            engine: What runs them; PyTorch in full precision by default.
+        """
+        self.stages, self.config = stages, stages.config
+        self.skeleton: Skeleton = stages.config.skeleton
+        self.plate_HWC = stages.plate_HWC
+        self.engine: Engine = engine or PyTorchEngine(stages)
 
     @classmethod
     def from_pretrained(
@@ -79,19 +68,8 @@ class Performer:
         Raises:
             ApvgError: There is no such performer, or its files are damaged.
         """
-        folder = find_performer(name)
-        config = read_config(folder)
-        performer = cls(config, read_plate(folder, config))
-        for stage in ("khp", "cvg", "fpvg"):
-            load_stage(folder, config, stage, performer.stages[stage])
-        performer.to(device)
-        performer.engine = choose_engine(performer, engine)
-        return performer
-
-    @property
-    def stages(self) -> dict[str, torch.nn.Module]:
-        """The networks that have weights, by the name of their file."""
-        return {"khp": self.khp, "cvg": self.cvg, "fpvg": self.stu}
+        stages = Stages.load(find_performer(name)).to(device)
+        return cls(stages, choose_engine(stages, engine))
 
     @property
     def name(self) -> str:
@@ -100,8 +78,8 @@ class Performer:
 
     @property
     def version(self) -> str:
-        """First digits of the weights' joint hash: says which training a video came from."""
-        return "".join(self.config.weights.get(stage, "")[:4] for stage in ("khp", "cvg", "fpvg"))
+        """First digits of the hashes of its weights: says which training a video came from."""
+        return self.config.version
 
     @property
     def fps(self) -> int:
@@ -115,36 +93,28 @@ class Performer:
 
     @property
     def lookahead_seconds(self) -> float:
-        """Music heard beyond the frame that is painted, seconds."""
+        """Look-ahead: music beyond the frame that is painted, seconds."""
         return self.config.lookahead_seconds
 
-    @cached_property
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.stages.device
+
+    @property
+    def instrument(self) -> Instrument:
+        """What is played."""
+        return self.stages.instrument
+
+    @property
+    def placement(self) -> Placement:
+        """Where the surface that is played on lies in the picture."""
+        return self.stages.placement
+
+    @property
     def keyboard(self) -> Keyboard | None:
         """The keyboard in the picture, where there is one."""
         return Keyboard(np.array(self.config.corners)) if self.config.corners else None
-
-    def to(self, device: str) -> Performer:
-        """Move all networks to a device ("cpu", "cuda", "mps").
-
-        Raises:
-            ApvgError: There is no such device here, or it is of another kind.
-        """
-        try:
-            self.device = torch.device(device)
-            if self.device.type not in _DEVICES:
-                raise RuntimeError(f"of {', '.join(_DEVICES)}, it is none")
-            for module in (self.space, self.khp, self.cvg, self.stu):
-                module.eval().requires_grad_(False).to(self.device)
-            if self.device.type == "cpu":
-                for painter in (self.cvg, self.stu):
-                    painter.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-            self.plate_1CHW = self.plate_1CHW.to(self.device)
-            self.coarse_plate_1Chw = self.coarse_plate_1Chw.to(self.device)
-        except (RuntimeError, AssertionError) as error:
-            raise ApvgError(
-                f"the device {device!r} is not to be had here ({str(error).splitlines()[0]}); use --device cpu"
-            ) from None
-        return self
 
     def perform(
         self,
@@ -186,13 +156,13 @@ class Performer:
         """Play music of any length as it comes: see :class:`apvg.streaming.Stream`.
 
         Args:
-            notes: The notes, where they are known (seconds from the first sample): the hands play those rather than what
-                is heard.
-            transpose: How many semitones higher it is played. Pitches beyond the performer's compass are played in the
+            notes: The notes, where they are known (seconds from the first sample): the performer plays those rather than
+                transcribed ones.
+            transpose: How many semitones higher it is played. Pitches beyond the performer's pitch range are played in the
                 nearest octave.
             block: Frames worked on at a time. Many are efficient, few come soon.
         """
-        return Stream(self.config, self.engine, notes, transpose=transpose, block=block)
+        return Stream(self.stages, self.engine, notes, transpose=transpose, block=block)
 
     def predict_keypoints(
         self, samples_S: np.ndarray, notes: Notes | None = None, *, transpose: int = 0
@@ -227,7 +197,7 @@ class Performer:
             keypoints_TKD, confidence_TK, self.skeleton.points
         )
         blocks = ahead(self._posed(keypoints_TKD, confidence_TK, samples_S))
-        yield from Painter(self.config, self.engine).run(blocks)
+        yield from Painter(self.stages.plate_1CHW, self.config, self.engine).run(blocks)
 
     def _posed(
         self, keypoints_TKD: np.ndarray, confidence_TK: np.ndarray, samples_S: np.ndarray | None
@@ -244,29 +214,5 @@ class Performer:
                 coarse.feed(features_RF)
             # Music shorter than the keypoints: the rest is painted from the plate.
             painted = coarse.take(frames)
-            painted += [self.coarse_plate_1Chw[0]] * (frames - len(painted))
+            painted += [self.stages.coarse_plate_1Chw[0]] * (frames - len(painted))
             yield Posed(keypoints.to(self.device), confidence.to(self.device), torch.stack(painted))
-
-
-def build_stages(
-    config: PerformerConfig,
-) -> tuple[
-    PoseSpace,
-    KeypointPredictor,
-    DifferentiableLandmarkTransformer,
-    CoarseVideoGenerator,
-    StructuredTemporalUNet,
-]:
-    """The stages of a performer, with fresh weights, in the order that data passes them."""
-    width, height = config.size
-    corners_42 = np.array(config.corners) if config.corners else None
-    space = PoseSpace(width, Keys().place(corners_42))
-    khp = KeypointPredictor(config.khp, config.skeleton, on_keys=corners_42 is not None)
-    # Pitches lie over the columns of their keys' near ends, where the hands are.
-    keys_P2 = torch.tensor(np.stack([KEY_X, np.full(KEY_COUNT, 6.0)], axis=1)).float()
-    columns_P = space.to_pixels(keys_P2)[:, 0] / STRIDE
-    cvg = CoarseVideoGenerator(config.cvg, (height // STRIDE, width // STRIDE), columns_P)
-    stu = StructuredTemporalUNet(config.stu, config.skeleton)
-    bones = config.skeleton.bones if config.stu.bones else ()
-    dlt = DifferentiableLandmarkTransformer(stride=STRIDE, sigma=config.sigma, bones=bones)
-    return space, khp, dlt, cvg, stu

@@ -25,6 +25,8 @@ from apvg.engines.protocol import Engine
 from apvg.models.stu import STRIDE
 from apvg.music.features import FeatureExtractor, shift_features
 from apvg.music.pitch_range import Part, one_voice
+from apvg.stages import Stages
+from apvg.video.compositing import over
 
 if TYPE_CHECKING:
     from apvg.music.notes import Notes
@@ -87,13 +89,14 @@ class Stream:
 
     def __init__(
         self,
-        config: PerformerConfig,
+        stages: Stages,
         engine: Engine,
         notes: Notes | None = None,
         *,
         transpose: int = 0,
         block: int = BLOCK,
     ) -> None:
+        config = stages.config
         self.fps, self.sample_rate = config.features.fps, config.features.sample_rate
         self.block = block
         self._config = config
@@ -101,7 +104,7 @@ class Stream:
         self._poses = Poses(config, engine, notes, transpose=transpose)
         self.part = self._poses.part
         self._coarse = CoarseVideo(config, engine)
-        self._painter = Painter(config, engine)
+        self._painter = Painter(stages.plate_1CHW, config, engine)
         self._over = False
 
     @property
@@ -123,11 +126,11 @@ class Stream:
             ValueError: They are not mono samples of such a kind.
             RuntimeError: The stream is over.
         """
-        return join([self.paint(posed) for posed in self.listen(samples_S)], self._config)
+        return join([self.paint(posed) for posed in self.pose(samples_S)], self._config)
 
     def finish(self) -> Performance:
         """The frames that waited for what comes after the end of the music: silence. Then the stream is over."""
-        return join([self.paint(posed) for posed in self.listen_out()], self._config)
+        return join([self.paint(posed) for posed in self.pose_rest()], self._config)
 
     def run(self, chunks: Iterable[np.ndarray]) -> Iterator[Performance]:
         """The whole of the music, in performances of one block; all stages work side by side (see :mod:`apvg.base.pipeline`)."""
@@ -145,7 +148,7 @@ class Stream:
             if len(keypoints_TKD):
                 yield keypoints_TKD.cpu().numpy(), confidence_TK.cpu().numpy()
 
-    def listen(self, samples_S: np.ndarray) -> Iterator[Posed]:
+    def pose(self, samples_S: np.ndarray) -> Iterator[Posed]:
         """The first half of :meth:`push`, for who paints elsewhere or not all; to be gone through to its end.
 
         Two threads can share the work: one goes through this, the other calls :meth:`paint` in the same order.
@@ -153,7 +156,7 @@ class Stream:
         self._refuse_if_over()
         return self._pose(self._features.push(samples_S))
 
-    def listen_out(self) -> Iterator[Posed]:
+    def pose_rest(self) -> Iterator[Posed]:
         """The first half of :meth:`finish`."""
         self._refuse_if_over()
         self._over = True
@@ -260,11 +263,11 @@ class Poses:
             notes = notes.transposed(transpose)
             notes = one_voice(notes) if config.voices == 1 else notes
         self._config, self._engine, self._notes = config, engine, notes
-        self.part = Part(config.compass)
+        self.part = Part(config.pitch_range)
         self._early = config.khp.lookahead_frames  # the first outputs lie before the music
         self._taken = 0
-        self._hearing: Any = None
-        self._playing: Any = None
+        self._transcriber: Any = None
+        self._motion: Any = None
 
     @torch.inference_mode()
     def next(self, features_RF: Tensor) -> tuple[Tensor, Tensor]:
@@ -272,14 +275,14 @@ class Poses:
         config, engine = self._config, self._engine
         frames = len(features_RF) // config.features.rows_per_frame
         if self._notes is None:
-            notes_2TP, self._hearing = engine.hear(features_RF, self._hearing)
+            notes_2TP, self._transcriber = engine.transcribe(features_RF, self._transcriber)
         else:
             since = self._taken - config.khp.delay
             roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
             notes_2TP = torch.from_numpy(roll_2TP).to(engine.device)
         self._taken += frames
         played_2TP = self.part.take(notes_2TP[None])[0]
-        keypoints_TKD, confidence_TK, self._playing = engine.play(played_2TP, self._playing)
+        keypoints_TKD, confidence_TK, self._motion = engine.pose(played_2TP, self._motion)
         early = min(self._early, frames)
         self._early -= early
         return keypoints_TKD[early:], confidence_TK[early:]
@@ -297,7 +300,7 @@ class CoarseVideo:
     @torch.inference_mode()
     def feed(self, features_RF: Tensor) -> None:
         """Paint the frames that these rows of whole frames complete."""
-        coarse_TChw, self._state = self._engine.cvg(features_RF, self._state)
+        coarse_TChw, self._state = self._engine.coarse(features_RF, self._state)
         early = min(self._early, len(coarse_TChw))
         self._early -= early
         self.waiting += coarse_TChw[early:].unbind(0)
@@ -311,32 +314,33 @@ class CoarseVideo:
 class Painter:
     """DLT and STU: keypoints and coarse video to frames."""
 
-    def __init__(self, config: PerformerConfig, engine: Engine) -> None:
-        self._fps, self._engine = config.features.fps, engine
+    def __init__(self, plate_1CHW: Tensor, config: PerformerConfig, engine: Engine) -> None:
+        self._plate_1CHW, self._fps, self._engine = plate_1CHW, config.features.fps, engine
         self._state: Any = None
 
     def next(self, posed: Posed) -> Performance:
         """The next frames."""
         encoded = self._encode(posed)
-        return self._decode(self._remember(encoded))
+        return self._paint(self._recur(encoded))
 
     def run(self, blocks: Iterable[Posed]) -> Iterator[Performance]:
         """The frames of block after block of keypoints, confidence and coarse video, several blocks at work at once."""
         encoded = spread(self._encode, blocks, cores())
-        remembered = ahead(map(self._remember, encoded))
-        yield from spread(self._decode, remembered, cores())
+        recurred = ahead(map(self._recur, encoded))
+        yield from spread(self._paint, recurred, cores())
 
     def _encode(self, block: Posed) -> _Block:
         return _Block(*block, self._engine.encode(*block))
 
-    def _remember(self, block: _Block) -> _Block:
-        painted, self._state = self._engine.remember(block.painted, self._state)
+    def _recur(self, block: _Block) -> _Block:
+        painted, self._state = self._engine.recur(block.painted, self._state)
         return block._replace(painted=painted)
 
     @torch.inference_mode()
-    def _decode(self, block: _Block) -> Performance:
+    def _paint(self, block: _Block) -> Performance:
+        colour_TCHW, matte_T1HW = self._engine.paint(block.painted)
         return Performance(
-            frames_THWC=_to_uint8(self._engine.decode(block.painted)),
+            frames_THWC=_to_uint8(over(self._plate_1CHW, colour_TCHW, matte_T1HW)),
             keypoints_TKD=block.keypoints_TKD.cpu().numpy(),
             confidence_TK=block.confidence_TK.cpu().numpy(),
             coarse_ThwC=_to_uint8(block.coarse_TChw),

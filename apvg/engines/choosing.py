@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import torch
 
 from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
-
-if TYPE_CHECKING:
-    from apvg.performer import Performer
+from apvg.stages import Stages
 
 EngineName = Literal["auto", "torch", "torch-bf16"]
 
 
-def choose_engine(performer: Performer, name: EngineName = "auto") -> Engine:
-    """The engine of that name for a performer.
+def choose_engine(stages: Stages, name: EngineName = "auto") -> Engine:
+    """The engine of that name for the stages of a performer.
 
     `auto` takes bfloat16 for the painting stages where the processor multiplies it in hardware of its own, at the same quality: with Intel's
     AMX CVG takes half of its usual time and the STU a third, with AVX-512's products of it whole files take three quarters
     (docs/benchmark.md). Elsewhere bfloat16 is emulated and slow, and full precision is taken.
     """
-    return PyTorchEngine(performer, bfloat16=resolve(name, performer.device.type) == "torch-bf16")
+    return PyTorchEngine(stages, bfloat16=resolve(name, stages.device.type) == "torch-bf16")
 
 
 def resolve(name: EngineName, device: str) -> EngineName:

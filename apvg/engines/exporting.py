@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +20,9 @@ from apvg.base.errors import ApvgError
 from apvg.base.progress import track
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.instruments.keyboard import KEY_COUNT
-from apvg.models.khp import HearingState
-from apvg.models.motion.hands import MovingState
+from apvg.models.motion import MotionState
 from apvg.models.stu import Encoded
-
-if TYPE_CHECKING:
-    from apvg.performer import Performer
+from apvg.stages import Stages
 
 LAYOUT, START = "stages.json", "start.safetensors"
 #: Largest difference from PyTorch that is let pass: absolute up to 1, beyond that a share of the largest number.
@@ -35,7 +32,7 @@ _EXAMPLE, _CHECKED = 4, (3, 1)
 
 
 @dataclass(frozen=True)
-class Stage:
+class Function:
     """One stage as a function of tensors.
 
     Attributes:
@@ -65,18 +62,18 @@ class Stage:
 class _Flat(nn.Module):
     """A stage as the exporter wants it: tensors in, tensors out."""
 
-    def __init__(self, stage: Stage, modules: list[nn.Module]) -> None:
+    def __init__(self, function: Function, modules: list[nn.Module]) -> None:
         super().__init__()
-        self.stage, self.owned = stage, nn.ModuleList(modules)
+        self.function, self.owned = function, nn.ModuleList(modules)
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
-        count = len(tensors) - len(self.stage.states)
-        state = _unflatten(self.stage.state, iter(tensors[count:]))
-        outputs, after = self.stage.work(*tensors[:count], state)
+        count = len(tensors) - len(self.function.states)
+        state = _unflatten(self.function.state, iter(tensors[count:]))
+        outputs, after = self.function.work(*tensors[:count], state)
         return (*outputs, *(tensor for _, tensor in _flatten(after)))
 
 
-def export_stages(performer: Performer, folder: Path) -> dict[str, float]:
+def export_stages(stages: Stages, folder: Path) -> dict[str, float]:
     """Write every stage, what states begin with, and a description of all into an existing folder.
 
     Returns:
@@ -89,48 +86,48 @@ def export_stages(performer: Performer, folder: Path) -> dict[str, float]:
     import onnxruntime
     import onnxscript  # noqa: F401 - torch's exporter needs it; without it, better said at once
 
-    modules: list[nn.Module] = [performer.space, performer.khp, performer.cvg, performer.stu]
-    stages = stages_of(performer)
-    told: dict[str, Any] = {}
+    modules: list[nn.Module] = [stages.space, stages.khp, stages.cvg, stages.stu]
+    functions = functions_of(stages)
+    described: dict[str, Any] = {}
     differences: dict[str, float] = {}
-    for stage in track(stages, "exporting"):
-        path = folder / f"{stage.name}.onnx"
-        flat = _Flat(stage, modules).eval()
+    for function in track(functions, "exporting"):
+        path = folder / f"{function.name}.onnx"
+        flat = _Flat(function, modules).eval()
         _export(flat, path)
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        differences[stage.name] = _check(flat, session, path)
-        told[stage.name] = {
+        differences[function.name] = _check(flat, session, path)
+        described[function.name] = {
             "file": path.name,
-            "frames": 1 if stage.one_by_one else "any",
+            "frames": 1 if function.one_by_one else "any",
             "inputs": [_describe(tensor) for tensor in session.get_inputs()],
             "outputs": [_describe(tensor) for tensor in session.get_outputs()],
-            "largest_difference": differences[stage.name],
+            "largest_difference": differences[function.name],
         }
-    start = {f"{stage.name}.{name}": t for stage in stages for name, t in stage.states.items()}
+    start = {f"{f.name}.{name}": tensor for f in functions for name, tensor in f.states.items()}
     save_file({name: tensor.contiguous().clone() for name, tensor in start.items()}, folder / START)
-    width, height = performer.config.size
+    config = stages.config
+    width, height = config.size
     about = {
-        "performer": performer.name,
-        "version": performer.version,
+        "performer": config.name,
+        "version": config.version,
         "size": [width, height],
-        "fps": performer.fps,
-        "sample_rate": performer.sample_rate,
+        "fps": config.features.fps,
+        "sample_rate": config.features.sample_rate,
         "states_begin_with": START,
-        "stages": told,
+        "stages": described,
     }
     (folder / LAYOUT).write_text(json.dumps(about, indent=1) + "\n")
     return differences
 
 
-def stages_of(performer: Performer) -> list[Stage]:
-    """All stages of a performer, in the order of the data."""
-    config, engine = performer.config, PyTorchEngine(performer)
+def functions_of(stages: Stages) -> list[Function]:
+    """All stages of a performer as functions, in the order of the data."""
+    config, engine = stages.config, PyTorchEngine(stages)
     random = torch.Generator().manual_seed(0)
     (width, height), points = config.size, len(config.skeleton)
     rows = config.features.rows_per_frame
-    level = config.stu.memory_at
-    cell = {"fine": 4, "coarsest": 16}[level]
-    memory_Chw = config.stu.hidden, height // cell, width // cell
+    cell = {"fine": 4, "coarsest": 16}[config.stu.recurrent_level]
+    hidden_Chw = config.stu.hidden, height // cell, width // cell
 
     def rand(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=random)
@@ -153,84 +150,81 @@ def stages_of(performer: Performer) -> list[Stage]:
             blocks = _plain(engine.encode)(*poses(frames).values())
         return dict(zip(("fine", "middle", "coarsest"), blocks, strict=True))
 
-    def remembered(frames: int) -> dict[str, Tensor]:
-        memory = {}
-        if config.stu.hidden:
-            memory = {"memory": rand(frames, *memory_Chw)}
-        return encoded(frames) | memory
+    def recurred(frames: int) -> dict[str, Tensor]:
+        hidden = {"hidden": rand(frames, *hidden_Chw)} if config.stu.hidden else {}
+        return encoded(frames) | hidden
 
-    def hear(features_RF: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
-        notes_2TP, after = _plain(engine.hear)(features_RF, state)
+    def transcribe(features_RF: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
+        notes_2TP, after = _plain(engine.transcribe)(features_RF, state)
         return (notes_2TP,), after
 
-    def play(notes_2TP: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
-        keypoints_TKD, confidence_TK, after = _plain(engine.play)(notes_2TP, state)
+    def pose(notes_2TP: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
+        keypoints_TKD, confidence_TK, after = _plain(engine.pose)(notes_2TP, state)
         return (keypoints_TKD, confidence_TK), after
 
-    def cvg(features_RF: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
-        coarse_TChw, after = _plain(engine.cvg)(features_RF, state)
+    def coarse(features_RF: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
+        coarse_TChw, after = _plain(engine.coarse)(features_RF, state)
         return (coarse_TChw,), after
 
     def encode(*tensors: Any) -> tuple[tuple[Tensor, ...], Any]:
         return tuple(_plain(engine.encode)(*tensors[:-1])), None
 
-    def remember(block_TChw: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
-        memory_TChw, after = performer.stu.remember(block_TChw, 1, state)
-        assert memory_TChw is not None
-        return (memory_TChw,), after
+    def recur(block_TChw: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
+        hidden_TChw, after = stages.stu.recur(block_TChw, 1, state)
+        assert hidden_TChw is not None
+        return (hidden_TChw,), after
 
-    def decode(*tensors: Any) -> tuple[tuple[Tensor, ...], Any]:
-        blocks, memory = Encoded(*tensors[:3]), tensors[3] if config.stu.hidden else None
-        return (_plain(engine.decode)((blocks, memory)),), None
+    def paint(*tensors: Any) -> tuple[tuple[Tensor, ...], Any]:
+        blocks, hidden = Encoded(*tensors[:3]), tensors[3] if config.stu.hidden else None
+        return _plain(engine.paint)((blocks, hidden)), None
 
     with torch.no_grad():
         # Convolutions begin after silence: zeros of the shapes that they hand on.
-        hearing = _silence(hear(features(1)["features"], None)[1])
-        watching = _silence(cvg(features(1)["features"], None)[1])
-        moving = play(notes(1)["notes"], None)[1]
-        player = performer.khp.move.at_rest(1)
-        moving = MovingState(_silence(moving.stack), player)
-        memory = torch.zeros(1, *memory_Chw)
-    assert isinstance(hearing, HearingState)
-    blocks: dict[str, int] = dict.fromkeys(("fine", "middle", "coarsest", "memory"), 1)
-    shown: dict[str, int] = dict.fromkeys(("keypoints", "confidence", "coarse"), 1)
-    stages = [
-        # Strokes of the bow are told one after the other.
-        Stage("hear", hear, features, ("notes",), {}, hearing, one_by_one=True)
-        if config.khp.bowing.hidden
-        else Stage("hear", hear, features, ("notes",), {"features": rows}, hearing),
-        Stage("play", play, notes, ("keypoints", "confidence"), {}, moving, one_by_one=True),
-        Stage("cvg", cvg, features, ("coarse",), {"features": rows, "coarse": 1}, watching),
-        Stage("encode", encode, poses, ("fine", "middle", "coarsest"), shown | blocks),
-        Stage("decode", decode, remembered, ("frames",), blocks | {"frames": 1}),
+        transcriber = _silence(transcribe(features(1)["features"], None)[1])
+        cvg = _silence(coarse(features(1)["features"], None)[1])
+        motion = pose(notes(1)["notes"], None)[1]
+        player = stages.khp.motion.initial_state(1)
+        motion = MotionState(_silence(motion.stack), player)
+        hidden = torch.zeros(1, *hidden_Chw)
+    blocks: dict[str, int] = dict.fromkeys(("fine", "middle", "coarsest", "hidden"), 1)
+    inputs: dict[str, int] = dict.fromkeys(("keypoints", "confidence", "coarse"), 1)
+    one_by_one = stages.khp.transcriber.one_by_one
+    rows_of = {} if one_by_one else {"features": rows}
+    functions = [
+        Function("transcribe", transcribe, features, ("notes",), rows_of, transcriber, one_by_one),
+        Function("pose", pose, notes, ("keypoints", "confidence"), {}, motion, one_by_one=True),
+        Function("coarse", coarse, features, ("coarse",), {"features": rows, "coarse": 1}, cvg),
+        Function("encode", encode, poses, ("fine", "middle", "coarsest"), inputs | blocks),
+        Function("paint", paint, recurred, ("colour", "matte"), blocks | {"colour": 1, "matte": 1}),
     ]
     if config.stu.hidden:
+        level = config.stu.recurrent_level
         block = lambda frames: {level: encoded(frames)[level]}  # noqa: E731
-        stage = Stage("remember", remember, block, ("memory",), {}, memory, one_by_one=True)
-        stages.insert(-1, stage)
-    return stages
+        function = Function("recur", recur, block, ("hidden",), {}, hidden, one_by_one=True)
+        functions.insert(-1, function)
+    return functions
 
 
 def _export(flat: _Flat, path: Path) -> None:
-    stage = flat.stage
-    inputs = stage.inputs(1 if stage.one_by_one else _EXAMPLE)
+    function = flat.function
+    inputs = function.inputs(1 if function.one_by_one else _EXAMPLE)
     frames = torch.export.Dim("frames", min=1, max=4096)
     axes: list[dict[int, Any] | None] = [
-        {0: stage.frames[name] * frames if stage.frames[name] > 1 else frames}
-        if name in stage.frames
+        {0: function.frames[name] * frames if function.frames[name] > 1 else frames}
+        if name in function.frames
         else None
         for name in inputs
     ]
-    after = [f"{name}_after" for name in stage.states]
+    after = [f"{name}_after" for name in function.states]
     with warnings.catch_warnings(), _quiet_exporter():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             flat,
-            (*inputs.values(), *stage.states.values()),
+            (*inputs.values(), *function.states.values()),
             str(path),
-            input_names=[*inputs, *stage.states],
-            output_names=[*stage.outputs, *after],
-            dynamic_shapes=((*axes, *(None for _ in stage.states)),),
+            input_names=[*inputs, *function.states],
+            output_names=[*function.outputs, *after],
+            dynamic_shapes=((*axes, *(None for _ in function.states)),),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -250,18 +244,18 @@ class _quiet_exporter:
 @torch.no_grad()
 def _check(flat: _Flat, session: Any, path: Path) -> float:
     """The largest difference over several pieces, each begun with the state that the one before left."""
-    stage, largest = flat.stage, 0.0
-    state = list(stage.states.values())
-    for frames in (1, 1) if stage.one_by_one else _CHECKED:
-        inputs = stage.inputs(frames)
+    function, largest = flat.function, 0.0
+    state = list(function.states.values())
+    for frames in (1, 1) if function.one_by_one else _CHECKED:
+        inputs = function.inputs(frames)
         expected = flat(*inputs.values(), *state)
-        feed = dict(zip([*inputs, *stage.states], [*inputs.values(), *state], strict=True))
+        feed = dict(zip([*inputs, *function.states], [*inputs.values(), *state], strict=True))
         given = session.run(None, {name: tensor.numpy() for name, tensor in feed.items()})
         for right, got in zip(expected, given, strict=True):
             right = right.numpy().astype(np.float64)
             scale = max(1.0, float(np.abs(right).max(initial=0)))
             largest = max(largest, float(np.abs(got - right).max(initial=0)) / scale)
-        state = list(expected[len(stage.outputs) :])
+        state = list(expected[len(function.outputs) :])
     if not largest <= TOLERANCE:
         raise ApvgError(
             f"{path.name} differs from PyTorch by {largest:.2g}, and {TOLERANCE:g} is the most; "

@@ -2,86 +2,86 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from apvg.models.cvg import CVGState
-from apvg.models.khp import HearingState
-from apvg.models.motion.hands import MovingState
+from apvg.models.motion import MotionState
 from apvg.models.stu import Encoded
-
-if TYPE_CHECKING:
-    from apvg.performer import Performer
+from apvg.models.transcription import TranscriberState
+from apvg.stages import Stages
 
 
 class PyTorchEngine:
-    """The performer's own modules (see :class:`apvg.engines.protocol.Engine`).
+    """The modules themselves (see :class:`apvg.engines.protocol.Engine`).
 
     Args:
-        performer: Whose.
+        stages: Of the performer.
         bfloat16: Whether CVG and the STU, which paint, multiply in bfloat16. KHP needs more digits to place a finger.
     """
 
-    def __init__(self, performer: Performer, *, bfloat16: bool = False) -> None:
-        self._performer = performer
+    def __init__(self, stages: Stages, *, bfloat16: bool = False) -> None:
+        self._stages = stages
         self._bfloat16 = bfloat16
         self.name = "PyTorch in bfloat16" if bfloat16 else "PyTorch"
 
     @property
     def device(self) -> torch.device:
-        return self._performer.device
+        return self._stages.device
 
     @torch.inference_mode()
-    def hear(self, features_RF: Tensor, state: HearingState | None) -> tuple[Tensor, HearingState]:
-        heard, after = self._performer.khp.hear(features_RF[None], state)
-        return heard.notes_B2TP[0], after
+    def transcribe(
+        self, features_RF: Tensor, state: TranscriberState | None
+    ) -> tuple[Tensor, TranscriberState]:
+        transcription, after = self._stages.khp.transcriber(features_RF[None], state)
+        return transcription.notes_B2TP[0], after
 
     @torch.inference_mode()
-    def play(
-        self, notes_2TP: Tensor, state: MovingState | None
-    ) -> tuple[Tensor, Tensor, MovingState]:
-        performer = self._performer
-        motion, after = performer.khp.play(notes_2TP[None], state)
-        keypoints_TKD = performer.space.to_pixels(motion.poses_BTKD[0])
-        # Every point of a hand is as sure as the hand; points of no hand are taken as seen.
+    def pose(
+        self, notes_2TP: Tensor, state: MotionState | None
+    ) -> tuple[Tensor, Tensor, MotionState]:
+        stages = self._stages
+        motion, after = stages.khp.motion(notes_2TP[None], state)
+        keypoints_TKD = stages.space.to_pixels(motion.poses_BTKD[0])
+        # All points of a limb are as visible as the limb; the others always are.
         confidence_TK = keypoints_TKD.new_ones(keypoints_TKD.shape[:2])
-        for hand, ids in enumerate(performer.skeleton.hands.values()):
-            confidence_TK[:, list(ids)] = motion.seen_BTH[0, :, hand, None].sigmoid()
+        for limb, ids in enumerate(stages.config.skeleton.players.values()):
+            confidence_TK[:, list(ids)] = motion.visible_BTL[0, :, limb, None].sigmoid()
         return keypoints_TKD, confidence_TK, after
 
     @torch.inference_mode()
-    def cvg(self, features_RF: Tensor, state: CVGState | None) -> tuple[Tensor, CVGState]:
-        performer = self._performer
+    def coarse(self, features_RF: Tensor, state: CVGState | None) -> tuple[Tensor, CVGState]:
+        plate_1Chw = self._stages.coarse_plate_1Chw
         with self._precision():
-            coarse, after = performer.cvg(features_RF[None], performer.coarse_plate_1Chw, state)
-        return coarse.frames_BTChw[0], after
+            coarse, after = self._stages.cvg(features_RF[None], plate_1Chw, state)
+        return coarse.over(plate_1Chw)[0], after
 
     @torch.inference_mode()
     def encode(self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor) -> Encoded:
-        performer = self._performer
-        width, height = performer.config.size
-        heatmaps_1TKhw = performer.dlt(keypoints_TKD[None], confidence_TK[None], (height, width))
+        stages = self._stages
+        width, height = stages.config.size
+        heatmaps_1TKhw = stages.dlt(keypoints_TKD[None], confidence_TK[None], (height, width))
         with self._precision():
-            return performer.stu.encode(
-                coarse_TChw[None], heatmaps_1TKhw, keypoints_TKD[None], performer.plate_1CHW
+            return stages.stu.encode(
+                coarse_TChw[None], heatmaps_1TKhw, keypoints_TKD[None], stages.plate_1CHW
             )
 
     @torch.inference_mode()
-    def remember(
+    def recur(
         self, encoded: Encoded, state: Tensor | None
     ) -> tuple[tuple[Encoded, Tensor | None], Tensor | None]:
-        stu = self._performer.stu
+        stu = self._stages.stu
         with self._precision():
-            remembered_NChw, after = stu.remember(encoded.at(stu.config.memory_at), 1, state)
-        return (encoded, remembered_NChw), after
+            hidden_NChw, after = stu.recur(encoded.at(stu.config.recurrent_level), 1, state)
+        return (encoded, hidden_NChw), after
 
     @torch.inference_mode()
-    def decode(self, remembered: tuple[Encoded, Tensor | None]) -> Tensor:
+    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> tuple[Tensor, Tensor]:
         with self._precision():
-            painting = self._performer.stu.decode(*remembered, self._performer.plate_1CHW)
-        return painting.frames_BTCHW[0]
+            painting = self._stages.stu.decode(*recurred, 1)
+        return painting.colour_BTCHW[0], painting.matte_BTHW[0, :, None]
 
-    def _precision(self) -> torch.autocast:
+    def _precision(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)

@@ -93,6 +93,8 @@ def solve_homography(source_N2: np.ndarray, target_N2: np.ndarray) -> np.ndarray
 class Keys:
     """The 88 keys of a piano, as a surface to play on."""
 
+    decisions = ()
+
     def place(self, corners_42: np.ndarray | None) -> Placement:
         """The keyboard in a picture; see :class:`apvg.instruments.surface.Surface`."""
         return Placement() if corners_42 is None else Keyboard(corners_42)

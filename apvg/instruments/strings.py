@@ -13,6 +13,9 @@ import numpy as np
 
 from apvg.instruments.surface import Placement
 
+#: Stops on a string that a player decides between: so many semitones from the open string on, and by what: no finger, or one of four.
+STOPS, FINGERS = 32, 5
+
 
 @dataclass(frozen=True)
 class HandFrame:
@@ -68,6 +71,11 @@ class StringInstrument:
     def place(self, corners_42: np.ndarray | None) -> Placement:
         """Where strings are a camera says, and no corners; see :class:`apvg.instruments.surface.Surface`."""
         return Placement()
+
+    @property
+    def decisions(self) -> tuple[int, ...]:
+        """Which string is stopped where (string * STOPS + semitones above the open string), and by which finger."""
+        return self.strings * STOPS, FINGERS
 
     @property
     def strings(self) -> int:

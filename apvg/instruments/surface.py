@@ -18,6 +18,11 @@ class Surface(Protocol):
     """What an instrument is played on: :class:`apvg.instruments.keyboard.Keys`, the strings of a
     :class:`apvg.instruments.strings.StringInstrument`, or nothing (:class:`NoSurface`)."""
 
+    @property
+    def decisions(self) -> tuple[int, ...]:
+        """Sizes of the choices that a player makes on it before moving; none where empty."""
+        ...
+
     def place(self, corners_42: np.ndarray | None) -> Placement:
         """The surface as it lies in a picture.
 
@@ -58,6 +63,8 @@ class Placement:
 
 class NoSurface:
     """Of instruments that are held, and of any whose surface is not described."""
+
+    decisions = ()
 
     def place(self, corners_42: np.ndarray | None) -> Placement:
         """Nowhere."""

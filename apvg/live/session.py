@@ -174,10 +174,10 @@ class _Session:
     def _listen(self) -> None:
         while (heard := self._get(self._heard)) is not None:
             self._clock.heard(heard)
-            for posed in self._stream.listen(heard.samples_S):
+            for posed in self._stream.pose(heard.samples_S):
                 self._put(self._poses, self._timed(posed, live=True))
         if not self._stop.is_set():  # the music is over: what is left need not hurry
-            for posed in self._stream.listen_out():
+            for posed in self._stream.pose_rest():
                 self._put(self._poses, self._timed(posed, live=False))
 
     def _timed(self, posed: Posed, *, live: bool) -> Pose:

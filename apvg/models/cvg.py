@@ -1,7 +1,7 @@
 """CVG: a coarse video straight from the music (source: "global appearance and texture").
 
-It hears through the same kind of encoder as KHP, lays what it hears out along the picture's columns (a learned map from
-pitches, which for a piano is the keyboard), and paints colour and matte over the plate at a quarter of the frame's size.
+An audio encoder as KHP's gives features of every pitch. A learned map, for a piano the keyboard, lays them out along the picture's columns,
+and convolutions paint colour and matte at a quarter of the frame's size, which are composited over the plate.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from apvg.models.transcription.encoder import (
     PITCHES,
     AudioEncoder,
     CausalStack,
-    ListeningConfig,
+    EncoderConfig,
     State,
 )
+from apvg.video.compositing import over
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,14 @@ class CVGConfig:
     """Shape of CVG.
 
     Attributes:
-        listening: The audio encoder.
+        encoder: The audio encoder.
         channels: Channels per pitch, and per column of the picture.
         layers: Depth of the causal stack.
         picture: Channels of the coarse picture's features.
-        lookahead_frames: Frames of music heard beyond the frame that is painted; as KHP's.
+        lookahead_frames: Frames of music beyond the frame that is painted.
     """
 
-    listening: ListeningConfig = field(default_factory=ListeningConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
     channels: int = 32
     layers: int = 5
     picture: int = 24
@@ -43,9 +44,9 @@ class CVGConfig:
 
 
 class CVGState(NamedTuple):
-    """What CVG remembers between chunks."""
+    """CVG's state between chunks."""
 
-    listening: State
+    encoder: State
     stack: State
 
 
@@ -53,18 +54,24 @@ class Coarse(NamedTuple):
     """CVG's prediction for the frames that lie `lookahead_frames` before its input's.
 
     Attributes:
-        frames_BTChw: Coarse video in 0..1.
-        matte_logits_BThw: Opacity of what is painted over the plate, before the sigmoid.
-        notes_B2TP: Logits of keys being struck and held, the auxiliary task.
+        colour_BTChw: Painted colour in 0..1.
+        matte_logits_BThw: Its opacity, before the sigmoid.
+        notes_B2TP: Logits of onset and sustained, the auxiliary task.
     """
 
-    frames_BTChw: Tensor
+    colour_BTChw: Tensor
     matte_logits_BThw: Tensor
     notes_B2TP: Tensor
 
+    def over(self, plate_BChw: Tensor) -> Tensor:
+        """The coarse video over a plate, [B, T, 3, h, w] in 0..1."""
+        return over(
+            plate_BChw[:, None], self.colour_BTChw, self.matte_logits_BThw.sigmoid()[:, :, None]
+        )
+
 
 class CoarseVideoGenerator(nn.Module):
-    """CVG: feature rows in, coarse frames [B, T, 3, h, w] out; causal, with its state carried across chunks.
+    """CVG: feature rows in, colour and matte of coarse frames out; causal, with its state carried across chunks.
 
     Args:
         size_hw: Height and width of the coarse video.
@@ -75,8 +82,8 @@ class CoarseVideoGenerator(nn.Module):
         super().__init__()
         self.config, self.size_hw = config, size_hw
         height, width = size_hw
-        self.listen = AudioEncoder(config.listening)
-        self.enter = nn.Conv2d(config.listening.channels + 2, config.channels, 1)
+        self.encoder = AudioEncoder(config.encoder)
+        self.embed = nn.Conv2d(config.encoder.channels + 2, config.channels, 1)
         self.stack = CausalStack(config.channels, config.layers)
         away_wP = torch.arange(width)[:, None] + 0.5 - columns_P[None]
         reach = 1.5 * width / PITCHES
@@ -103,14 +110,14 @@ class CoarseVideoGenerator(nn.Module):
         Args:
             features_BRF: Feature rows of whole frames, [B, T * rows_per_frame, F].
             plate_BChw: The plate in 0..1, at the coarse video's size.
-            state: What the call for the rows before returned; None at the music's start.
-            paint_from: First frame to paint; those before only fill the memory, as training's warm-up does.
+            state: Of the call for the rows before; None at the start of the music.
+            paint_from: First frame to paint; those before only fill the state, as training's warm-up does.
         """
         height, _ = self.size_hw
-        heard_BCTP, notes_B2TP, listening = self.listen(
-            features_BRF, state.listening if state else None
+        features_BCTP, notes_B2TP, encoder = self.encoder(
+            features_BRF, state.encoder if state else None
         )
-        x_BCTP = self.enter(torch.cat([heard_BCTP, notes_B2TP.sigmoid()], dim=1))
+        x_BCTP = self.embed(torch.cat([features_BCTP, notes_B2TP.sigmoid()], dim=1))
         x_BCTP, stack = self.stack(x_BCTP, state.stack if state else None)
         x_BCTP = x_BCTP[:, :, paint_from:]
         batch, _, frames, _ = x_BCTP.shape
@@ -121,10 +128,9 @@ class CoarseVideoGenerator(nn.Module):
         painted_NChw = self.paint(torch.cat([picture_NChw, plate_NChw.to(picture_NChw)], dim=1))
         painted_NChw = painted_NChw.float()
         colour_NChw, matte_logits_Nhw = painted_NChw[:, :3].sigmoid(), painted_NChw[:, 3]
-        frames_NChw = plate_NChw + matte_logits_Nhw.sigmoid()[:, None] * (colour_NChw - plate_NChw)
         coarse = Coarse(
-            frames_NChw.unflatten(0, (batch, frames)),
+            colour_NChw.unflatten(0, (batch, frames)),
             matte_logits_Nhw.unflatten(0, (batch, frames)),
             notes_B2TP.float(),
         )
-        return coarse, CVGState(listening, stack)
+        return coarse, CVGState(encoder, stack)

@@ -1,8 +1,8 @@
 """DLT: the differentiable landmark transformer, from keypoints to heatmaps (source: the abstract's "space transformer").
 
-A heatmap tells the video stages precisely where a joint is, but is hard to predict from sound; coordinates are easy to
-predict but tell a convolution nothing. The DLT turns one into the other and lets the gradient through. Of a long bone, as of a
-bow, two peaks far apart tell little: it can draw bones as well (own choice).
+A heatmap shows the video stages precisely where a joint is, but is hard to predict from sound. Coordinates are easy to predict, but a
+convolution cannot use them. The DLT turns one into the other and is differentiable. Two peaks far apart say little about the long bone
+between them, or about a bow: it can draw bones as well (own choice).
 """
 
 from __future__ import annotations

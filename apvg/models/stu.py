@@ -1,10 +1,10 @@
 """FPVG: the final video from the coarse video and the heatmaps, by the structured temporal UNet (STU).
 
 Source (poster): within a frame, a graph convolution over the predicted keypoints acts on the UNet's feature block;
-between frames, a CNN-GRU keeps them consistent: at the UNet's finest level, or at its coarsest (`memory_at`). At the
-coarsest a cell is 16 pixels wide; what keypoints tremble by is less, and reaches the picture through the skip
-connections, past the memory. Shapes are this project's own choice: the UNet lives behind a 4×4 space-to-depth stem,
-so that it runs in real time on two CPU cores, and it paints a colour and a matte that are composited over the
+between frames, a CNN-GRU keeps them consistent: at the UNet's finest level, or at its coarsest (`recurrent_level`). At the
+coarsest a cell is 16 pixels wide; keypoint jitter is less, and reaches the picture through the skip connections, past the
+recurrent state. Shapes are this project's own choice: the UNet lives behind a 4×4 space-to-depth stem,
+so that it runs in real time on two CPU cores, and it gives a colour and a matte, which a compositor lays over the
 performer's still background plate.
 """
 
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from apvg.instruments.skeleton import Skeleton
 from apvg.models.blocks import ConvGRU, ResidualBlock
+from apvg.video.compositing import over
 
 STRIDE = 4  # pixels per cell of the stem's grid, which the coarse video and the heatmaps share
 
@@ -32,11 +33,11 @@ class STUConfig:
         node_channels: Features of one keypoint within the graph convolution.
         graph_layers: Graph convolutions in a row; 0 leaves the GCN out.
         hidden: Channels of the ConvGRU's state; 0 leaves it out, and every frame is painted by itself.
-        memory_at: What the ConvGRU remembers: the "fine" features at 1/4 of the frame, or the "coarsest" at 1/16.
-        bones: Whether it is shown the skeleton's bones beside the heatmaps of its points (see the DLT).
-        heatmaps: Whether it is shown heatmaps. If not, their places are taken by each point's coordinates, the same all over
+        recurrent_level: Where the ConvGRU is: on the "fine" features at 1/4 of the frame, or the "coarsest" at 1/16.
+        bones: Whether it gets the skeleton's bones beside the heatmaps of its points (see the DLT).
+        heatmaps: Whether it gets heatmaps. If not, their places are taken by each point's coordinates, the same all over
             the picture, and there is no GCN, which writes through them.
-        coarse: Whether it is shown the coarse video.
+        coarse: Whether it gets the coarse video.
 
     Raises:
         ValueError: Something is asked for without the heatmaps that it needs.
@@ -46,7 +47,7 @@ class STUConfig:
     node_channels: int = 32
     graph_layers: int = 2
     hidden: int = 16
-    memory_at: Literal["fine", "coarsest"] = "fine"
+    recurrent_level: Literal["fine", "coarsest"] = "fine"
     bones: bool = False
     heatmaps: bool = True
     coarse: bool = True
@@ -101,7 +102,7 @@ class KeypointGraph(nn.Module):
 
 
 class Encoded(NamedTuple):
-    """What the UNet's way down knows of every frame, at 1/4, 1/8 and 1/16 of its size."""
+    """Features of the UNet's encoder, at 1/4, 1/8 and 1/16 of the frame."""
 
     fine_NChw: Tensor
     middle_NChw: Tensor
@@ -113,25 +114,24 @@ class Encoded(NamedTuple):
 
 
 class Painting(NamedTuple):
-    """What the STU paints.
+    """What the STU paints: a layer to composite over a plate.
 
     Attributes:
-        frames_BTCHW: The final video in 0..1: colour over plate by matte.
-        cell_logits_BTXhw: Opacity of the painted colour before the sigmoid, on the stem's grid; X are a cell's pixels.
+        colour_BTCHW: In 0..1.
+        matte_logits_BTHW: Its opacity, before the sigmoid.
     """
 
-    frames_BTCHW: Tensor
-    cell_logits_BTXhw: Tensor
-
-    @property
-    def matte_logits_BTHW(self) -> Tensor:
-        """The opacity before the sigmoid, for its loss. Laid out when asked for: a video needs the frames alone."""
-        return F.pixel_shuffle(self.cell_logits_BTXhw, STRIDE)[:, :, 0]
+    colour_BTCHW: Tensor
+    matte_logits_BTHW: Tensor
 
     @property
     def matte_BTHW(self) -> Tensor:
-        """Opacity of the painted colour in 0..1."""
+        """Opacity in 0..1."""
         return self.matte_logits_BTHW.sigmoid()
+
+    def over(self, plate_BCHW: Tensor) -> Tensor:
+        """The frames [B, T, 3, H, W] in 0..1: colour over plate by matte."""
+        return over(plate_BCHW[:, None].float(), self.colour_BTCHW, self.matte_BTHW[:, :, None])
 
 
 class StructuredTemporalUNet(nn.Module):
@@ -152,9 +152,9 @@ class StructuredTemporalUNet(nn.Module):
         self.down_coarsest = nn.Conv2d(middle, coarsest, 3, stride=2, padding=1)
         self.encode_coarsest = ResidualBlock(coarsest)
         if config.hidden:
-            remembered = {"fine": fine, "coarsest": coarsest}[config.memory_at]
-            self.gru = ConvGRU(remembered, config.hidden)
-            self.from_gru = nn.Conv2d(config.hidden, remembered, 1)
+            channels = {"fine": fine, "coarsest": coarsest}[config.recurrent_level]
+            self.gru = ConvGRU(channels, config.hidden)
+            self.from_gru = nn.Conv2d(config.hidden, channels, 1)
         self.decode_coarsest = ResidualBlock(coarsest)
         self.up_middle = nn.Conv2d(coarsest, middle, 1)
         self.decode_middle = ResidualBlock(middle)
@@ -173,7 +173,7 @@ class StructuredTemporalUNet(nn.Module):
         """
         Args:
             coarse_BTChw: Coarse video in 0..1 at a quarter of the frame's size.
-            heatmaps_BTKhw: Heatmaps on the same grid, and after them those of the bones where it is shown them.
+            heatmaps_BTKhw: Heatmaps on the same grid, and after them those of the bones where it gets them.
             keypoints_BTKD: The keypoints behind them, pixels.
             plate_BCHW: Still background in 0..1; its height and width are multiples of 16.
             state_BCHW: The ConvGRU's state after the chunk before; None at the start.
@@ -182,10 +182,10 @@ class StructuredTemporalUNet(nn.Module):
             The painting and the state to hand to the next chunk (None without a ConvGRU).
         """
         encoded = self.encode(coarse_BTChw, heatmaps_BTKhw, keypoints_BTKD, plate_BCHW)
-        remembered_NChw, last_BCHW = self.remember(
-            encoded.at(self.config.memory_at), len(plate_BCHW), state_BCHW
+        hidden_NChw, last_BCHW = self.recur(
+            encoded.at(self.config.recurrent_level), len(plate_BCHW), state_BCHW
         )
-        return self.decode(encoded, remembered_NChw, plate_BCHW), last_BCHW
+        return self.decode(encoded, hidden_NChw, len(plate_BCHW)), last_BCHW
 
     def encode(
         self,
@@ -194,25 +194,25 @@ class StructuredTemporalUNet(nn.Module):
         keypoints_BTKD: Tensor,
         plate_BCHW: Tensor,
     ) -> Encoded:
-        """The way down: every frame by itself, with the graph over its keypoints."""
+        """The encoder, with the graph over the keypoints: every frame by itself."""
         points_NKhw = heatmaps_BTKhw.flatten(0, 1)[:, : len(self.skeleton)]
         keypoints_NKD = keypoints_BTKD.flatten(0, 1)
-        shown = [heatmaps_BTKhw.flatten(0, 1)]
+        inputs = [heatmaps_BTKhw.flatten(0, 1)]
         if not self.config.heatmaps:
-            shown = [_coordinate_maps(keypoints_NKD, points_NKhw)]
+            inputs = [_coordinate_maps(keypoints_NKD, points_NKhw)]
         if self.config.coarse:
-            shown.append(coarse_BTChw.flatten(0, 1))
-        x_fine = self.encode_fine(self._enter(torch.cat(shown, dim=1), plate_BCHW))
+            inputs.append(coarse_BTChw.flatten(0, 1))
+        x_fine = self.encode_fine(self._stem(torch.cat(inputs, dim=1), plate_BCHW))
         if self.config.graph_layers:
             x_fine = self.graph(x_fine, keypoints_NKD, points_NKhw)
         x_middle = self.encode_middle(self.down_middle(F.relu(x_fine)))
         x_coarsest = self.encode_coarsest(self.down_coarsest(F.relu(x_middle)))
         return Encoded(x_fine, x_middle, x_coarsest)
 
-    def remember(
+    def recur(
         self, block_NChw: Tensor, batch: int, state_BCHW: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Between frames, of the block at `memory_at`: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w].
+        """Between frames, of the block at `recurrent_level`: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w].
 
         None without a ConvGRU.
         """
@@ -221,38 +221,29 @@ class StructuredTemporalUNet(nn.Module):
         states_BTChw, last_BChw = self.gru(block_NChw.unflatten(0, (batch, -1)), state_BCHW)
         return states_BTChw.flatten(0, 1), last_BChw
 
-    def decode(
-        self, encoded: Encoded, remembered_NChw: Tensor | None, plate_BCHW: Tensor
-    ) -> Painting:
-        """The way up, and the colour over the plate: every frame by itself again."""
+    def decode(self, encoded: Encoded, hidden_NChw: Tensor | None, batch: int) -> Painting:
+        """The decoder, to colour and matte: every frame by itself again."""
         x_fine, x_middle, x_coarsest = encoded
-        if remembered_NChw is not None and self.config.memory_at == "fine":
-            x_fine = x_fine + self.from_gru(remembered_NChw)
-        elif remembered_NChw is not None:
-            x_coarsest = x_coarsest + self.from_gru(remembered_NChw)
+        if hidden_NChw is not None and self.config.recurrent_level == "fine":
+            x_fine = x_fine + self.from_gru(hidden_NChw)
+        elif hidden_NChw is not None:
+            x_coarsest = x_coarsest + self.from_gru(hidden_NChw)
         x_coarsest = self.up_middle(self.decode_coarsest(x_coarsest))
         x_middle = x_middle + F.interpolate(x_coarsest, scale_factor=2.0, mode="nearest")
         x_middle = self.up_fine(self.decode_middle(x_middle))
         x_fine = x_fine + F.interpolate(x_middle, scale_factor=2.0, mode="nearest")
         logits_NChw = self.paint(F.relu(self.decode_fine(x_fine)))
 
-        # Still in the stem's grid, where the pixels of a cell lie side by side as channels X. The last
-        # steps are taken in full precision, whatever that of the convolutions.
-        logits_NCXhw = logits_NChw.float().unflatten(1, (4, -1))
-        logits_BTCXhw = logits_NCXhw.unflatten(0, (len(plate_BCHW), -1))
-        painted_BTCXhw = logits_BTCXhw.sigmoid()
-        plate_B1CXhw = F.pixel_unshuffle(plate_BCHW.float(), STRIDE).unflatten(1, (3, -1))[:, None]
-        colour_BTCXhw, matte_BT1Xhw = painted_BTCXhw.split((3, 1), dim=2)
-        frames_BTCXhw = torch.lerp(plate_B1CXhw, colour_BTCXhw, matte_BT1Xhw)
-        return Painting(
-            F.pixel_shuffle(frames_BTCXhw.flatten(2, 3), STRIDE), logits_BTCXhw[:, :, 3]
-        )
+        # The last steps are taken in full precision, whatever that of the convolutions.
+        painted_N4HW = F.pixel_shuffle(logits_NChw.float(), STRIDE)
+        painted_BT4HW = painted_N4HW.unflatten(0, (batch, -1))
+        return Painting(painted_BT4HW[:, :, :3].sigmoid(), painted_BT4HW[:, :, 3])
 
-    def _enter(self, shown_NMhw: Tensor, plate_BCHW: Tensor) -> Tensor:
+    def _stem(self, maps_NMhw: Tensor, plate_BCHW: Tensor) -> Tensor:
         """The stem, [N, C, h, w]; the plate's share of it is the same for all frames."""
-        of_frames, of_plate = self.stem.weight.split((shown_NMhw.shape[1], 3 * STRIDE**2), dim=1)
+        of_frames, of_plate = self.stem.weight.split((maps_NMhw.shape[1], 3 * STRIDE**2), dim=1)
         plate_BChw = F.conv2d(F.pixel_unshuffle(plate_BCHW, STRIDE), of_plate, self.stem.bias)
-        entered_BTChw = F.conv2d(shown_NMhw, of_frames).unflatten(0, (len(plate_BCHW), -1))
+        entered_BTChw = F.conv2d(maps_NMhw, of_frames).unflatten(0, (len(plate_BCHW), -1))
         return (entered_BTChw + plate_BChw[:, None]).flatten(0, 1)
 
 
@@ -261,5 +252,5 @@ def _coordinate_maps(keypoints_NKD: Tensor, points_NKhw: Tensor) -> Tensor:
     height, width = points_NKhw.shape[-2:]
     size_D = keypoints_NKD.new_tensor([width, height]) * STRIDE
     seen_NK1 = (points_NKhw.amax(dim=(2, 3)) > 0)[..., None].to(keypoints_NKD)
-    told_NK3 = torch.cat([(2 * keypoints_NKD / size_D - 1) * seen_NK1, seen_NK1], dim=2)
-    return told_NK3.flatten(1)[..., None, None].expand(-1, -1, height, width)
+    maps_NK3 = torch.cat([(2 * keypoints_NKD / size_D - 1) * seen_NK1, seen_NK1], dim=2)
+    return maps_NK3.flatten(1)[..., None, None].expand(-1, -1, height, width)

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.optim import AdamW, Optimizer
 
 from apvg.models.khp import KeypointPredictor
-from apvg.models.transcription.strokes import StrokeTeller
+from apvg.models.transcription.strokes import StrokeClassifier
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 
 #: An event so many frames from a stroke's beginning may be that stroke.
@@ -61,11 +61,11 @@ class BowedTake:
 @torch.inference_mode()
 def find_events(khp: KeypointPredictor, features_RF: Tensor) -> tuple[Tensor, Tensor]:
     """Events of whole music as KHP's ears suspect them: their frames [N], and what is known of each [N, X]."""
-    tell = khp.strokes
+    tell = khp.transcriber.strokes
     assert tell is not None
     summaries, state = [tell.silent_X.expand(1, tell.window - 1, -1)], None
-    for block_1RF in khp.blocks(features_RF):
-        _, logits_12TP, state = khp.listen(block_1RF, state)
+    for block_1RF in khp.transcriber.blocks(features_RF):
+        _, logits_12TP, state = khp.transcriber.encoder(block_1RF, state)
         summaries.append(tell.summarise(block_1RF, logits_12TP))
     events = tell.events(torch.cat(summaries, dim=1))
     frames, known, since_13 = [], [], torch.zeros(1, 3)
@@ -91,15 +91,15 @@ def are_strokes(frame_N: Tensor, stroke_B: np.ndarray) -> Tensor:
 
 
 class BowingTrainer:
-    """Trains the StrokeTeller of a KeypointPredictor."""
+    """Trains the StrokeClassifier of a KeypointPredictor."""
 
     name = "bow"
 
     def __init__(
         self,
         fabric: Fabric,
-        strokes: StrokeTeller,
-        average: StrokeTeller,
+        strokes: StrokeClassifier,
+        average: StrokeClassifier,
         takes: Sequence[BowedTake],
         config: BowingTrainingConfig,
     ) -> None:
@@ -114,7 +114,7 @@ class BowingTrainer:
         strokes.drop.p = config.dropout
         optimizer = AdamW(strokes.parameters(), lr=config.rate, weight_decay=config.decay)
         self.strokes, self.optimizer = fabric.setup(strokes, optimizer)
-        self.strokes.mark_forward_method("tell_all")
+        self.strokes.mark_forward_method("classify")
         self.average = fabric.to_device(average)
         self.ema = ExponentialMovingAverage(self.strokes.module, self.average, config.ema)
         self.modules: Mapping[str, nn.Module] = {
@@ -135,7 +135,7 @@ class BowingTrainer:
         known_BNX, stroke_BN = (
             self.fabric.to_device(torch.stack(part)) for part in zip(*excerpts, strict=True)
         )
-        odds_BN = self.strokes.tell_all(known_BNX)
+        odds_BN = self.strokes.classify(known_BNX)
         loss = F.binary_cross_entropy_with_logits(odds_BN, stroke_BN)
         self.optimizer.zero_grad(set_to_none=True)
         self.fabric.backward(loss)

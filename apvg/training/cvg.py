@@ -82,7 +82,7 @@ class CVGTrainer:
         self.fabric, self.scene, self.music, self.config = fabric, scene, music, config
         self.octave_pixels = octave_pixels
         self.lookahead, self.steps = cvg.config.lookahead_frames, config.steps
-        self.delay = cvg.config.listening.delay
+        self.delay = cvg.config.transcriber.encoder.delay
         optimizer = Adam(cvg.parameters(), lr=config.rate, betas=(0.9, 0.98))
         self.cvg, self.optimizer = fabric.setup(cvg, optimizer)
         self.average = fabric.to_device(average)

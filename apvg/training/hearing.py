@@ -78,11 +78,11 @@ class HearingTrainer:
         config: HearingTrainingConfig,
     ) -> None:
         self.fabric, self.takes, self.config = fabric, takes, config
-        self.delay, self.steps = khp.config.listening.delay, config.steps
-        for ears in (khp.listen, average.listen):  # half as fast again on a processor
+        self.delay, self.steps = khp.config.transcriber.encoder.delay, config.steps
+        for ears in (khp.transcriber.encoder, average.listen):  # half as fast again on a processor
             ears.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        optimizer = Adam(khp.listen.parameters(), lr=config.rate, betas=(0.9, 0.98))
-        self.listen, self.optimizer = fabric.setup(khp.listen, optimizer)
+        optimizer = Adam(khp.transcriber.encoder.parameters(), lr=config.rate, betas=(0.9, 0.98))
+        self.listen, self.optimizer = fabric.setup(khp.transcriber.encoder, optimizer)
         self.average = fabric.to_device(average.listen)
         self.ema = ExponentialMovingAverage(self.listen.module, self.average, config.ema)
         self.modules: Mapping[str, nn.Module] = {"listen": self.listen.module, "ema": self.average}

@@ -177,7 +177,7 @@ class KHPTrainer:
         for method in ("hear", "play"):
             self.khp.mark_forward_method(method)
         self.average = fabric.to_device(average)
-        if not khp.move.usual_KD.any():
+        if not khp.motion.mean_pose_KD.any():
             self._settle(khp)
         self.ema = ExponentialMovingAverage(self.khp.module, self.average, config.ema)
         self.on_motion = AdversarialLoss(
@@ -214,10 +214,10 @@ class KHPTrainer:
         batch = self._excerpts(random)
         told_B2TP, logits_H2TP = batch.told_B2TP, None
         if config.heard:
-            heard, _ = self.khp.hear(batch.features_BRF)
+            heard, _ = self.khp.transcriber(batch.features_BRF)
             logits_H2TP = heard.logits_B2TP
             told_B2TP = torch.cat([heard.notes_B2TP, told_B2TP[config.heard :]])
-        motion, _ = self.khp.play(told_B2TP, start_BX=batch.start_BX)
+        motion, _ = self.khp.motion(told_B2TP, initial_BX=batch.start_BX)
         losses = self._losses(batch, logits_H2TP, motion)
         if step >= config.adversarial_from:
             predicted_BTKD = motion.poses_BTKD[:, self.lookahead :]
@@ -239,7 +239,7 @@ class KHPTrainer:
         ]
         whole_K, nothing_2TP = torch.ones(len(self.skeleton)), torch.zeros(2, 0, KEY_COUNT)
         first = [
-            (take.filmed, khp.move.start(poses_TKD[0], whole_K, nothing_2TP))
+            (take.filmed, khp.motion.initial_vector(poses_TKD[0], whole_K, nothing_2TP))
             for take, poses_TKD in zip(self.takes, seen, strict=True)
             if len(poses_TKD)
         ]
@@ -247,7 +247,7 @@ class KHPTrainer:
         generated = [start_X for filmed, start_X in first if not filmed]
         home_X = torch.stack(generated or [start_X for _, start_X in first]).median(dim=0).values
         real = [poses_TKD for take, poses_TKD in zip(self.takes, seen, strict=True) if take.filmed]
-        khp.move.settle(
+        khp.motion.initialise_from(
             torch.cat([poses_TKD[::5] for poses_TKD in seen]), home_X, torch.cat(real or seen)
         )
 
@@ -282,10 +282,10 @@ class KHPTrainer:
         struck_BT1 = batch.notes_B2TP[:, 0, late : late + frames].amax(dim=-1)[..., None]
         weight_BTK = batch.weight_BTK * self.point_weight_K
         error_BTKD = predicted_BTKD - batch.poses_BTKD
-        middle_BTH = motion.middle_BTH[:, self.lookahead :]
-        middle_error_BTH = middle_BTH - self.khp.move.middles(batch.poses_BTKD)
+        middle_BTH = motion.centroid_BTL[:, self.lookahead :]
+        middle_error_BTH = middle_BTH - self.khp.motion.centroids(batch.poses_BTKD)
         seen_error_BTH = F.binary_cross_entropy_with_logits(
-            motion.seen_BTH[:, self.lookahead :], batch.seen_BTH, reduction="none"
+            motion.visible_BTL[:, self.lookahead :], batch.seen_BTH, reduction="none"
         )
         losses = {
             "position": _mean(
@@ -304,8 +304,8 @@ class KHPTrainer:
                 predicted_BTKD, batch.notes_B2TP[:, 0, late : late + frames], batch.heard_BT
             )
         stopped_BT = batch.stops_BT2[..., 0] >= 0
-        if motion.stops_BTX is not None and bool(stopped_BT.any()):
-            losses |= self._stopping(motion.stops_BTX[:, self.lookahead :], predicted_BTKD, batch)
+        if motion.decisions_BTX is not None and bool(stopped_BT.any()):
+            losses |= self._stopping(motion.decisions_BTX[:, self.lookahead :], predicted_BTKD, batch)
         if logits_H2TP is not None:
             heard = slice(0, config.heard)
             losses["notes"] = config.notes_weight * notes_loss(
@@ -421,7 +421,7 @@ class KHPTrainer:
             [seen_TK[:, list(ids)].any(dim=1) for ids in self.skeleton.hands.values()], dim=1
         )
         # Hands that are not in the picture yet come from home.
-        start_X = self.khp.move.start(poses_TKD[0], seen_TK[0], past_2TP)
+        start_X = self.khp.motion.initial_vector(poses_TKD[0], seen_TK[0], past_2TP)
         known_T = torch.full((length,), float(take.music.notes is not None))
         weight_TK = seen_TK * heard_T[:, None]
         stops_T2 = torch.full((config.frames, 2), -1)

@@ -24,7 +24,7 @@ from torch import Tensor
 from apvg.base.errors import ApvgError
 from apvg.base.files import atomic_path
 from apvg.base.progress import track
-from apvg.bundle import STAGES, PerformerConfig, load_stage, read_config, write_bundle
+from apvg.bundle import STAGES, PerformerConfig, load_network, read_config, write_bundle
 from apvg.installed import find_performer
 from apvg.instruments.keyboard import LOWEST_PITCH, Keys
 from apvg.instruments.skeleton import Skeleton
@@ -244,7 +244,7 @@ class Run:
     def _bowing_trainer(self) -> BowingTrainer:
         """Of the takes whose strokes are known, by the ears that are there."""
         khp, average = self._network("khp"), self._network("khp")
-        if khp.strokes is None:  # KHP is of the shape that it starts from
+        if khp.transcriber.strokes is None:  # KHP is of the shape that it starts from
             raise ApvgError(
                 f"{self.recipe.start_from or self.start_from} has nothing that tells strokes; in the recipe's start_stages "
                 "name hear and move in place of khp"
@@ -260,8 +260,8 @@ class Run:
                 "no take tells how it is bowed, in sound that the ears hear; make some with: apvg virtual --instrument cello, or "
                 "give the stage bow no steps in the recipe"
             )
-        khp.strokes.train().requires_grad_(True)
-        return BowingTrainer(self.fabric, khp.strokes, average.strokes, bowed, self.recipe.bow)
+        khp.transcriber.strokes.train().requires_grad_(True)
+        return BowingTrainer(self.fabric, khp.transcriber.strokes, average.strokes, bowed, self.recipe.bow)
 
     def _bowed_take(self, take: Take, khp: KeypointPredictor) -> BowedTake:
         """A take's events as KHP's ears suspect them; kept on disk, for it takes minutes."""
@@ -281,7 +281,7 @@ class Run:
         """Where what KHP's ears tell of a take is kept."""
         digest = hashlib.sha256(repr((khp.config, self.config.features, HELD)).encode())
         digest.update(take.samples_S.tobytes())
-        parts = [khp.listen] if what == "bowed" else [khp.listen, khp.strokes]
+        parts = [khp.transcriber.encoder] if what == "bowed" else [khp.transcriber.encoder, khp.transcriber.strokes]
         for value in (v for part in parts if part is not None for v in part.state_dict().values()):
             digest.update(value.numpy().tobytes())
         path = self.training / what / f"{take.name}-{digest.hexdigest()[:12]}.npy"
@@ -292,12 +292,12 @@ class Run:
         """Begin CVG with ears that hear already: those of KHP, or of the CVG that the start's performer has, if they are alike."""
         listening = self.config.cvg.listening
         if listening == self.config.khp.listening:
-            heard = self._averages(("khp",)).khp.listen.state_dict()
-            cvg.listen.load_state_dict(heard)
+            heard = self._averages(("khp",)).khp.transcriber.encoder.state_dict()
+            cvg.encoder.load_state_dict(heard)
         elif self.start_from is not None:
             start = read_config(self.start_from)
             if start.cvg.listening == listening:
-                load_stage(self.start_from, start, "cvg", cvg.listen, "listen")
+                load_network(self.start_from, start, "cvg", cvg.encoder, "listen")
 
     def _load_parts(self, khp: KeypointPredictor) -> None:
         """Begin with what the stages `hear`, `bow` and `move` have come to, where they were trained."""
@@ -328,7 +328,7 @@ class Run:
         config = replace(self.config, khp=before.khp)
         if any(getattr(recipe, name).steps for name in (*PARTS, "khp")):
             return config
-        return replace(config, compass=before.compass, voices=before.voices)
+        return replace(config, pitch_range=before.pitch_range, voices=before.voices)
 
     def _network(self, name: str) -> Any:
         """A stage with the weights that its training starts from."""
@@ -339,11 +339,11 @@ class Run:
             return network
         config = read_config(self.start_from)
         if name in self.recipe.start_stages:
-            load_stage(self.start_from, config, name, network)
+            load_network(self.start_from, config, name, network)
         elif name == "khp":
             for training, part in PARTS.items():
                 if training in self.recipe.start_stages and getattr(network, part) is not None:
-                    load_stage(self.start_from, config, name, network.get_submodule(part), part)
+                    load_network(self.start_from, config, name, network.get_submodule(part), part)
         return network
 
     def _averages(self, names: Sequence[str]) -> Performer:
@@ -457,7 +457,7 @@ class Run:
         path = self._kept(take, "told", khp)
         if not path.exists():
             with atomic_path(path) as partial:
-                np.save(partial, np.packbits(khp.transcribe(music.features_RF).numpy(), axis=-1))
+                np.save(partial, np.packbits(khp.transcriber.transcribe(music.features_RF).numpy(), axis=-1))
         told_2TP = np.unpackbits(np.load(path), axis=-1, count=PITCHES)
         return torch.from_numpy(told_2TP.astype(bool))
 
@@ -474,7 +474,7 @@ class Run:
 
 def performer_config(recipe: Recipe, take: Take, takes: Sequence[Take]) -> PerformerConfig:
     """The performer that a recipe makes with a take's picture, and the music of some."""
-    corners, compass, voices = None, (LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1), 0
+    corners, pitch_range, voices = None, (LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1), 0
     if take.corners_42 is not None:
         corners = tuple((float(x), float(y)) for x, y in take.corners_42)
     elif known := [take.notes for take in takes if take.notes is not None and len(take.notes)]:
@@ -482,7 +482,7 @@ def performer_config(recipe: Recipe, take: Take, takes: Sequence[Take]) -> Perfo
         pitches = [
             int(end) for notes in known for end in (notes.pitch_N.min(), notes.pitch_N.max())
         ]
-        compass = min(pitches), max(pitches)
+        pitch_range = min(pitches), max(pitches)
         voices = int(all(_is_melody(notes) for notes in known))
     return PerformerConfig(
         name=recipe.name,
@@ -498,7 +498,7 @@ def performer_config(recipe: Recipe, take: Take, takes: Sequence[Take]) -> Perfo
         cvg=recipe.model.cvg,
         stu=recipe.model.stu,
         sigma=recipe.model.sigma,
-        compass=compass,
+        pitch_range=pitch_range,
         voices=voices,
         held_out=recipe.held_out,
     )

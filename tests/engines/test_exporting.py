@@ -17,7 +17,7 @@ from apvg.base.errors import ApvgError
 from apvg.cli.main import main
 from apvg.engines.exporting import _check, _export, _Flat, stages_of
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
-from apvg.models.transcription.strokes import BowingConfig
+from apvg.models.transcription.strokes import StrokeConfig
 from apvg.music.features import FeatureExtractor
 from apvg.performer import Performer
 
@@ -109,12 +109,12 @@ def test_the_ears_of_a_string_player_are_a_file_of_one_frame(
         pianist.config.khp,
         decided=True,
         lookahead_frames=12,
-        bowing=BowingConfig(hidden=6, told=0.4),
+        bowing=StrokeConfig(hidden=6, told=0.4),
     )
     config = replace(pianist.config, khp=khp, skeleton=BODY_HANDS_AND_BOW, corners=None)
     performer = Performer(config, pianist.plate_HWC).to("cpu")
-    performer.khp.listen.notes.weight.data *= 20  # fresh ears hear nothing
-    torch.nn.init.zeros_(performer.khp.listen.notes.bias)  # pyright: ignore[reportArgumentType]
+    performer.khp.transcriber.encoder.notes.weight.data *= 20  # fresh ears hear nothing
+    torch.nn.init.zeros_(performer.khp.transcriber.encoder.notes.bias)  # pyright: ignore[reportArgumentType]
     hear = next(stage for stage in stages_of(performer) if stage.name == "hear")
     flat, path = _Flat(hear, [performer.khp]).eval(), tmp_path / "hear.onnx"
     _export(flat, path)
@@ -135,7 +135,7 @@ def test_the_ears_of_a_string_player_are_a_file_of_one_frame(
 
 def test_a_coarsest_memory_is_a_file_of_one_frame(tiny_performer: Path, tmp_path: Path) -> None:
     pianist = Performer.from_pretrained(tiny_performer)
-    stu = replace(pianist.config.stu, hidden=3, memory_at="coarsest")
+    stu = replace(pianist.config.stu, hidden=3, recurrent_level="coarsest")
     performer = Performer(replace(pianist.config, stu=stu), pianist.plate_HWC).to("cpu")
     remember = next(stage for stage in stages_of(performer) if stage.name == "remember")
     flat, path = _Flat(remember, [performer.stu]).eval(), tmp_path / "remember.onnx"

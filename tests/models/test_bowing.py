@@ -12,8 +12,8 @@ from lightning.fabric import Fabric
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
 from apvg.models.khp import KeypointPredictor, KHPConfig
 from apvg.models.motion.body import count_strokes
-from apvg.models.transcription.encoder import ListeningConfig
-from apvg.models.transcription.strokes import WAIT, BowingConfig, StrokeTeller
+from apvg.models.transcription.encoder import EncoderConfig
+from apvg.models.transcription.strokes import WAIT, StrokeConfig, StrokeClassifier
 from apvg.music.features import FeatureConfig
 from apvg.training.bowing import (
     BowedTake,
@@ -23,13 +23,13 @@ from apvg.training.bowing import (
     find_events,
 )
 
-LISTENING = ListeningConfig(spectral=4, channels=6, layers=3)
+LISTENING = EncoderConfig(spectral=4, channels=6, layers=3)
 FRAMES, ROWS = 60, 4
 
 
-def teller(told: float = 0.5) -> StrokeTeller:
+def teller(told: float = 0.5) -> StrokeClassifier:
     torch.manual_seed(0)
-    return StrokeTeller(BowingConfig(hidden=6, told=told), LISTENING, struck=0.4).eval()
+    return StrokeClassifier(StrokeConfig(hidden=6, told=told), LISTENING, struck=0.4).eval()
 
 
 def sound(frames: int = FRAMES, batch: int = 1, seed: int = 0) -> torch.Tensor:
@@ -113,12 +113,12 @@ def predictor(told: float = 0.5, lookahead: int = 10) -> KeypointPredictor:
         hidden=8,
         decided=True,
         lookahead_frames=lookahead,
-        bowing=BowingConfig(hidden=6, told=told),
+        bowing=StrokeConfig(hidden=6, told=told),
     )
     khp = KeypointPredictor(config, BODY_HANDS_AND_BOW, on_keys=False).eval()
     # Untrained ears hear nothing otherwise, and nothing begins where all goes on.
-    torch.nn.init.zeros_(khp.listen.notes.bias)  # pyright: ignore[reportArgumentType]
-    khp.listen.notes.weight.data *= 20
+    torch.nn.init.zeros_(khp.transcriber.encoder.notes.bias)  # pyright: ignore[reportArgumentType]
+    khp.transcriber.encoder.notes.weight.data *= 20
     return khp
 
 
@@ -126,20 +126,20 @@ def test_training_knows_of_events_what_playing_does():
     """The same events, the same numbers of each: or the network would be asked what it was not taught."""
     khp = predictor()
     features_RF = sound(frames=80)[0] * (torch.rand(80 * ROWS, 1) > 0.3)
-    assert khp.strokes is not None
+    assert khp.transcriber.strokes is not None
     asked: list[torch.Tensor] = []
-    step = khp.strokes.step
+    step = khp.transcriber.strokes.step
 
     def listening(known_BX: torch.Tensor, memory_BC: torch.Tensor):
         asked.append(known_BX[0].clone())
         return step(known_BX, memory_BC)
 
-    khp.strokes.step = listening
+    khp.transcriber.strokes.step = listening
     with torch.no_grad():
-        told_2TP = khp.transcribe(features_RF)
-        khp.strokes.step = step
+        told_2TP = khp.transcriber.transcribe(features_RF)
+        khp.transcriber.strokes.step = step
         frame_N, known_NX = find_events(khp, features_RF)
-        odds_N = khp.strokes.tell_all(known_NX[None])[0]
+        odds_N = khp.transcriber.strokes.classify(known_NX[None])[0]
     assert len(frame_N) > 5
     torch.testing.assert_close(torch.stack(asked), known_NX)
     surely = (odds_N > 0) & (frame_N >= 0) & (frame_N < 80)
@@ -153,7 +153,7 @@ def test_a_bowing_is_as_late_as_the_config_says():
     with pytest.raises(ValueError, match="look ahead"):
         predictor(lookahead=3)
     with pytest.raises(ValueError, match="decided"):
-        KHPConfig(bowing=BowingConfig(hidden=4))
+        KHPConfig(bowing=StrokeConfig(hidden=4))
 
 
 def test_ways_are_those_of_the_strokes_that_are_told():

@@ -11,13 +11,13 @@ from apvg.instruments.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS
 from apvg.models.cvg import CoarseVideoGenerator, CVGConfig
 from apvg.models.khp import HELD, KeypointPredictor, KHPConfig
 from apvg.models.motion.body import REST, count_strokes
-from apvg.models.motion.bones import in_one_piece
-from apvg.models.motion.hands import HandMover
-from apvg.models.transcription.encoder import AudioEncoder, ListeningConfig
+from apvg.models.motion.bones import limit_bones
+from apvg.models.motion.hands import HandMotionDecoder
+from apvg.models.transcription.encoder import AudioEncoder, EncoderConfig
 from apvg.music.features import FeatureConfig, shift_features
 
 NOTHING = torch.zeros(2, 0, 88)
-LISTENING = ListeningConfig(spectral=4, channels=6)
+LISTENING = EncoderConfig(spectral=4, channels=6)
 FRAMES, ROWS = 14, 4
 
 
@@ -95,7 +95,7 @@ def test_output_depends_on_no_later_row():
 
 def test_what_is_heard_moves_with_the_music_by_octaves():
     torch.manual_seed(0)
-    encoder = AudioEncoder(ListeningConfig(layers=2))  # more would reach both ends of the keyboard
+    encoder = AudioEncoder(EncoderConfig(layers=2))  # more would reach both ends of the keyboard
     rows = features()
     rows[..., :100] = 0.0  # the moved music must lie within the keyboard, partials included
     rows[..., 150:364] = 0.0
@@ -113,16 +113,16 @@ def test_every_layout_has_its_points():
     assert motion.seen_BTH.shape == (1, FRAMES, 2)
 
 
-def test_hands_stay_at_the_keyboard_and_in_one_piece():
+def test_hands_stay_at_the_keyboard_and_limit_bones():
     predictor = khp()
     with torch.inference_mode():
         notes_B2TP = torch.zeros(1, 2, 50, 88)
         notes_B2TP[:, :, :, -3:] = 1.0
-        motion, _ = predictor.play(notes_B2TP, start_BX=torch.tensor([[20.0, 51.0]]))
-    assert float(motion.middle_BTH.min()) >= -4
-    assert float(motion.middle_BTH.max()) <= 56
+        motion, _ = predictor.play(notes_B2TP, initial_BX=torch.tensor([[20.0, 51.0]]))
+    assert float(motion.centroid_BTL.min()) >= -4
+    assert float(motion.centroid_BTL.max()) <= 56
     # Every point hangs on its hand's middle.
-    near_BTK = motion.poses_BTKD[..., :21, 0] - motion.middle_BTH[..., :1]
+    near_BTK = motion.poses_BTKD[..., :21, 0] - motion.centroid_BTL[..., :1]
     assert float(near_BTK.abs().max()) < 5
 
 
@@ -137,10 +137,10 @@ def test_a_player_without_a_keyboard_begins_from_the_pose_it_is_told():
             poses_TKD, torch.cat([poses_TKD[0].flatten(), torch.ones(1)]), poses_TKD
         )
         starts_BX = torch.stack([predictor.move.start(poses_TKD[t], torch.ones(points), NOTHING) for t in (1, 2)])  # fmt: skip
-        motion, _ = predictor.play(notes_B2TP, start_BX=starts_BX)
+        motion, _ = predictor.play(notes_B2TP, initial_BX=starts_BX)
         unseen_X = predictor.move.start(poses_TKD[1], torch.zeros(points), NOTHING)
         waiting, _ = predictor.play(notes_B2TP[:1])
-        from_home, _ = predictor.play(notes_B2TP[:1], start_BX=unseen_X[None])
+        from_home, _ = predictor.play(notes_B2TP[:1], initial_BX=unseen_X[None])
     assert (motion.poses_BTKD[0] - motion.poses_BTKD[1]).abs().max() > 1e-3
     # A start is told as it differs from the mean pose; where nothing is seen the player comes from home.
     torch.testing.assert_close(
@@ -203,7 +203,7 @@ def test_a_player_knows_its_stroke_by_the_music_before():
 
 def test_a_hand_sees_what_is_under_it_from_its_own_middle():
     mover = khp().move
-    assert isinstance(mover, HandMover)
+    assert isinstance(mover, HandMotionDecoder)
     seen_BGC = torch.zeros(1, len(mover.grid_G), 8)
     seen_BGC[0, :, 0] = mover.grid_G  # a channel that tells the place
     middle_BH = torch.tensor([[14.3, 40.75]])
@@ -216,7 +216,7 @@ def test_a_hand_sees_what_is_under_it_from_its_own_middle():
 @given(seed=st.integers(0, 10_000), torn=st.floats(0.0, 3.0))
 def test_no_bone_is_longer_than_real_ones(seed: int, torn: float):
     mover = khp().move
-    assert isinstance(mover, HandMover)
+    assert isinstance(mover, HandMotionDecoder)
     random = torch.Generator().manual_seed(seed)
     real_TKD = torch.randn(400, 42, 2, generator=random)
     mover.settle(real_TKD, torch.tensor([20.0, 32.0]), real_TKD)
@@ -225,7 +225,7 @@ def test_no_bone_is_longer_than_real_ones(seed: int, torn: float):
         longest_B = mover.bone_HFB[hand].flatten()
         real_TJD = real_TKD[:, ids]
         asked_TJD = 0.3 * real_TJD[:40] + torn * torch.randn(40, 21, 2, generator=random)
-        whole_TJD = in_one_piece(asked_TJD, mover.bone_HFB[hand])
+        whole_TJD = limit_bones(asked_TJD, mover.bone_HFB[hand])
 
         def lengths(points_TJD: torch.Tensor) -> torch.Tensor:
             return torch.stack(
@@ -244,7 +244,7 @@ def test_no_bone_is_longer_than_real_ones(seed: int, torn: float):
         one_T = calm_T.nonzero()[:, 0]
         pulled_TJD = asked_TJD[one_T].clone()
         pulled_TJD[:, 4] += 8.0
-        kept_TJD = in_one_piece(pulled_TJD, mover.bone_HFB[hand])
+        kept_TJD = limit_bones(pulled_TJD, mover.bone_HFB[hand])
         torch.testing.assert_close(kept_TJD[:, 4], pulled_TJD[:, 4], atol=1e-4, rtol=0)
 
 

@@ -31,16 +31,16 @@ def inputs(frames: int) -> tuple[torch.Tensor, ...]:
 
 
 @pytest.mark.parametrize("cut", [1, 3, 6])
-@pytest.mark.parametrize("memory_at", ["fine", "coarsest"])
+@pytest.mark.parametrize("recurrent_level", ["fine", "coarsest"])
 def test_chunks_with_carried_state_give_what_the_whole_gives(
-    memory_at: Literal["fine", "coarsest"], cut: int
+    recurrent_level: Literal["fine", "coarsest"], cut: int
 ):
     torch.manual_seed(0)
-    stu = StructuredTemporalUNet(replace(CONFIG, memory_at=memory_at), HANDS)
+    stu = StructuredTemporalUNet(replace(CONFIG, recurrent_level=recurrent_level), HANDS)
     coarse, heatmaps, keypoints, plate = inputs(7)
     whole, _ = stu(coarse, heatmaps, keypoints, plate)
     first, state = stu(coarse[:, :cut], heatmaps[:, :cut], keypoints[:, :cut], plate)
-    assert state.shape == (1, 6, *((8, 12) if memory_at == "fine" else (2, 3)))
+    assert state.shape == (1, 6, *((8, 12) if recurrent_level == "fine" else (2, 3)))
     second, _ = stu(coarse[:, cut:], heatmaps[:, cut:], keypoints[:, cut:], plate, state)
     chunked = torch.cat([first.frames_BTCHW, second.frames_BTCHW], dim=1)
     torch.testing.assert_close(chunked, whole.frames_BTCHW, atol=1e-5, rtol=0)

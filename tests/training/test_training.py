@@ -303,7 +303,7 @@ def test_ears_are_shared_and_half_of_khp_can_be_begun_with(
 
     halved = replace(recipe, start_stages=("move",))
     khp = Run(halved, takes, tmp_path, device="cpu", start_from=trained)._network("khp")
-    for key, value in khp.move.state_dict().items():
+    for key, value in khp.motion.state_dict().items():
         torch.testing.assert_close(value, ears[f"move.{key}"].float())
     own = "listen.spectral.conv.weight"
     assert not torch.equal(khp.state_dict()[own], ears[own].float())
@@ -318,7 +318,7 @@ def test_khp_without_steps_of_its_own_is_its_halves(
     khp = Run(recipe, takes, trained, device="cpu")._averages(("khp",)).khp
     for half, part in (("hear", ""), ("move", "move.")):
         checkpoint = load_file(trained / f"training/{half}.ckpt.safetensors")
-        network = khp.listen if half == "hear" else khp.move
+        network = khp.transcriber.encoder if half == "hear" else khp.motion
         for key, value in network.state_dict().items():
             torch.testing.assert_close(value, checkpoint[f"module/ema/{part}{key}"])
 
@@ -354,17 +354,17 @@ def test_hands_that_are_taken_over_play_what_they_played(
     recipe = load_recipe(recipe_file)
     takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
     start = shutil.copytree(trained, tmp_path / "start", ignore=shutil.ignore_patterns("training"))
-    told = json.loads((start / "config.json").read_text()) | {"compass": [48, 71], "voices": 1}
+    told = json.loads((start / "config.json").read_text()) | {"pitch_range": [48, 71], "voices": 1}
     (start / "config.json").write_text(json.dumps(told))
     idle = {name: replace(getattr(recipe, name), steps=0) for name in ("hear", "move", "khp", "joint")}  # fmt: skip
     other = replace(recipe.model, khp=replace(recipe.model.khp, hidden=recipe.model.khp.hidden + 8))
     idle_recipe = replace(recipe, model=other, **idle)
     painted = Run(idle_recipe, takes, tmp_path, device="cpu", start_from=start)
-    assert (painted.config.compass, painted.config.voices) == ((48, 71), 1)
+    assert (painted.config.pitch_range, painted.config.voices) == ((48, 71), 1)
     assert painted.config.khp == recipe.model.khp
     painted._averages(("khp",))  # which its weights fit
     taught = Run(recipe, takes, tmp_path, device="cpu", start_from=start)
-    assert taught.config.compass == (21, 108)
+    assert taught.config.pitch_range == (21, 108)
     told["khp"]["decided"] = False
     (start / "config.json").write_text(json.dumps(told))
     by_ear = replace(recipe, khp=replace(recipe.khp, by_ear=2))

@@ -1,1 +1,14 @@
 """From notes to poses."""
+
+from __future__ import annotations
+
+from apvg.models.motion import body, hands  # each registers its decoder
+from apvg.models.motion.decoder import (  # fmt: skip
+    MOTION_DECODERS,
+    Motion,
+    MotionConfig,
+    MotionDecoder,
+    MotionState,
+)
+
+__all__ = ["MOTION_DECODERS", "Motion", "MotionConfig", "MotionDecoder", "MotionState", "body", "hands"]  # fmt: skip

@@ -18,7 +18,7 @@ def longest_bones(points_TJD: Tensor) -> Tensor:
     return _fingers(points_TJD).diff(dim=-2).norm(dim=-1).quantile(_NO_LONGER, dim=0)
 
 
-def in_one_piece(points_XJD: Tensor, bone_FB: Tensor) -> Tensor:
+def limit_bones(points_XJD: Tensor, bone_FB: Tensor) -> Tensor:
     """Hands [..., 21, D] whose bones are none too long: the palm goes after the tip that is furthest off, the others bend.
 
     Args:

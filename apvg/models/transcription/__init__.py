@@ -1,1 +1,13 @@
 """From sound to notes."""
+
+from __future__ import annotations
+
+from apvg.models.transcription.transcriber import (  # fmt: skip
+    TRANSCRIBERS,
+    NoteTranscriber,
+    TranscriberConfig,
+    TranscriberState,
+    Transcription,
+)
+
+__all__ = ["TRANSCRIBERS", "NoteTranscriber", "TranscriberConfig", "TranscriberState", "Transcription"]  # fmt: skip

@@ -1,7 +1,7 @@
-"""What KHP and CVG share: from feature rows to what sounds on every pitch at every frame.
+"""The audio encoder of KHP and CVG: from feature rows to features and note logits of every pitch and frame.
 
-The network is causal along time; its target lies `lookahead_frames` in the past of its input, which is how it hears a
-little of what comes. Fed in chunks of any size, with its state carried, it gives what it gives for the whole music.
+It is causal along time. Its target lies some frames in the past of its input, which gives it a little look-ahead. Chunks of any size,
+with the state carried from one to the next, give the output of the whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PITCHES = N_BINS // BINS_PER_SEMITONE
 PARTIALS = (-12, 0, 12, 19, 24, 28, 31, 36)
 
 #: Semitones between the taps of the encoder's layers, in turn: neighbours, octaves, fifths. An octave and a fifth make the
-#: third partial, two octaves and four semitones the fifth, and so on: a layer hears what the one before took for a note.
+#: third partial, two octaves and four semitones the fifth, and so on: a layer sees where the one before found notes.
 _INTERVALS = (1, 12, 7)
 
 #: State of a causal stack between chunks: one tensor (or None at the start) per layer.
@@ -29,15 +29,15 @@ State = list[Tensor | None]
 
 
 @dataclass(frozen=True)
-class ListeningConfig:
+class EncoderConfig:
     """Shape of the audio encoder.
 
     Attributes:
         rows_per_frame: Feature rows per frame of video.
         spectral: Channels on the log-frequency axis.
         channels: Channels per pitch and frame.
-        layers: How many convolutions in time and pitch, three taps each; the reach into the past doubles every third.
-        delay: Frames of music that recognising the notes of a frame waits for: note logits are so much late.
+        layers: Convolutions in time and pitch, three taps each; the receptive field in time doubles every third.
+        delay: Look-ahead of the note logits, frames: they come so many frames late.
     """
 
     rows_per_frame: int = 4
@@ -48,18 +48,18 @@ class ListeningConfig:
 
 
 class AudioEncoder(nn.Module):
-    """Feature rows → per-pitch features and note logits (struck, held), equivariant to a shift in pitch.
+    """Feature rows → per-pitch features and note logits (onset, sustained), equivariant to a shift in pitch.
 
-    Every pitch is given its partials' bins as channels (harmonic stacking, as in Bittner et al., 2022). The layers then reach
+    The bins of a pitch's partials become its channels (harmonic stacking, as in Bittner et al., 2022). The layers then reach
     along octaves and fifths (as the harmonic dilations of Wei et al., 2022), so that a partial of a note below is told from a
     note of its own.
     """
 
-    def __init__(self, config: ListeningConfig) -> None:
+    def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         rows, spectral, channels = config.rows_per_frame, config.spectral, config.channels
         self.rows_per_frame = rows
-        step = 2 if rows % 2 == 0 else 1  # every other row holds all that a frame's notes ask for
+        step = 2 if rows % 2 == 0 else 1  # every other row is enough for a frame's notes
         self.spectral = CausalConv2d(2 * len(PARTIALS) + 1, spectral, (4, 3), stride=(step, 1))
         whole = (rows // step, BINS_PER_SEMITONE)
         self.to_frames = CausalConv2d(spectral, channels, whole, stride=whole)
@@ -79,7 +79,7 @@ class AudioEncoder(nn.Module):
             state: What the call for the rows before returned.
 
         Returns:
-            Per-pitch features [B, channels, T, 88], note logits [B, 2, T, 88] (struck, held; `delay` frames late), and the state.
+            Per-pitch features [B, channels, T, 88], note logits [B, 2, T, 88] (onset, sustained; `delay` frames late), and the state.
         """
         past = list(state) if state is not None else [None] * (2 + len(self.layers))
         after: State = []

@@ -18,7 +18,7 @@ import torch
 
 from apvg.instruments.keyboard import IS_BLACK, KEY_X, LOWEST_PITCH, key_x
 from apvg.instruments.skeleton import FINGERTIPS, HAND_POINTS
-from apvg.models.motion.bones import in_one_piece, longest_bones
+from apvg.models.motion.bones import limit_bones, longest_bones
 from apvg.music.notes import Notes
 
 #: Fingers' names in fingering are 0 (thumb) to 4 (little finger).
@@ -125,9 +125,9 @@ class Hand:
         place_2 = np.array([x, self.statistics.depth + further_out])
         return np.array(self.statistics.points_J2) + place_2
 
-    def in_one_piece(self, points_TJ2: np.ndarray) -> np.ndarray:
+    def limit_bones(self, points_TJ2: np.ndarray) -> np.ndarray:
         """The same hands [T, 21, 2] with no bone longer than measured ones; fingertips stay."""
-        return in_one_piece(torch.from_numpy(points_TJ2), self._bone_FB).numpy()
+        return limit_bones(torch.from_numpy(points_TJ2), self._bone_FB).numpy()
 
     def _excess(self, points_XJ2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Fingertips from their knuckles [..., 5, 2], and which share of that is too much [..., 5, 1]."""

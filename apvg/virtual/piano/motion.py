@@ -68,7 +68,7 @@ def play(
         grips = finger_notes(notes, np.flatnonzero(hand_N == side), side, hand)
         home = 2 * MIRROR_X - HOME[LEFT] if side == LEFT else HOME[RIGHT]
         poses_TJ2 = _move(grips, notes, frames, fps, hand, home, style)
-        poses_TJ2 = hand.in_one_piece(poses_TJ2 + _wandering(frames, fps, random, style))
+        poses_TJ2 = hand.limit_bones(poses_TJ2 + _wandering(frames, fps, random, style))
         poses.append(mirrored(poses_TJ2) if side == LEFT else poses_TJ2)
     return np.concatenate(poses, axis=1).astype(np.float32)
 
