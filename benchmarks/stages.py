@@ -17,12 +17,13 @@ from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
 from apvg.music.features import FeatureExtractor
 from apvg.performer import Performer
+from apvg.stages import Stages
 from apvg.streaming import Stream
 from apvg.video.writing import VideoWriter
 from benchmarks.arithmetic import multiply_adds, synchronize
 
 #: The engine's stages, in the order of the data.
-STAGES = ("hear", "play", "cvg", "encode", "remember", "decode")
+STAGES = ("transcribe", "pose", "coarse", "encode", "recur", "paint")
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def measure_stages(
 
 def _stream(performer: Performer, engine: Any, samples_S: np.ndarray, block: int) -> np.ndarray:
     """The frames of this music, one stage after the other."""
-    with Stream(performer.config, engine, block=block) as stream:
+    with Stream(performer.stages, engine, block=block) as stream:
         parts = [stream.push(samples_S), stream.finish()]
     return np.concatenate([part.frames_THWC for part in parts])
 
@@ -120,9 +121,8 @@ def resized(performer: Performer, size: tuple[int, int], engine: EngineName) -> 
     moved = corners and tuple((x * scale[0], y * scale[1]) for x, y in corners)
     config = replace(performer.config, size=size, corners=moved)
     grey_HWC = np.full((height, width, 3), 128, np.uint8)
-    other = Performer(config, grey_HWC).to(performer.device.type)
-    other.engine = choose_engine(other, engine)
-    return other
+    stages = Stages(config, grey_HWC).to(performer.device.type)
+    return Performer(stages, choose_engine(stages, engine))
 
 
 def measure_latency(

@@ -87,18 +87,18 @@ def stages(
     t = round(MOMENT * performer.fps)
     width, height = performer.config.size
     features_RF = extract_features(samples_S, performer.config.features)
-    heard_2TP, _ = performer.engine.hear(torch.from_numpy(features_RF), None)
-    heatmaps_1TKhw = performer.dlt(
+    notes_2TP, _ = performer.engine.transcribe(torch.from_numpy(features_RF), None)
+    heatmaps_1TKhw = performer.stages.dlt(
         torch.from_numpy(performance.keypoints_TKD[None]),
         torch.from_numpy(performance.confidence_TK[None]),
         (height, width),
     )
     coarse_TChw = torch.from_numpy(performance.coarse_ThwC).permute(0, 3, 1, 2).float() / 255
-    painting, _ = performer.stu(
+    painting, _ = performer.stages.stu(
         coarse_TChw[None],
         heatmaps_1TKhw,
         torch.from_numpy(performance.keypoints_TKD[None]),
-        performer.plate_1CHW,
+        performer.stages.plate_1CHW,
     )
     matte_HW1 = painting.matte_BTHW[0, t, ..., None].mul(255).round().to(torch.uint8).numpy()
     delay = performer.config.khp.delay
@@ -106,7 +106,7 @@ def stages(
         "features": draw_features(
             features_RF[:, :N_BINS], performer.config.features.rows_per_frame * performer.fps
         ),
-        "notes": draw_notes(heard_2TP[1, delay:].numpy(), performer.fps),
+        "notes": draw_notes(notes_2TP[1, delay:].numpy(), performer.fps),
         "keypoints": twice(skeleton_alone(performer, performance, t)),
         "heatmaps": enlarged(colour_heatmaps(performer, heatmaps_1TKhw[0, t].numpy()), 8),
         "coarse": enlarged(performance.coarse_ThwC[t], 8),

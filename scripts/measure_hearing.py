@@ -90,7 +90,7 @@ def listen(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
         [rows_RF, rows_RF.new_zeros(late * features.rows_per_frame, rows_RF.shape[1])]
     )
     with torch.inference_mode():
-        heard, _ = performer.khp.transcriber(rows_RF[None].float())
+        heard, _ = performer.stages.khp.transcriber(rows_RF[None].float())
     likely_2TP = heard.logits_B2TP[0].float().sigmoid()[:, late : late + len(take)].numpy()
     return likely_2TP[0], likely_2TP[1] > HELD
 

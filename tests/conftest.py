@@ -40,12 +40,14 @@ def tiny_performer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from apvg.instruments.skeleton import HANDS
     from apvg.models.cvg import CVGConfig
     from apvg.models.khp import KHPConfig
+    from apvg.models.motion import MotionConfig
     from apvg.models.stu import STUConfig
-    from apvg.models.transcription.encoder import ListeningConfig
-    from apvg.performer import Performer
+    from apvg.models.transcription import TranscriberConfig
+    from apvg.models.transcription.encoder import EncoderConfig
+    from apvg.stages import Stages
 
     torch.manual_seed(0)
-    ears = ListeningConfig(spectral=4, channels=8, layers=3)
+    encoder = EncoderConfig(spectral=4, channels=8, layers=3)
     config = PerformerConfig(
         name="tiny",
         instrument="piano",
@@ -55,13 +57,16 @@ def tiny_performer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         size=(128, 32),
         skeleton=HANDS,
         corners=((2.0, 4.0), (126.0, 4.0), (126.0, 20.0), (2.0, 20.0)),
-        khp=KHPConfig(listening=ears, channels=4, layers=2, hidden=8),
-        cvg=CVGConfig(listening=ears, channels=4, layers=2, picture=4),
+        khp=KHPConfig(
+            TranscriberConfig("notes", encoder),
+            MotionConfig("hands on keys", channels=4, layers=2, hidden=8, decisions=()),
+        ),
+        cvg=CVGConfig(encoder=encoder, channels=4, layers=2, picture=4),
         stu=STUConfig(channels=(8, 8, 8), node_channels=4, graph_layers=1, hidden=8),
     )
     plate_HWC = np.random.default_rng(0).integers(0, 255, (32, 128, 3), np.uint8)
-    stages = Performer(config, plate_HWC).stages
+    networks = Stages(config, plate_HWC).networks
     folder = tmp_path_factory.mktemp("performers") / "tiny"
     folder.mkdir()
-    write_bundle(folder, config, stages, plate_HWC, plate_HWC, "# A tiny performer\n")
+    write_bundle(folder, config, networks, plate_HWC, plate_HWC, "# A tiny performer\n")
     return folder

@@ -68,7 +68,7 @@ def test_predicted_and_rendered_is_performed(performer: Performer):
 
 
 def test_points_that_are_not_there_leave_no_trace(performer: Performer):
-    """NaN is how other programs say so; the STU's memory, which it would reach for good, goes on."""
+    """NaN is how other programs say so; the STU's recurrent state, which it would reach for good, goes on."""
     performed = performer.perform(music(40000))
     keypoints_TKD, confidence_TK = performed.keypoints_TKD.copy(), performed.confidence_TK.copy()
     gone_TK = np.zeros(confidence_TK.shape, bool)
@@ -86,7 +86,7 @@ def test_points_that_are_not_there_leave_no_trace(performer: Performer):
         list(performer.render(keypoints_TKD, confidence_TK))
 
 
-def test_nothing_beyond_the_lookahead_is_heard(performer: Performer):
+def test_nothing_beyond_the_lookahead_has_an_influence(performer: Performer):
     """A change of the music later than the stated lookahead changes no frame before it."""
     assert performer.lookahead_seconds <= 0.6
     samples_S = music(32000)
@@ -128,7 +128,7 @@ def test_damaged_bundles_are_refused_in_one_line(
 def test_unknown_performers_and_devices_are_refused(tiny_performer: Path):
     with pytest.raises(ApvgError, match="no performer 'nobody'"):
         Performer.from_pretrained("nobody")
-    with pytest.raises(ApvgError, match="--device cpu"):
+    with pytest.raises(ApvgError, match="choose the device cpu"):
         Performer.from_pretrained(tiny_performer, device="warp")
 
 
@@ -142,7 +142,7 @@ def notes(seconds: float) -> Notes:
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(sizes=st.lists(st.integers(1, 9000), max_size=6))
-def test_known_notes_are_played_whatever_is_heard(performer: Performer, sizes: list[int]):
+def test_known_notes_are_played_whatever_sounds(performer: Performer, sizes: list[int]):
     """The same notes give the same hands, however the sound comes in and whatever it is."""
     samples_S, known = music(32000), notes(2.0)
     whole, _ = performer.predict_keypoints(samples_S, known)
@@ -156,7 +156,7 @@ def test_known_notes_are_played_whatever_is_heard(performer: Performer, sizes: l
 
 
 def test_transposed_music_is_played_elsewhere(performer: Performer):
-    """Known notes exactly as if they had been written so; heard ones otherwise than without."""
+    """Known notes exactly as if they had been written so; transcribed ones otherwise than without."""
     samples_S, known = music(32000), notes(2.0)
     plain = performer.perform(samples_S, notes=known)
     lower = performer.perform(samples_S, notes=known, transpose=-7)

@@ -14,7 +14,9 @@ from apvg.engines.pytorch import PyTorchEngine
 from apvg.models.stu import Encoded
 from apvg.music.notes import Notes
 from apvg.performer import Performer
+from apvg.stages import Stages
 from apvg.streaming import BLOCK, Performance, join
+from apvg.video.compositing import over
 
 RATE, FPS = 16000, 25
 SAMPLES_PER_FRAME = RATE // FPS
@@ -23,14 +25,14 @@ SAMPLES_PER_FRAME = RATE // FPS
 class Unquantised(PyTorchEngine):
     """The engine itself, which also keeps what it paints as it is before it becomes bytes."""
 
-    def __init__(self, performer: Performer) -> None:
-        super().__init__(performer)
+    def __init__(self, stages: Stages) -> None:
+        super().__init__(stages)
         self.painted: list[np.ndarray] = []
 
-    def decode(self, remembered: tuple[Encoded, Tensor | None]) -> Tensor:
-        frames_TCHW = super().decode(remembered)
-        self.painted.append(frames_TCHW.numpy())
-        return frames_TCHW
+    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> tuple[Tensor, Tensor]:
+        colour_TCHW, matte_T1HW = super().paint(recurred)
+        self.painted.append(over(self._stages.plate_1CHW, colour_TCHW, matte_T1HW).numpy())
+        return colour_TCHW, matte_T1HW
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +56,13 @@ def performed(
     performer: Performer, chunks: list[np.ndarray], block: int, known: Notes | None
 ) -> tuple[Performance, np.ndarray]:
     """What a stream gives for these pushes, and its frames before quantising."""
-    engine = performer.engine = Unquantised(performer)
+    engine = performer.engine = Unquantised(performer.stages)
     try:
         with performer.stream(known, block=block) as stream:
             parts = [stream.push(chunk_S) for chunk_S in chunks]
             parts.append(stream.finish())
     finally:
-        performer.engine = PyTorchEngine(performer)
+        performer.engine = PyTorchEngine(performer.stages)
     width, height = performer.config.size
     floats_TCHW = np.concatenate([np.zeros((0, 3, height, width), np.float32), *engine.painted])
     return join(parts, performer.config), floats_TCHW

@@ -29,7 +29,7 @@ class Export:
         with atomic_path(self.output, force=self.force) as folder:
             folder.mkdir()
             performer = Performer.from_pretrained(self.performer)
-            differences = export_stages(performer, folder)
+            differences = export_stages(performer.stages, folder)
         for stage, difference in differences.items():
             print(f"{stage}.onnx: largest difference from PyTorch {difference:.1e}")
         print(f"{self.output}: {len(differences)} stages of {performer.name}")

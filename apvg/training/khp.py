@@ -305,7 +305,9 @@ class KHPTrainer:
             )
         stopped_BT = batch.stops_BT2[..., 0] >= 0
         if motion.decisions_BTX is not None and bool(stopped_BT.any()):
-            losses |= self._stopping(motion.decisions_BTX[:, self.lookahead :], predicted_BTKD, batch)
+            losses |= self._stopping(
+                motion.decisions_BTX[:, self.lookahead :], predicted_BTKD, batch
+            )
         if logits_H2TP is not None:
             heard = slice(0, config.heard)
             losses["notes"] = config.notes_weight * notes_loss(

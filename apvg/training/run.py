@@ -261,7 +261,9 @@ class Run:
                 "give the stage bow no steps in the recipe"
             )
         khp.transcriber.strokes.train().requires_grad_(True)
-        return BowingTrainer(self.fabric, khp.transcriber.strokes, average.strokes, bowed, self.recipe.bow)
+        return BowingTrainer(
+            self.fabric, khp.transcriber.strokes, average.strokes, bowed, self.recipe.bow
+        )
 
     def _bowed_take(self, take: Take, khp: KeypointPredictor) -> BowedTake:
         """A take's events as KHP's ears suspect them; kept on disk, for it takes minutes."""
@@ -281,7 +283,11 @@ class Run:
         """Where what KHP's ears tell of a take is kept."""
         digest = hashlib.sha256(repr((khp.config, self.config.features, HELD)).encode())
         digest.update(take.samples_S.tobytes())
-        parts = [khp.transcriber.encoder] if what == "bowed" else [khp.transcriber.encoder, khp.transcriber.strokes]
+        parts = (
+            [khp.transcriber.encoder]
+            if what == "bowed"
+            else [khp.transcriber.encoder, khp.transcriber.strokes]
+        )
         for value in (v for part in parts if part is not None for v in part.state_dict().values()):
             digest.update(value.numpy().tobytes())
         path = self.training / what / f"{take.name}-{digest.hexdigest()[:12]}.npy"
@@ -457,7 +463,10 @@ class Run:
         path = self._kept(take, "told", khp)
         if not path.exists():
             with atomic_path(path) as partial:
-                np.save(partial, np.packbits(khp.transcriber.transcribe(music.features_RF).numpy(), axis=-1))
+                np.save(
+                    partial,
+                    np.packbits(khp.transcriber.transcribe(music.features_RF).numpy(), axis=-1),
+                )
         told_2TP = np.unpackbits(np.load(path), axis=-1, count=PITCHES)
         return torch.from_numpy(told_2TP.astype(bool))
 

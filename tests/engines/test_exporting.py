@@ -15,11 +15,13 @@ from safetensors.numpy import load_file
 
 from apvg.base.errors import ApvgError
 from apvg.cli.main import main
-from apvg.engines.exporting import _check, _export, _Flat, stages_of
+from apvg.engines.exporting import _check, _export, _Flat, functions_of
+from apvg.engines.pytorch import PyTorchEngine
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
 from apvg.models.transcription.strokes import StrokeConfig
 from apvg.music.features import FeatureExtractor
 from apvg.performer import Performer
+from apvg.stages import Stages
 
 pytestmark = pytest.mark.slow
 
@@ -68,19 +70,20 @@ def test_the_files_alone_give_the_performers_video(
     samples_S = np.random.default_rng(0).normal(0, 0.1, 12800).astype(np.float32)
     expected = performer.perform(samples_S)
     extractor, rows = FeatureExtractor(config.features), config.features.rows_per_frame
-    heard_RF = np.concatenate([extractor.push(samples_S), extractor.flush()])
+    features_RF = np.concatenate([extractor.push(samples_S), extractor.flush()])
     late = config.khp.lookahead_frames
-    heard_RF = np.pad(heard_RF, ((0, late * rows), (0, 0)))
+    features_RF = np.pad(features_RF, ((0, late * rows), (0, 0)))
     files = Files(exported)
+    plate_1CHW = performer.plate_HWC.transpose(2, 0, 1)[None] / 255.0
     keypoints, confidence, coarse = [], [], []
-    for first in range(0, len(heard_RF), block * rows):
-        piece_RF = heard_RF[first : first + block * rows]
-        notes_2TP = files("hear", features=piece_RF)["notes"]
+    for first in range(0, len(features_RF), block * rows):
+        piece_RF = features_RF[first : first + block * rows]
+        notes_2TP = files("transcribe", features=piece_RF)["notes"]
         for frame in range(notes_2TP.shape[1]):
-            posed = files("play", notes=notes_2TP[:, frame : frame + 1])
+            posed = files("pose", notes=notes_2TP[:, frame : frame + 1])
             keypoints.append(posed["keypoints"])
             confidence.append(posed["confidence"])
-        coarse.append(files("cvg", features=piece_RF)["coarse"])
+        coarse.append(files("coarse", features=piece_RF)["coarse"])
     keypoints_TKD, confidence_TK = np.concatenate(keypoints)[late:], np.concatenate(confidence)
     coarse_TChw = np.concatenate(coarse)[config.cvg.lookahead_frames :]
     frames = len(keypoints_TKD)
@@ -91,72 +94,75 @@ def test_the_files_alone_give_the_performers_video(
         names = ("keypoints", "confidence", "coarse")
         pieces = (part[first : first + block] for part in shown)
         encoded = files("encode", **dict(zip(names, pieces, strict=True)))
-        memory = [
-            files("remember", fine=encoded["fine"][frame : frame + 1])["memory"]
+        hidden = [
+            files("recur", fine=encoded["fine"][frame : frame + 1])["hidden"]
             for frame in range(len(encoded["fine"]))
         ]
-        painted.append(files("decode", **encoded, memory=np.concatenate(memory))["frames"])
+        layer = files("paint", **encoded, hidden=np.concatenate(hidden))
+        painted.append(plate_1CHW + layer["matte"] * (layer["colour"] - plate_1CHW))
     frames_THWC = (255 * np.concatenate(painted)).round().transpose(0, 2, 3, 1)
     assert np.abs(frames_THWC - expected.frames_THWC).max() <= 1
 
 
-def test_the_ears_of_a_string_player_are_a_file_of_one_frame(
+def test_a_transcriber_of_bowed_notes_takes_one_frame_at_a_time(
     tiny_performer: Path, tmp_path: Path
 ) -> None:
-    """Strokes of the bow are told one after the other; that file, too, gives what PyTorch gives, from frame to frame."""
+    """Strokes are classified one after the other; that file, too, gives what PyTorch gives, frame by frame."""
     pianist = Performer.from_pretrained(tiny_performer)
-    khp = replace(
-        pianist.config.khp,
-        decided=True,
-        lookahead_frames=12,
-        bowing=StrokeConfig(hidden=6, told=0.4),
+    before = pianist.config.khp
+    transcriber = replace(
+        before.transcriber, kind="bowed notes", decided=True, strokes=StrokeConfig(6, 0.4)
     )
+    motion = replace(before.motion, decoder="body")
+    khp = replace(before, transcriber=transcriber, motion=motion, lookahead_frames=12)
     config = replace(pianist.config, khp=khp, skeleton=BODY_HANDS_AND_BOW, corners=None)
-    performer = Performer(config, pianist.plate_HWC).to("cpu")
-    performer.khp.transcriber.encoder.notes.weight.data *= 20  # fresh ears hear nothing
-    torch.nn.init.zeros_(performer.khp.transcriber.encoder.notes.bias)  # pyright: ignore[reportArgumentType]
-    hear = next(stage for stage in stages_of(performer) if stage.name == "hear")
-    flat, path = _Flat(hear, [performer.khp]).eval(), tmp_path / "hear.onnx"
+    stages = Stages(config, pianist.plate_HWC).to("cpu")
+    stages.khp.transcriber.encoder.notes.weight.data *= 20  # a fresh encoder finds nothing
+    torch.nn.init.zeros_(stages.khp.transcriber.encoder.notes.bias)  # pyright: ignore[reportArgumentType]
+    transcribe = next(f for f in functions_of(stages) if f.name == "transcribe")
+    flat, path = _Flat(transcribe, [stages.khp]).eval(), tmp_path / "transcribe.onnx"
     _export(flat, path)
     session = onnxruntime.InferenceSession(str(path))
     assert _check(flat, session, path) < 1e-4
     rows = config.features.rows_per_frame
     features_RF = 2 * torch.rand(60 * rows, config.features.size) ** 3
-    state = {name: value.numpy() for name, value in hear.states.items()}
+    state = {name: value.numpy() for name, value in transcribe.states.items()}
     notes = []
     for piece_RF in features_RF.split(rows):
         notes_2TP, *after = session.run(None, {"features": piece_RF.numpy()} | state)
         notes.append(np.asarray(notes_2TP))
         state = dict(zip(state, after, strict=True))
-    expected_2TP, _ = performer.engine.hear(features_RF, None)
+    expected_2TP, _ = PyTorchEngine(stages).transcribe(features_RF, None)
     assert expected_2TP[0].any()
     np.testing.assert_allclose(np.concatenate(notes, axis=1), expected_2TP.numpy(), atol=1e-4)
 
 
-def test_a_coarsest_memory_is_a_file_of_one_frame(tiny_performer: Path, tmp_path: Path) -> None:
+def test_a_recurrence_at_the_coarsest_level_takes_one_frame_at_a_time(
+    tiny_performer: Path, tmp_path: Path
+) -> None:
     pianist = Performer.from_pretrained(tiny_performer)
     stu = replace(pianist.config.stu, hidden=3, recurrent_level="coarsest")
-    performer = Performer(replace(pianist.config, stu=stu), pianist.plate_HWC).to("cpu")
-    remember = next(stage for stage in stages_of(performer) if stage.name == "remember")
-    flat, path = _Flat(remember, [performer.stu]).eval(), tmp_path / "remember.onnx"
+    stages = Stages(replace(pianist.config, stu=stu), pianist.plate_HWC).to("cpu")
+    recur = next(f for f in functions_of(stages) if f.name == "recur")
+    flat, path = _Flat(recur, [stages.stu]).eval(), tmp_path / "recur.onnx"
     _export(flat, path)
     session = onnxruntime.InferenceSession(str(path))
     assert _check(flat, session, path) < 1e-4
     width, height = pianist.config.size
     shapes = {tensor.name: tensor.shape for tensor in session.get_inputs()}
     assert shapes["coarsest"][-2:] == [height // 16, width // 16]
-    assert next(iter(remember.states.values())).shape == (1, 3, height // 16, width // 16)
+    assert next(iter(recur.states.values())).shape == (1, 3, height // 16, width // 16)
 
 
 def test_a_file_that_differs_is_refused(exported: Path, tiny_performer: Path) -> None:
-    performer = Performer.from_pretrained(tiny_performer)
-    stage = next(stage for stage in stages_of(performer) if stage.name == "decode")
-    path = exported / "decode.onnx"
+    stages = Stages.load(tiny_performer).to("cpu")
+    function = next(f for f in functions_of(stages) if f.name == "paint")
+    path = exported / "paint.onnx"
     session = onnxruntime.InferenceSession(str(path))
-    flat = _Flat(stage, [performer.stu])
+    flat = _Flat(function, [stages.stu])
     assert _check(flat, session, path) < 1e-4
-    performer.stu.paint.weight += 0.01
-    with pytest.raises(ApvgError, match=r"decode\.onnx differs from PyTorch by 0\.0"):
+    stages.stu.paint.weight += 0.01
+    with pytest.raises(ApvgError, match=r"paint\.onnx differs from PyTorch by 0\.0"):
         _check(flat, session, path)
 
 

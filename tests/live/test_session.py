@@ -46,9 +46,9 @@ class Screen:
 class Slow(PyTorchEngine):
     """The engine itself on a slower machine: a frame takes three times as long as it lasts."""
 
-    def decode(self, remembered: tuple[Encoded, Tensor | None]) -> Tensor:
+    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> tuple[Tensor, Tensor]:
         time.sleep(3 / FPS)
-        return super().decode(remembered)
+        return super().paint(recurred)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def frames_heard(seconds: float, statistics: Statistics) -> float:
 
 
 def test_a_machine_that_is_too_slow_leaves_pictures_out_and_keeps_up(performer: Performer) -> None:
-    performer.engine = Slow(performer)
+    performer.engine = Slow(performer.stages)
     statistics = performed(performer, Screen(), 3.0)
     assert (
         statistics.late > 20

@@ -42,11 +42,11 @@ def test_chunks_with_carried_state_give_what_the_whole_gives(
     first, state = stu(coarse[:, :cut], heatmaps[:, :cut], keypoints[:, :cut], plate)
     assert state.shape == (1, 6, *((8, 12) if recurrent_level == "fine" else (2, 3)))
     second, _ = stu(coarse[:, cut:], heatmaps[:, cut:], keypoints[:, cut:], plate, state)
-    chunked = torch.cat([first.frames_BTCHW, second.frames_BTCHW], dim=1)
-    torch.testing.assert_close(chunked, whole.frames_BTCHW, atol=1e-5, rtol=0)
+    chunked = torch.cat([first.over(plate), second.over(plate)], dim=1)
+    torch.testing.assert_close(chunked, whole.over(plate), atol=1e-5, rtol=0)
     # The state matters: without it the second chunk is another.
     fresh, _ = stu(coarse[:, cut:], heatmaps[:, cut:], keypoints[:, cut:], plate)
-    assert (fresh.frames_BTCHW - second.frames_BTCHW).abs().max() > 1e-6
+    assert (fresh.over(plate) - second.over(plate)).abs().max() > 1e-6
 
 
 def test_a_matte_of_zero_shows_the_plate(stu: StructuredTemporalUNet):
@@ -54,7 +54,8 @@ def test_a_matte_of_zero_shows_the_plate(stu: StructuredTemporalUNet):
     with torch.inference_mode():
         painting, _ = stu(coarse, heatmaps, keypoints, plate)
     matte = painting.matte_BTHW[:, :, None]
-    colour = (painting.frames_BTCHW - (1 - matte) * plate[:, None]) / matte
+    colour = (painting.over(plate) - (1 - matte) * plate[:, None]) / matte
+    torch.testing.assert_close(colour, painting.colour_BTCHW, atol=1e-3, rtol=0)
     assert float(colour.min()) > -1e-3
     assert float(colour.max()) < 1 + 1e-3
 
@@ -64,7 +65,7 @@ def test_gradient_of_the_frames_reaches_the_keypoints(stu: StructuredTemporalUNe
     keypoints.requires_grad_()
     heatmaps = DifferentiableLandmarkTransformer()(keypoints, torch.ones(1, 2, 42), (32, 48))
     painting, _ = stu(coarse, heatmaps, keypoints, plate)
-    painting.frames_BTCHW.mean().backward()
+    painting.over(plate).mean().backward()
     assert keypoints.grad is not None
     assert float(keypoints.grad.abs().amax(dim=(0, 1, 3)).min()) > 0  # every point
 
@@ -127,24 +128,24 @@ def test_what_is_left_out_has_no_say(left_out: dict[str, int]):
     stu = StructuredTemporalUNet(config, HANDS)
     coarse, heatmaps, keypoints, plate = inputs(4)
     painting, state = stu(coarse, heatmaps, keypoints, plate)
-    assert painting.frames_BTCHW.shape == (1, 4, 3, 32, 48)
+    assert painting.over(plate).shape == (1, 4, 3, 32, 48)
     fewer = sum(p.numel() for p in stu.parameters())
     if config.heatmaps:  # coordinates are more maps
         assert fewer < sum(p.numel() for p in StructuredTemporalUNet(CONFIG, HANDS).parameters())
     if not config.coarse:
         other, _ = stu(1 - coarse, heatmaps, keypoints, plate)
-        torch.testing.assert_close(other.frames_BTCHW, painting.frames_BTCHW)
+        torch.testing.assert_close(other.colour_BTCHW, painting.colour_BTCHW)
     if not config.hidden:
         assert state is None
         last, _ = stu(coarse[:, 3:], heatmaps[:, 3:], keypoints[:, 3:], plate)
         torch.testing.assert_close(
-            last.frames_BTCHW, painting.frames_BTCHW[:, 3:], atol=1e-6, rtol=0
+            last.colour_BTCHW, painting.colour_BTCHW[:, 3:], atol=1e-6, rtol=0
         )
     if not config.heatmaps:  # a point's map tells whether it was seen, and nothing of its place
         other, _ = stu(coarse, heatmaps.roll(3, dims=-1), keypoints, plate)
-        torch.testing.assert_close(other.frames_BTCHW, painting.frames_BTCHW)
+        torch.testing.assert_close(other.colour_BTCHW, painting.colour_BTCHW)
         moved, _ = stu(coarse, heatmaps, keypoints + 4.0, plate)
-        assert (moved.frames_BTCHW - painting.frames_BTCHW).abs().max() > 1e-6
+        assert (moved.colour_BTCHW - painting.colour_BTCHW).abs().max() > 1e-6
 
 
 def test_without_heatmaps_there_is_nothing_for_the_graph_to_write_through():
