@@ -107,7 +107,7 @@ def write_bundle(
     save_png(folder / PLATE, plate_HWC)
     save_png(folder / SAMPLE, sample_HWC)
     (folder / CARD).write_text(card)
-    data = to_dict(config) | {"weights": hashes}
+    data = to_dict(config) | {"weights": hashes, "format_version": FORMAT_VERSION}
     (folder / CONFIG).write_text(json.dumps(data, indent=1) + "\n")
     return from_dict(PerformerConfig, data)
 
