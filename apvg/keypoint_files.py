@@ -26,12 +26,11 @@ _DAMAGES = (
     KeyError, IndexError, TypeError, ValueError, AttributeError, OSError, EOFError, OverflowError, RecursionError,
     NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-#: Part of a skeleton to OpenPose's name for it (openpose/doc/02_output.md); the instrument is our own addition.
+#: Parts whose names in OpenPose's files (openpose/doc/02_output.md) are not their own.
 _FIELDS = {
     "body": "pose_keypoints_2d",
     "left_hand": "hand_left_keypoints_2d",
     "right_hand": "hand_right_keypoints_2d",
-    "instrument": "instrument_keypoints_2d",
 }
 
 
@@ -55,14 +54,14 @@ class KeypointTrack:
 def check_suffix(path: Path) -> None:
     """Raise ApvgError unless the name says which kind of keypoint file is meant."""
     if path.suffix.lower() not in SUFFIXES:
-        raise ApvgError(f"{path} is no keypoint file; give it a name that ends in .npz or .json")
+        raise ApvgError(f"{path} is no keypoint file", "give it a name that ends in .npz or .json")
 
 
 def check_readable(path: Path) -> None:
     """Raise ApvgError unless there is a keypoint file of that name."""
     check_suffix(path)
     if not path.is_file():
-        raise ApvgError(f"cannot read {path}: there is no such file; check the name")
+        raise ApvgError(f"cannot read {path}: there is no such file", "check the name")
 
 
 def write_keypoints(path: Path, track: KeypointTrack, skeleton: Skeleton) -> None:
@@ -85,7 +84,7 @@ def write_keypoints(path: Path, track: KeypointTrack, skeleton: Skeleton) -> Non
     frames = []
     for triples_KD in triples_TKD:
         person = {
-            _FIELDS[part]: triples_KD[list(ids)].ravel().tolist()
+            _field(part): triples_KD[list(ids)].ravel().tolist()
             for part, ids in skeleton.parts.items()
         }
         frames.append({"people": [person]})
@@ -106,16 +105,19 @@ def read_keypoints(path: Path, skeleton: Skeleton) -> KeypointTrack:
         names, fps, triples_TKD = read(path, skeleton)
     except _DAMAGES as error:
         raise ApvgError(
-            f"cannot read {path}: it is not a whole keypoint file ({error}); write it again with "
-            "apvg generate --keypoints"
+            f"cannot read {path}: it is not a whole keypoint file ({error})",
+            "generate it again",
+            options=["keypoints"],
         ) from None
     if names != skeleton.points or triples_TKD.shape[1:] != (len(skeleton), 3):
         raise ApvgError(
             f"{path} holds {len(names)} points that are not those of the layout {skeleton.name!r} "
-            f"({len(skeleton)} points); name the performer that they were made with"
+            f"({len(skeleton)} points)",
+            "name the performer that they were made with",
+            options=["performer"],
         )
     if len(triples_TKD) == 0 or not 0 < fps < np.inf:
-        raise ApvgError(f"{path} holds no frames; write it again with apvg generate --keypoints")
+        raise ApvgError(f"{path} holds no frames", "generate it again", options=["keypoints"])
     try:
         keypoints_TKD, confidence_TK = usable_points(
             triples_TKD[..., :2], triples_TKD[..., 2], skeleton.points
@@ -177,13 +179,18 @@ def _read_npz(path: Path, skeleton: Skeleton) -> tuple[tuple[str, ...], float, n
         return names, float(data["fps"]), triples_TKD
 
 
+def _field(part: str) -> str:
+    """The name of a part in OpenPose's files; such parts as a bow are our own addition."""
+    return _FIELDS.get(part, f"{part}_keypoints_2d")
+
+
 def _read_json(path: Path, skeleton: Skeleton) -> tuple[tuple[str, ...], float, np.ndarray]:
     """The same of a JSON file. As OpenPose has it, no people, or none of a hand's numbers, stand for what is not there."""
     data = json.loads(path.read_text(encoding="utf-8"))
     triples_TKD = np.zeros((len(data["frames"]), len(skeleton), 3), np.float32)
     for number, (triples_KD, frame) in enumerate(zip(triples_TKD, data["frames"], strict=True)):
         for part, ids in skeleton.parts.items() if frame["people"] else ():
-            field = _FIELDS[part]
+            field = _field(part)
             with np.errstate(over="ignore"):
                 found = np.array(frame["people"][0][field], np.float64).astype(np.float32)
             if found.size:

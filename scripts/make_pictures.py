@@ -24,7 +24,7 @@ from apvg.music.features import BIN_MIDI, N_BINS, extract_features
 from apvg.music.reading import read_audio
 from apvg.samples import AIR, SAMPLE
 from apvg.streaming import Performance
-from apvg.video.drawing import PART_COLOURS, draw_skeleton
+from apvg.video.drawing import draw_skeleton
 from apvg.video.images import save_png
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -128,9 +128,10 @@ def skeleton_alone(performer: Performer, performance: Performance, t: int) -> np
 def colour_heatmaps(performer: Performer, heatmaps_Khw: np.ndarray) -> np.ndarray:
     """The points' heatmaps in the colours of their parts, the brightest on top."""
     picture_hwC = np.zeros((*heatmaps_Khw.shape[1:], 3), np.float32)
+    colours = part_colours(performer.skeleton)
     for part, ids in performer.skeleton.parts.items():
         strength_hw1 = heatmaps_Khw[list(ids)].max(axis=0)[..., None]
-        picture_hwC = np.maximum(picture_hwC, strength_hw1 * np.array(PART_COLOURS[part]))
+        picture_hwC = np.maximum(picture_hwC, strength_hw1 * np.array(colours[part]))
     return picture_hwC.round().astype(np.uint8)
 
 

@@ -48,7 +48,7 @@ class Registry(Mapping[str, T], Generic[T]):
         except KeyError:
             known = ", ".join(sorted(self._known)) or "none"
             raise UnknownComponent(
-                f"there is no {self._what} {name!r}; there are: {known}"
+                f"there is no {self._what} {name!r}", f"choose one of: {known}"
             ) from None
 
     def __iter__(self) -> Iterator[str]:

@@ -258,8 +258,8 @@ def _check(flat: _Flat, session: Any, path: Path) -> float:
         state = list(expected[len(function.outputs) :])
     if not largest <= TOLERANCE:
         raise ApvgError(
-            f"{path.name} differs from PyTorch by {largest:.2g}, and {TOLERANCE:g} is the most; "
-            "another version of onnxscript or onnxruntime may do better"
+            f"{path.name} differs from PyTorch by {largest:.2g}, and {TOLERANCE:g} is the most",
+            "another version of onnxscript or onnxruntime may do better",
         )
     return largest
 

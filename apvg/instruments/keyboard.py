@@ -112,14 +112,12 @@ class Keyboard(Placement):
             crossed one maps no keyboard that a camera could have seen from the player's side of the keys).
 
     Attributes:
-        corners_42: As given, float64.
         homography_33: Keyboard coordinates to pixels.
         inverse_33: Pixels to keyboard coordinates.
     """
 
     unit = "white keys"
     octave = 7.0
-    corners_42: np.ndarray
 
     def __init__(self, corners_42: np.ndarray) -> None:
         corners_42 = np.array(corners_42, np.float64)
@@ -136,9 +134,14 @@ class Keyboard(Placement):
         ideal_42 = np.array(
             [[0, 0], [WHITE_KEY_COUNT, 0], [WHITE_KEY_COUNT, 1], [0, 1]], np.float64
         )
-        self.corners_42 = corners_42
+        self._corners_42 = corners_42
         self.homography_33 = solve_homography(ideal_42, corners_42)
         self.inverse_33 = np.linalg.inv(self.homography_33)
+
+    @property
+    def corners_42(self) -> np.ndarray:
+        """As given, float64."""
+        return self._corners_42
 
     def to_keyboard(self, points: np.ndarray) -> np.ndarray:
         """Pixels [..., 2] to keyboard coordinates [..., 2]."""

@@ -6,13 +6,22 @@ import numpy as np
 
 from apvg.instruments.skeleton import Skeleton
 
-#: Colour (RGB) of each part in drawings: left cool, right warm, as in the field's figures.
-PART_COLOURS = {
+#: Colour (RGB) of parts in drawings: left cool, right warm, as in the field's figures; others take turns.
+_COLOURS = {
     "body": (130, 200, 130),
     "left_hand": (90, 170, 255),
     "right_hand": (255, 150, 70),
     "instrument": (230, 220, 120),
 }
+_OTHERS = ((90, 170, 255), (255, 150, 70), (130, 200, 130), (230, 220, 120))
+
+
+def part_colours(skeleton: Skeleton) -> dict[str, tuple[int, int, int]]:
+    """RGB of each part of a skeleton in drawings."""
+    return {
+        part: _COLOURS.get(part, _OTHERS[index % len(_OTHERS)])
+        for index, part in enumerate(skeleton.parts)
+    }
 
 
 def draw_skeleton(
@@ -32,7 +41,7 @@ def draw_skeleton(
         confidence_K: [K] in 0..1; a bone is drawn with the smaller confidence of its ends as its opacity.
         skeleton: The layout.
         thickness: Half the width of a bone, pixels.
-        colour: RGB of the whole pose; by default each part has its own (PART_COLOURS).
+        colour: RGB of the whole pose; by default each part has its own (:func:`part_colours`).
 
     Returns:
         A new RGB uint8 image of the same shape.
@@ -44,9 +53,10 @@ def draw_skeleton(
     bones_E2, ends_E2D, opacity_E = bones_E2[shown_E], ends_E2D[shown_E], opacity_E[shown_E]
     is_point_E = bones_E2[:, 0] == bones_E2[:, 1]
     radius_E = np.where(is_point_E, 1.6, 1.0) * thickness
-    part_of = {i: part for part, ids in skeleton.parts.items() for i in ids}
+    colours = part_colours(skeleton)
+    colour_of = {i: colours[part] for part, ids in skeleton.parts.items() for i in ids}
     colour_EC = np.array(
-        [PART_COLOURS[part_of[a]] if colour is None else colour for a in bones_E2[:, 0]], np.float32
+        [colour_of[a] if colour is None else colour for a in bones_E2[:, 0]], np.float32
     ).reshape(-1, 3)
     colour_EC[is_point_E] *= 0.8
 

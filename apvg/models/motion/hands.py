@@ -160,9 +160,9 @@ class HandMotionDecoder(MotionDecoder):
         centroid_BTH, hidden_BTHC = torch.stack(centroids, dim=1), torch.stack(hidden_states, dim=1)
         return self._pose(centroid_BTH, hidden_BTHC), hands
 
-    def initial_state(self, batch: int, initial_BH: Tensor | None = None) -> HandsState:
+    def initial_state(self, batch: int, initial_BX: Tensor | None = None) -> HandsState:
         """The hands at the start, where they are or else wait."""
-        centroid_BH = initial_BH if initial_BH is not None else self.initial_H.expand(batch, -1)
+        centroid_BH = initial_BX if initial_BX is not None else self.initial_H.expand(batch, -1)
         hidden_BHC = centroid_BH.new_zeros(*centroid_BH.shape, self.cell.hidden_size)
         return HandsState(centroid_BH, hidden_BHC)
 
