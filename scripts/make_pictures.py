@@ -24,7 +24,7 @@ from apvg.music.features import BIN_MIDI, N_BINS, extract_features
 from apvg.music.reading import read_audio
 from apvg.samples import AIR, SAMPLE
 from apvg.streaming import Performance
-from apvg.video.drawing import draw_skeleton
+from apvg.video.drawing import draw_skeleton, part_colours
 from apvg.video.images import save_png
 
 DOCS = Path(__file__).parents[1] / "docs"
