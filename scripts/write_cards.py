@@ -1,10 +1,10 @@
-"""Write the cards of built-in performers from what `apvg evaluate` measured: of `piano` and its twin, or of `cello`.
+"""Write the model cards of built-in performers from reports of `apvg evaluate`: of `piano` and its twin, or of `cello`.
 
-apvg virtual TAKES --instrument piano --split test --minutes 20 --seed 2    # beside the footage of both filmed takes
+apvg virtual TAKES --instrument piano --split test --minutes 20 --seed 2    # with the footage of both filmed takes
 apvg evaluate piano-eval TAKES -o REPORT
 python scripts/write_cards.py REPORT/report.json
 
-apvg virtual TAKES --split test --minutes 12 --seed 2 --samples 0    # beside the pictures that it was trained on, and
+apvg virtual TAKES --split test --minutes 12 --seed 2 --samples 0    # with the pictures that it was trained on, and
 apvg virtual TAKES --split test --minutes 0.27 --seconds 8 --seed 4 --samples 64
 apvg evaluate cello TAKES -o REPORT --no-read-back
 python scripts/write_cards.py REPORT/report.json
@@ -37,43 +37,43 @@ A pianist seen from above: hands, forearms and keyboard, {width}×{height} pixel
 ## Training data
 
 - Footage: two takes of one pianist, filmed from above by a fixed camera: J. S. Bach, Prelude in C (131.7 s, which is the
-  scene) and Beethoven, Für Elise (44 s, for motion alone, and that of `piano` alone: `piano-eval` never saw or heard it).
+  scene) and Beethoven, Für Elise (44 s, for motion only, and only in `piano`: it is held out of `piano-eval`).
   Their sound is a FluidSynth render of the MIDI that was recorded with them.
 - Music: 200 minutes of generated pieces in {styles} styles (`apvg virtual TAKES --instrument piano --minutes 200 --seed 1`): composed by rule,
-  fingered, played by a motion model with the real takes' hand shapes, and heard through four soundfonts, rooms, microphones,
-  noise and codecs. Its ears learn from those, from octaves and marches, and from 304 minutes through pianos that are drawn for a piece
-  each; its hands, last, from what ears make of pieces that they do not know (the recipe says which). KHP alone learns from them; what is
-  painted comes from the footage alone.
+  fingered, played by a motion model with the real takes' hand shapes, and rendered with four soundfonts, rooms, microphones,
+  noise and codecs. The transcriber is trained on those, on octaves and marches, and on 304 minutes with synthesised pianos,
+  a different one for every piece. The last training of the motion decoder is on transcriptions of pieces outside the transcriber's
+  training set (the recipe says which). Only KHP is trained on generated pieces; CVG and FPVG are trained on the footage only.
 
 ## Measured
 
-By `apvg evaluate piano-eval TAKES -o REPORT`, on what the recipe `piano-eval` keeps out of training.
-`block` is 52.0 to 78.3 s of the Bach take, hand positions within those trained on; `last_fifth` is 105.4 to 131.7 s, where
-the left hand plays left of all that was trained on.
+By `apvg evaluate piano-eval TAKES -o REPORT`, on the data that the recipe `piano-eval` holds out.
+`block` is 52.0 to 78.3 s of the Bach take, with hand positions inside the training range; `last_fifth` is 105.4 to 131.7 s,
+where the left hand plays to the left of all training positions.
 
 {tables}
 
-### Music that training never met
+### Held-out music
 
-`real` is Für Elise, whole; the others are generated pieces in styles, and through a soundfont, kept out of training
+`real` is Für Elise, whole; the others are generated pieces, in styles and with a soundfont that were held out
 (`apvg virtual TAKES --instrument piano --split test --minutes 20 --seed 2`). Floors: the same hands against notes shifted in time, and
-against other keys. Read-back: what a hand tracker finds in 8 s of the generated video, from just before the first note on.
+against other keys. Read-back: what a hand tracker finds in 8 s of the generated video, starting just before the first note.
 
 {music}
 
 ## Limits
 
-- Its hands go where the notes are; that is no study of how this pianist would play them.
-- Dense, fast and wide music is where keys are missed: see the styles above.
-- No finger was torn in 48 frames looked at (six pieces, from sound), and nothing smeared on the floor; where a left thumb is spread,
-  dots lie between it and the fingers, on the keyboard's near edge. Fast fingers run into each other.
-- Quiet notes repeated within a tenth of a second are not heard one by one.
-- From sound its right hand moves up to four and a half times as much as it should in slow music with pedal, after notes that do not
-  sound: 3 times in the footage's first block, where the left one moves 2.3 times as much. Hands do not know how long a key is held.
-- The figures of read-back rest on few notes a piece (7 to 177; 45 of Für Elise).
-- Sounds other than a piano's are heard as the nearest keys that could have made them.
-- Fingers are painted from 21 points a hand at a quarter of the resolution: nails, rings and single knuckles are not to be
-  looked for.
+- The hands go to the notes; the motion is not a model of how this pianist would play them.
+- Keys are missed in dense, fast and wide music: see the styles above.
+- In 48 inspected frames (six pieces, from sound) no finger was torn and the floor had no smears. Where a left thumb is spread,
+  there are dots between it and the fingers, on the near edge of the keyboard. Fast fingers run into each other.
+- Quiet notes repeated within a tenth of a second are not transcribed separately.
+- From sound, the right hand moves up to four and a half times as much as it should in slow music with pedal, because of false
+  notes: 3 times in the footage's first block, where the left hand moves 2.3 times as much. The motion decoder does not use note lengths.
+- The read-back figures are based on few notes for each piece (7 to 177; 45 of Für Elise).
+- Sounds other than a piano's are transcribed as the nearest piano notes.
+- Fingers are rendered from 21 points for each hand at a quarter of the resolution: do not expect nails, rings or single
+  knuckles.
 """
 
 CELLO = """# {name}
@@ -87,16 +87,15 @@ A wooden figure at the cello: upper body, both hands and the bow, {width}×{heig
 | credit | {credit} |
 {hashes}
 
-All that it was trained on was generated (`apvg virtual`, see [data.md](../../../docs/data.md#takes-that-nobody-played-apvg-virtual)).
-Test pieces are of styles, and heard through soundfonts, that training never meets, so there is no held-out twin: the figures
-are its own.
+All training data was generated (`apvg virtual`, see [data.md](../../../docs/data.md#generated-takes-apvg-virtual)). The styles and
+soundfonts of the test pieces are held out of training. Therefore there is no held-out twin: the figures are its own.
 
 ## Training data
 
 - Pictures: 12 pieces of ten seconds, for CVG and FPVG.
-- Music and motion: 266 pieces of a minute without pictures, for KHP's ears; for its motion 200 older ones; to tell strokes 320 that the ears
-  do not know. Half of it sounds as the strings are synthesised from the motion, half through soundfonts; rooms, microphones, noise
-  and codecs come on top.
+- Music and motion: 266 pieces of a minute without pictures for the transcriber, 200 older ones for the motion decoder, and 320 that are
+  outside the transcriber's training set for the bow-stroke classifier. Half of the sound is synthesised from the motion, half
+  is rendered with soundfonts; rooms, microphones, noise and codecs are added.
 
 ## Measured
 
@@ -115,25 +114,26 @@ By `apvg evaluate cello TAKES -o REPORT --no-read-back`, on test pieces alone.
 {limits}
 """
 
-#: What was seen when its videos were looked at.
-CELLO_LIMITS = """- Which way the bow goes is not listened for; strokes are counted from the last rest on, and one that is missed or imagined turns all that
-  follow: from sound the direction is right in nearly nine frames of ten, from notes with their slurs in almost all.
-- Slurs are heard by how the sound dips where a bow turns, by how down-bows fade and up-bows swell, and by the pattern of the strokes before.
-  Soft slurred melodies through a soundfont that it never met, and notes of a tenth of a second, are where that goes wrong most. Of
-  the package's air, slurred in a resonant room, it plays all 13 bow changes where they are and two that are not there; one of these is
-  early in a phrase, and in this piece only 58 % of the frames go the right way.
-- A left hand high on the strings is softer than in the true pictures and loses its joints, for the painter has seldom seen it there. Looked at
-  in 24 frames of the sample air and 24 of a real violin's recording: no hand was torn, no second bow seen; a hand on its way up the neck had
-  smears and specks of paint around it in two.
-- A real recording was bowed in some way that nobody wrote down: of Bach's Double of BWV 1002 (John Garner's violin, a twelfth lower) 96.8 %
-  of the bow changes lie within 80 ms of a note's beginning, and at other times of this dense music it would be 85.0 %; 95.1 % of the notes have one.
-- It hears a cello, or what sounds like one. Of chords it plays what it hears best.
+#: Known limits, from the figures and from inspected videos.
+CELLO_LIMITS = """- The bow direction is not transcribed. Strokes are counted from the last rest, and one missed or false stroke reverses all
+  that follow: from sound the direction is right in nearly nine frames of ten, from notes with their slurs in almost all.
+- Slurs are transcribed from the dip in the sound at a bow change, from down-bows that fade and up-bows that swell, and from
+  the pattern of the strokes before. Most errors are in soft slurred melodies with a held-out soundfont, and in notes of
+  a tenth of a second. In the package's air, slurred in a resonant room, all 13 bow changes are found, with two false ones.
+  One of these is early in a phrase, and in this piece only 58 % of the frames have the right direction.
+- A left hand high on the strings is blurred and loses its joints, because the training pictures seldom have it there. In 24 inspected
+  frames of the sample air and 24 of a real violin's recording, no hand was torn and there was no second bow; in two of them
+  a hand on its way up the neck had smears and specks of colour around it.
+- The true bowing of a real recording is not known. Of Bach's Double of BWV 1002 (John Garner's violin, a twelfth lower), 96.8 % of
+  the bow changes lie within 80 ms of a note's beginning; at other times of this dense music it would be 85.0 %. 95.1 % of
+  the notes have one.
+- It transcribes a cello, or what sounds like one. Of chords it plays the most probable note.
 """
 
 ROLES = {
-    "piano": "This is the performer that ships: it goes on from `piano-eval` on all of the footage, so that nothing is left "
-    "to measure it on; the figures below are its held-out twin's.",
-    "piano-eval": "This is the held-out twin of `piano`: every published figure is its.",
+    "piano": "This is the performer that ships. It was trained further from `piano-eval` on all of the footage, so no data is "
+    "left to evaluate it on; the figures below are those of its held-out twin.",
+    "piano-eval": "This is the held-out twin of `piano`: all published figures are measured on it.",
 }
 
 
@@ -197,7 +197,7 @@ def _table(figures: dict) -> str:
     rows = [
         f"### {setting['take']}, {setting['block']['name']}",
         "",
-        "| figure | aim | measured |",
+        "| figure | target | measured |",
         "|---|---|---|",
     ]
     rows += [_target_row(row) for row in figures["targets"]]
@@ -205,7 +205,7 @@ def _table(figures: dict) -> str:
 
 
 def _target_row(row: dict) -> str:
-    mark = "" if row["met"] else " (short)"
+    mark = "" if row["met"] else " (missed)"
     return f"| {row['figure']} | {row['target']} | {_shown(row['value'], '.3g')}{mark} |"
 
 
@@ -215,12 +215,12 @@ def _shown(figure: float | None, form: str) -> str:
 
 def _music_table(styles: dict) -> str:
     rows = [
-        "| style | notes | told by | skill | rate (floors) | lag | hands read back | skill read back |",
+        "| style | notes | input | skill | rate (floors) | lag | hands read back | skill read back |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for style, row in styles.items():
-        for told in ("sound", "notes"):
-            way = row[f"from_{told}"]
+        for source in ("sound", "notes"):
+            way = row[f"from_{source}"]
             skill, rate, *floors = (
                 _shown(way[name], ".2f")
                 for name in ("skill", "rate", "shifted_floor", "transposed_floor")
@@ -228,7 +228,7 @@ def _music_table(styles: dict) -> str:
             lag = None if way["lag"] is None else 1000 * way["lag"]
             back = way.get("read_back")
             rows.append(
-                f"| {style} | {row['notes']} | {told} | {skill} | {rate} ({', '.join(floors)}) | {_shown(lag, '+.0f')} ms "
+                f"| {style} | {row['notes']} | {source} | {skill} | {rate} ({', '.join(floors)}) | {_shown(lag, '+.0f')} ms "
                 + (
                     f"| {_shown(back['hands_found'], '.2f')} | {_shown(back['skill'], '.2f')} |"
                     if back
@@ -236,19 +236,19 @@ def _music_table(styles: dict) -> str:
                 )
             )
     for style in ("real", "all generated"):
-        rows += ["", f"{style}:", "", "| figure | aim | measured |", "|---|---|---|"]
+        rows += ["", f"{style}:", "", "| figure | target | measured |", "|---|---|---|"]
         rows += [_target_row(row) for row in styles[style]["targets"]]
     return "\n".join(rows)
 
 
 def _bowing_table(styles: dict) -> str:
     rows = [
-        "| style | notes | told by | direction | string | stop | bow changes, F1 | motion of bow arm, left hand |",
+        "| style | notes | input | direction | string | stop | bow changes, F1 | motion of bow arm, left hand |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for style, row in styles.items():
-        for told in ("sound", "notes"):
-            way = row[f"from_{told}"]
+        for source in ("sound", "notes"):
+            way = row[f"from_{source}"]
             shares = " | ".join(
                 "" if way[name] is None else f"{way[name]:.2f}"
                 for name in ("direction", "string", "stop", "change_f1")
@@ -256,9 +256,9 @@ def _bowing_table(styles: dict) -> str:
             energies = ", ".join(
                 _shown(way[f"motion_energy_{part}"], ".2f") for part in ("bow_arm", "left_hand")
             )
-            rows.append(f"| {style} | {row['notes']} | {told} | {shares} | {energies} |")
+            rows.append(f"| {style} | {row['notes']} | {source} | {shares} | {energies} |")
     last = list(styles)[-1]
-    rows += ["", f"{last}:", "", "| figure | aim | measured |", "|---|---|---|"]
+    rows += ["", f"{last}:", "", "| figure | target | measured |", "|---|---|---|"]
     rows += [_target_row(row) for row in styles[last]["targets"]]
     return "\n".join(rows)
 

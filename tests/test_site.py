@@ -56,6 +56,6 @@ def test_the_pages_are_there(site: Path) -> None:
     assert "your music, played by a musician" in home
     assert 'href="performers/piano/"' in home
     python = (site / "python" / "index.html").read_text(encoding="utf-8")
-    for shown in ("Performer.from_pretrained", "Stream.push", "Take.load", "Skeleton.fingertips"):
+    for shown in ("Performer.from_pretrained", "Stream.push", "Take.load", "Skeleton.adjacency_KK"):
         assert re.search(rf'id="apvg\.[a-z._]+\.{re.escape(shown)}"', python), shown
     assert not re.search(r":(meth|class|func|attr|data|mod):", python)

@@ -69,6 +69,7 @@ ELSEWHERE = {
     "python scripts/measure_hour.py": "takes minutes at the least",
     "python scripts/show_wrongs.py": "needs the pianist's footage and minutes of rendering",
     "python scripts/ablate.py": "make results-smoke runs it on a tiny corpus",
+    "PYTHONPATH=tests python -m goldens.record": "tests/goldens/test_goldens.py compares",
     "make test": "this is what it runs",
     "pytest": "this is what it runs",
     "make results-smoke": "takes minutes: a job of its own in CI",
