@@ -112,6 +112,7 @@ class Keyboard(Placement):
             crossed one maps no keyboard that a camera could have seen from the player's side of the keys).
 
     Attributes:
+        corners_42: As given, float64.
         homography_33: Keyboard coordinates to pixels.
         inverse_33: Pixels to keyboard coordinates.
     """
@@ -134,14 +135,9 @@ class Keyboard(Placement):
         ideal_42 = np.array(
             [[0, 0], [WHITE_KEY_COUNT, 0], [WHITE_KEY_COUNT, 1], [0, 1]], np.float64
         )
-        self._corners_42 = corners_42
+        self.corners_42 = corners_42
         self.homography_33 = solve_homography(ideal_42, corners_42)
         self.inverse_33 = np.linalg.inv(self.homography_33)
-
-    @property
-    def corners_42(self) -> np.ndarray:
-        """As given, float64."""
-        return self._corners_42
 
     def to_keyboard(self, points: np.ndarray) -> np.ndarray:
         """Pixels [..., 2] to keyboard coordinates [..., 2]."""

@@ -38,15 +38,12 @@ class Placement:
     Attributes:
         unit: What lengths of motion are told in.
         octave: How far an octave is along the surface, pose units; 0 where pitch is no place.
+        corners_42: Pixels of the surface's corners; None where they are not known.
     """
 
     unit = "frame heights"
     octave = 0.0
-
-    @property
-    def corners_42(self) -> np.ndarray | None:
-        """Pixels of the surface's corners; None where they are not known."""
-        return None
+    corners_42: np.ndarray | None = None
 
     def to_pixels_33(self, width: int) -> np.ndarray:
         """The projective matrix from poses to pixels of a picture so wide."""

@@ -48,7 +48,6 @@ WORDS = {
     "beside": "compared with, next to, in addition to",
     "compass(es)?": "pitch range",
     "mend|mends|mended|mending": "edit, correct, fix",
-    "painters?": "FPVG, STU",
     "memory_at": "recurrent_level",
 }
 #: Where a word means what it always means: people who hear, and quoted messages.

@@ -20,13 +20,9 @@ class BarsInPicture(Placement):
     octave = 12.0
 
     def __init__(self, corners_42: np.ndarray) -> None:
-        self._corners_42 = np.array(corners_42, np.float64)
+        self.corners_42 = np.array(corners_42, np.float64)
         ideal_42 = np.array([[0, 0], [BARS, 0], [BARS, 1], [0, 1]], np.float64)
-        self._to_pixels_33 = solve_homography(ideal_42, self._corners_42)
-
-    @property
-    def corners_42(self) -> np.ndarray:
-        return self._corners_42
+        self._to_pixels_33 = solve_homography(ideal_42, self.corners_42)
 
     def to_pixels_33(self, width: int) -> np.ndarray:
         return self._to_pixels_33
