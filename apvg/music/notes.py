@@ -90,10 +90,13 @@ class Notes:
         """The same notes, higher by so many semitones."""
         return replace(self, pitch_N=self.pitch_N + semitones)
 
+    def within(self, lowest: int, highest: int) -> Notes:
+        """The notes whose pitch lies in a range, both ends included."""
+        return self.select((self.pitch_N >= lowest) & (self.pitch_N <= highest))
+
     def on_piano(self) -> Notes:
-        """Those that a piano of 88 keys has."""
-        key_N = self.pitch_N - LOWEST_PITCH
-        return self.select((key_N >= 0) & (key_N < KEY_COUNT))
+        """The notes that a piano of 88 keys has."""
+        return self.within(LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1)
 
     def between(self, start: float, stop: float) -> Notes:
         """The notes whose onset lies in [start, stop), their times unchanged."""

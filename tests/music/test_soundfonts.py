@@ -15,7 +15,7 @@ from apvg.base.errors import ApvgError
 from apvg.music import soundfonts
 from apvg.music.reading import probe_audio, read_audio
 from apvg.music.soundfonts import TAIL_SECONDS, find_soundfonts, render_midi, render_midi_file
-from apvg.virtual.piano import corpus
+from apvg.virtual.common import corpus
 
 needs_synthesiser = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or not find_soundfonts(),

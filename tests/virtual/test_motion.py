@@ -14,10 +14,11 @@ from apvg.instruments.skeleton import FINGERTIPS
 from apvg.measures.lag import lag_curve
 from apvg.measures.motion import key_hit
 from apvg.music.notes import Notes
-from apvg.virtual.common.scores import STYLES, compose
 from apvg.virtual.piano.fingering import LEFT, RIGHT, WIDEST, assign_hands, finger_notes
 from apvg.virtual.piano.hands import MIRROR_X, load_hand, measure_hands, mirrored
 from apvg.virtual.piano.motion import MotionStyle, fingertips, play
+from apvg.virtual.piano.scores import compose
+from apvg.virtual.piano.styles import STYLES
 
 FPS = 25
 HAND = load_hand()

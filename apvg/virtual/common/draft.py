@@ -15,6 +15,8 @@ from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.virtual.common.harmony import Chord, build_chord, draw_progression
 
 LEFT, RIGHT = 0, 1
+#: The shortest piece that can be composed, seconds.
+SHORTEST = 5
 HIGHEST_PITCH = LOWEST_PITCH + KEY_COUNT - 1
 _FASTEST = 0.095  # seconds from note to note that a good player keeps up
 

@@ -24,7 +24,7 @@ _JITTER = 0.008  # seconds, standard deviation of a played onset
 
 
 @dataclass
-class Stroke:
+class PlayedNote:
     """A played note: which hand holds which key from when to when (seconds), how hard, and how much it matters."""
 
     hand: int
@@ -40,7 +40,7 @@ def leap_seconds(distance: float) -> float:
     return 0.12 + 0.02 * distance if distance > REACH else 0.0
 
 
-def play(draft: Draft, seconds: float) -> tuple[list[Stroke], list[tuple[float, float]]]:
+def play(draft: Draft, seconds: float) -> tuple[list[PlayedNote], list[tuple[float, float]]]:
     """Play a draft within so many seconds.
 
     Returns:
@@ -63,7 +63,7 @@ def play(draft: Draft, seconds: float) -> tuple[list[Stroke], list[tuple[float, 
         offset = clock.at(stop, before=True) + rng.normal(0, 0.01)
         velocity = arc(note.beat) + note.loud + rng.normal(0, 2.5)
         strokes.append(
-            Stroke(
+            PlayedNote(
                 note.hand,
                 max(onset, 0.0),
                 max(offset, onset + 0.06),
@@ -197,7 +197,7 @@ def _fold(pitch: int) -> int:
     return pitch
 
 
-def make_playable(strokes: list[Stroke]) -> list[Stroke]:
+def make_playable(strokes: list[PlayedNote]) -> list[PlayedNote]:
     """Let two hands of five fingers play the strokes: release keys earlier, move notes by octaves, or leave them out.
 
     Afterwards, in each hand: at most `FINGERS` keys are held at once, within `REACH` white keys; keys further apart than
@@ -205,7 +205,7 @@ def make_playable(strokes: list[Stroke]) -> list[Stroke]:
     within 35 ms (a chord) or 50 ms apart at least. No key is struck until `RESTRIKE` after its release, by either hand;
     the left hand strikes no key above one that the right holds or strikes at the same time, nor the reverse.
     """
-    played: list[Stroke] = []
+    played: list[PlayedNote] = []
     # Notes of one chord: the weightier first, so that the tune and the bass survive.
     order = sorted(strokes, key=lambda s: (round(s.onset / 0.04), -s.weight, s.onset))
     for stroke in order:
@@ -228,7 +228,7 @@ def make_playable(strokes: list[Stroke]) -> list[Stroke]:
     return sorted(played, key=lambda s: (s.onset, s.pitch))
 
 
-def _cuts(new: Stroke, recent: list[Stroke]) -> list[tuple[Stroke, float]] | None:
+def _cuts(new: PlayedNote, recent: list[PlayedNote]) -> list[tuple[PlayedNote, float]] | None:
     """How early older strokes must end so that `new` can be played; None where that cannot be."""
     cuts = []
     together = [new.pitch]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -225,6 +225,23 @@ class Performance:
         # Every note's begins anew, or nobody could tell from the music where it is.
         wave_X = np.sin(2 * np.pi * style.vibrato_hz * (into_X - _VIBRATO_AFTER))
         return np.where(has_X, style.vibrato * swells_X * wave_X, 0.0)
+
+
+def truth(performance: Performance) -> dict[str, Any]:
+    """How every note is stopped and every stroke is bowed, as plain data.
+
+    Returns:
+        `string` and `finger` of every note (0 is the lowest string, and the open string); `strokes`: rows of first note, start
+        and stop in seconds, places on the hair then (share of it from the frog), and whether the bow is set anew.
+    """
+    return {
+        "string": performance.string_N.tolist(),
+        "finger": performance.finger_N.tolist(),
+        "strokes": [
+            [s.first, round(s.start, 4), round(s.stop, 4), round(s.begin, 4), round(s.end, 4), s.after_rest]
+            for s in performance.strokes
+        ],
+    }  # fmt: skip
 
 
 def _last(stop: Stop) -> float:

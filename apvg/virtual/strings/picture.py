@@ -30,10 +30,13 @@ _STILL_SAMPLES = 64
 class Painter:
     """Paints one pose after another of one instrument's player in one room."""
 
-    def __init__(self, instrument: StringInstrument, size: int, samples: int) -> None:
+    def __init__(
+        self, instrument: StringInstrument, camera: Camera, size: int, samples: int
+    ) -> None:
         """
         Args:
             instrument: What is played.
+            camera: Where the pictures are seen from.
             size: Width and height of the pictures, pixels.
             samples: Light paths per pixel: 16 for what a painter learns from, 64 where noise must not count (docs/data.md).
 
@@ -41,7 +44,7 @@ class Painter:
             ApvgError: Mitsuba is not installed.
         """
         self._mi, self._denoise = _mitsuba()
-        self.size, self.samples = size, samples
+        self.camera, self.size, self.samples = camera, size, samples
         place = self._mi.ScalarTransform4f().look_at(
             origin=[-1.9, 2.9, 2.4], target=[0, 0.8, 0.1], up=[0, 1, 0]
         )
@@ -86,7 +89,7 @@ class Painter:
         return light_HWC
 
     def _setting(self) -> dict[str, Any]:
-        mi, camera = self._mi, Camera()
+        mi, camera = self._mi, self.camera
         look = mi.ScalarTransform4f().look_at(origin=camera.at, target=camera.to, up=[0, 1, 0])
         return {
             "type": "scene",
@@ -130,7 +133,9 @@ def _mitsuba() -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
         import mitsuba_oidn as oidn  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ApvgError(
-            'pictures of the virtual cellist need Mitsuba: pip install "apvg[virtual]", or ask for takes without pictures'
+            "pictures of a virtual string player need Mitsuba",
+            'install it with: pip install "apvg[virtual]", or make takes without pictures (0 light paths per pixel)',
+            ["samples"],
         ) from error
     mitsuba.set_variant(os.environ.get(VARIANT, "scalar_rgb"))
 

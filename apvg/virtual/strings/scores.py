@@ -11,9 +11,8 @@ import numpy as np
 from apvg.instruments.strings import StringInstrument
 from apvg.music.notes import Notes
 from apvg.music.pitch_range import nearest_octave, one_voice
-from apvg.virtual.common.draft import RIGHT, Draft, move, plan
+from apvg.virtual.common.draft import RIGHT, SHORTEST, Draft, move, plan
 from apvg.virtual.common.playing import play
-from apvg.virtual.common.scores import SHORTEST
 from apvg.virtual.strings.bowing import slur
 
 Rng = np.random.Generator

@@ -8,14 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from apvg.music.notes import Notes
-from apvg.virtual.common.playing import Stroke, play
-from apvg.virtual.common.styles import HELD_OUT_STYLES, STYLES
-
-__all__ = ["HELD_OUT_STYLES", "STYLES", "Piece", "compose"]
-
-
-#: The fewest seconds that a piece is composed for.
-SHORTEST = 5
+from apvg.virtual.common.draft import SHORTEST
+from apvg.virtual.common.playing import PlayedNote, play
+from apvg.virtual.piano.styles import STYLES
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ def compose(style: str, seed: int, seconds: float) -> Piece:
     return Piece(f"{style}-{seed:04d}", style, seed, notes, hand_N)
 
 
-def _to_notes(strokes: list[Stroke], pedal: list[tuple[float, float]]) -> Notes:
+def _to_notes(strokes: list[PlayedNote], pedal: list[tuple[float, float]]) -> Notes:
     """Strokes with what the pedal keeps sounding, until the same key is struck again."""
     struck_again: dict[int, float] = {}
     sounding = []
