@@ -24,7 +24,7 @@ from apvg.bundle import PerformerConfig
 from apvg.engines.protocol import Engine
 from apvg.models.stu import STRIDE
 from apvg.music.features import FeatureExtractor, shift_features
-from apvg.music.pitch_range import Part, one_voice
+from apvg.music.pitch_range import RangeFolding, melody_line
 
 if TYPE_CHECKING:
     from apvg.music.notes import Notes
@@ -258,9 +258,9 @@ class Poses:
     ) -> None:
         if notes is not None:
             notes = notes.transposed(transpose)
-            notes = one_voice(notes) if config.voices == 1 else notes
+            notes = melody_line(notes) if config.voices == 1 else notes
         self._config, self._engine, self._notes = config, engine, notes
-        self.part = Part(config.compass)
+        self.part = RangeFolding(config.compass)
         self._early = config.khp.lookahead_frames  # the first outputs lie before the music
         self._taken = 0
         self._hearing: Any = None
@@ -278,7 +278,7 @@ class Poses:
             roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
             notes_2TP = torch.from_numpy(roll_2TP).to(engine.device)
         self._taken += frames
-        played_2TP = self.part.take(notes_2TP[None])[0]
+        played_2TP = self.part.fold(notes_2TP[None])[0]
         keypoints_TKD, confidence_TK, self._playing = engine.play(played_2TP, self._playing)
         early = min(self._early, frames)
         self._early -= early

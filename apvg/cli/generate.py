@@ -123,7 +123,7 @@ class Generate:
                 keypoints_TKD, confidence_TK = map(np.stack, zip(*poses, strict=True))
                 pose_track = KeypointTrack(keypoints_TKD, confidence_TK, fps)
                 write_keypoints(keypoints, pose_track, performer.skeleton)
-        if stream.part.displaced:
+        if stream.part.folded:
             print(
                 f"{stream.part}, the compass of {performer.name}; they are played in the nearest octave"
             )

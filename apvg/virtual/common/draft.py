@@ -11,13 +11,11 @@ from itertools import combinations
 
 import numpy as np
 
-from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.virtual.common.harmony import Chord, build_chord, draw_progression
 
 LEFT, RIGHT = 0, 1
 #: The shortest piece that can be composed, seconds.
 SHORTEST = 5
-HIGHEST_PITCH = LOWEST_PITCH + KEY_COUNT - 1
 _FASTEST = 0.095  # seconds from note to note that a good player keeps up
 
 
@@ -92,7 +90,7 @@ class Written:
         hand: 0 left, 1 right.
         beat: Where it starts.
         length: Beats.
-        pitch: MIDI number, not yet within the piano's compass.
+        pitch: MIDI number, not yet within the piano's range.
         loud: Added to the velocity that its place in the phrase gives it.
         touch: Share of its length for which the key is held; None leaves it to the player.
     """

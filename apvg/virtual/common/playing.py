@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from apvg.instruments.keyboard import KEY_X, LOWEST_PITCH
-from apvg.virtual.common.draft import HIGHEST_PITCH, Draft
+from apvg.instruments.keyboard import KEY_X
+from apvg.music.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH
+from apvg.music.pitch_range import fold_pitch
+from apvg.virtual.common.draft import Draft
 
 #: Most keys that a hand holds, and how far apart they lie at most (white keys). Own choice: a tenth.
 FINGERS = 5
@@ -67,7 +69,7 @@ def play(draft: Draft, seconds: float) -> tuple[list[PlayedNote], list[tuple[flo
                 note.hand,
                 max(onset, 0.0),
                 max(offset, onset + 0.06),
-                _fold(note.pitch),
+                fold_pitch(note.pitch, LOWEST_PITCH, HIGHEST_PITCH),
                 int(np.clip(round(velocity), 25, 120)),
                 note.loud,
             )
@@ -186,15 +188,6 @@ def _pedal(draft: Draft, clock: _Clock) -> list[tuple[float, float]]:
     return [
         (down, min(up, clock.end + 0.3)) for down, up in times if min(up, clock.end) > down + 0.05
     ]
-
-
-def _fold(pitch: int) -> int:
-    """The same note within the piano's compass."""
-    while pitch < LOWEST_PITCH:
-        pitch += 12
-    while pitch > HIGHEST_PITCH:
-        pitch -= 12
-    return pitch
 
 
 def make_playable(strokes: list[PlayedNote]) -> list[PlayedNote]:

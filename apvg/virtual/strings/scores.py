@@ -10,7 +10,7 @@ import numpy as np
 
 from apvg.instruments.strings import StringInstrument
 from apvg.music.notes import Notes
-from apvg.music.pitch_range import nearest_octave, one_voice
+from apvg.music.pitch_range import fold_pitch, melody_line
 from apvg.virtual.common.draft import RIGHT, SHORTEST, Draft, move, plan
 from apvg.virtual.common.playing import play
 from apvg.virtual.strings.bowing import slur
@@ -39,7 +39,7 @@ def compose(style: str, seed: int, seconds: float, instrument: StringInstrument)
         style: A key of `STYLES`.
         seed: At least 0.
         seconds: Length with the silence before and after the music, at least 5.
-        instrument: Whose compass and strings are used.
+        instrument: Whose pitch range and strings are used.
 
     Raises:
         ValueError: An unknown style, a negative seed, or too few seconds.
@@ -61,10 +61,9 @@ def compose(style: str, seed: int, seconds: float, instrument: StringInstrument)
 
 def playable(notes: Notes, instrument: StringInstrument) -> Notes:
     """A melody that the instrument can play: one voice, in the nearest octave that it has."""
-    melody = one_voice(notes)
+    melody = melody_line(notes)
     pitches = [
-        nearest_octave(int(pitch), instrument.lowest, instrument.highest)
-        for pitch in melody.pitch_N
+        fold_pitch(int(pitch), instrument.lowest, instrument.highest) for pitch in melody.pitch_N
     ]
     return replace(melody, pitch_N=np.array(pitches, np.int64))
 
@@ -76,14 +75,14 @@ def _plan(rng: Rng, seconds: float, tempo: tuple[float, float], **more: object) 
 
 
 def _home(rng: Rng, instrument: StringInstrument, low: float, high: float) -> int:
-    """A pitch at some share of the compass."""
+    """A pitch at some share of the pitch range."""
     return round(
         instrument.lowest + (instrument.highest - instrument.lowest) * rng.uniform(low, high)
     )
 
 
 def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: float) -> Write:
-    """Tunes around a pitch at some share of the compass, which changes now and then."""
+    """Tunes around a pitch at some share of the pitch range, which changes now and then."""
 
     def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
         draft = _plan(rng, seconds, tempo, rubato=0.08)
@@ -107,7 +106,7 @@ def _etude(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
 
 
 def _run(*, broken: bool) -> Write:
-    """Scales, or broken chords, up and down the compass, turning now and then on the way."""
+    """Scales, or broken chords, up and down the pitch range, turning now and then on the way."""
 
     def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
         draft = _plan(rng, seconds, (50, 110))
