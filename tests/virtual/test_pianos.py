@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from apvg.cli.main import main
 from apvg.music.notes import Notes
 from apvg.takes.take import load_takes
-from apvg.virtual.piano.sound import Piano, draw_make
+from apvg.virtual.piano.sound import Piano, draw_design
 
 RATE = 16000
 
 
 def piano(seed: int) -> Piano:
     random = np.random.default_rng(seed)
-    return Piano(draw_make(random), RATE, random)
+    return Piano(draw_design(random), RATE, random)
 
 
 def _notes(*notes: tuple[float, float, int, int]) -> Notes:

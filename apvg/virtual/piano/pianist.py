@@ -30,7 +30,7 @@ from apvg.virtual.common.recording import record
 from apvg.virtual.piano.hands import load_hand
 from apvg.virtual.piano.motion import MotionStyle, play
 from apvg.virtual.piano.scores import compose
-from apvg.virtual.piano.sound import Piano, draw_make
+from apvg.virtual.piano.sound import Piano, draw_design
 from apvg.virtual.piano.styles import HELD_OUT_STYLES, STYLES
 
 #: The keyboard that generated keypoints are given on: ten pixels to the white key.
@@ -110,7 +110,7 @@ def _clean_sound(
 ) -> np.ndarray:
     """The notes as they sound before anything is done to them by rooms and microphones: mono float32 [samples]."""
     if order.soundfont is None:
-        return Piano(draw_make(random), SAMPLE_RATE, random).play(notes, samples)
+        return Piano(draw_design(random), SAMPLE_RATE, random).play(notes, samples)
     sound_S = render_notes(
         notes,
         order.soundfont,

@@ -1,4 +1,4 @@
-"""Generated piano pieces: tonal music in many styles that two human hands can play, the same for the same seed."""
+"""Composes piano pieces: tonal music in many styles, playable by two hands, deterministic for a given seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Piece:
     Attributes:
         name: Style and seed, e.g. "waltz-0007".
         style: One of `STYLES`.
-        seed: What it was drawn from.
+        seed: Its random seed.
         notes: As performed; pitches 21..108, velocities 25..120.
         hand_N: int64, which hand plays each note: 0 left, 1 right.
     """
@@ -56,7 +56,7 @@ def compose(style: str, seed: int, seconds: float) -> Piece:
 
 
 def _to_notes(strokes: list[PlayedNote], pedal: list[tuple[float, float]]) -> Notes:
-    """Strokes with what the pedal keeps sounding, until the same key is struck again."""
+    """Played notes as Notes, which sound until the pedal is released or the same key is struck again."""
     struck_again: dict[int, float] = {}
     sounding = []
     for stroke in reversed(strokes):

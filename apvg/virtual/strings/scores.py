@@ -1,4 +1,4 @@
-"""Generated melodies for a bowed instrument: keys, metres, rests and dynamics are the virtual pianist's; slurs are added."""
+"""Composes melodies for a bowed instrument: keys, metres, rests and dynamics as for the pianist, with slurs added."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Melody:
 
 
 def compose(style: str, seed: int, seconds: float, instrument: StringInstrument) -> Melody:
-    """Compose a melody and say how it is slurred; the same for the same arguments.
+    """Compose a melody with slurs; deterministic for given arguments.
 
     Args:
         style: A key of `STYLES`.
@@ -60,7 +60,7 @@ def compose(style: str, seed: int, seconds: float, instrument: StringInstrument)
 
 
 def playable(notes: Notes, instrument: StringInstrument) -> Notes:
-    """A melody that the instrument can play: one voice, in the nearest octave that it has."""
+    """A melody that the instrument can play: one voice, folded into its pitch range."""
     melody = melody_line(notes)
     pitches = [
         fold_pitch(int(pitch), instrument.lowest, instrument.highest) for pitch in melody.pitch_N
@@ -69,7 +69,7 @@ def playable(notes: Notes, instrument: StringInstrument) -> Notes:
 
 
 def _plan(rng: Rng, seconds: float, tempo: tuple[float, float], **more: object) -> Draft:
-    # Loudness, rubato and pauses are what the pianist's are; a bow's notes are mostly held to their end.
+    # Loudness, rubato and pauses are as for the pianist; bowed notes are mostly held to their end.
     touch = float(rng.choice((1.0, 1.0, 1.0, 0.9, 0.7)))
     return plan(rng, seconds, tempo=tempo, pedal=0.0, touch=(touch, touch), pauses=0.35, **more)  # pyright: ignore[reportArgumentType]
 
@@ -98,7 +98,7 @@ def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: f
 
 
 def _etude(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
-    """A tune at any pace, as busy as it likes: patterns of strokes are not to be learnt from a few styles alone."""
+    """A melody at any tempo and density, so that patterns of strokes are not learned from a few styles alone."""
     centre = float(np.exp(rng.uniform(np.log(44), np.log(150))))
     busy = tuple(int(value) for value in rng.choice(3, int(rng.integers(1, 4))))
     low = float(rng.uniform(0.05, 0.5))
