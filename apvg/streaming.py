@@ -24,9 +24,9 @@ from apvg.bundle import PerformerConfig
 from apvg.engines.protocol import Engine
 from apvg.models.stu import STRIDE
 from apvg.music.features import FeatureExtractor, shift_features
-from apvg.music.pitch_range import Part, one_voice
+from apvg.music.pitch_range import RangeFolding, melody_line
 from apvg.stages import Stages
-from apvg.video.compositing import over
+from apvg.video.compositing import composite
 
 if TYPE_CHECKING:
     from apvg.music.notes import Notes
@@ -84,7 +84,7 @@ class Stream:
         fps: Frames per second that it gives.
         sample_rate: Of the samples that it takes, Hz.
         block: Frames that are worked on at a time.
-        part: Counts the notes that are played.
+        folding: Counts the notes that are played, and those that are moved into the pitch range.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Stream:
         self._config = config
         self._features = Features(config, engine, transpose=transpose, block=block)
         self._poses = Poses(config, engine, notes, transpose=transpose)
-        self.part = self._poses.part
+        self.folding = self._poses.folding
         self._coarse = CoarseVideo(config, engine)
         self._painter = Painter(stages.plate_1CHW, config, engine)
         self._over = False
@@ -261,9 +261,9 @@ class Poses:
     ) -> None:
         if notes is not None:
             notes = notes.transposed(transpose)
-            notes = one_voice(notes) if config.voices == 1 else notes
+            notes = melody_line(notes) if config.voices == 1 else notes
         self._config, self._engine, self._notes = config, engine, notes
-        self.part = Part(config.pitch_range)
+        self.folding = RangeFolding(config.pitch_range)
         self._early = config.khp.lookahead_frames  # the first outputs lie before the music
         self._taken = 0
         self._transcriber: Any = None
@@ -281,7 +281,7 @@ class Poses:
             roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
             notes_2TP = torch.from_numpy(roll_2TP).to(engine.device)
         self._taken += frames
-        played_2TP = self.part.take(notes_2TP[None])[0]
+        played_2TP = self.folding.fold(notes_2TP[None])[0]
         keypoints_TKD, confidence_TK, self._motion = engine.pose(played_2TP, self._motion)
         early = min(self._early, frames)
         self._early -= early
@@ -338,9 +338,9 @@ class Painter:
 
     @torch.inference_mode()
     def _paint(self, block: _Block) -> Performance:
-        colour_TCHW, matte_T1HW = self._engine.paint(block.painted)
+        layer = self._engine.paint(block.painted)
         return Performance(
-            frames_THWC=_to_uint8(over(self._plate_1CHW, colour_TCHW, matte_T1HW)),
+            frames_THWC=_to_uint8(composite(self._plate_1CHW, [layer])),
             keypoints_TKD=block.keypoints_TKD.cpu().numpy(),
             confidence_TK=block.confidence_TK.cpu().numpy(),
             coarse_ThwC=_to_uint8(block.coarse_TChw),

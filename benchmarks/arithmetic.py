@@ -48,6 +48,6 @@ def fastest(work: Callable[[], Any], device: str, seconds: float) -> float:
 
 
 def synchronize(device: str) -> None:
-    """Wait until a GPU has done what it was told."""
+    """Wait until the GPU has finished its work."""
     if device.startswith("cuda"):
         torch.cuda.synchronize()

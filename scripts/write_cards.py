@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from apvg.bundle import CARD, STAGES, PerformerConfig, read_config
-from apvg.virtual.common.scores import HELD_OUT_STYLES, STYLES
+from apvg.virtual.piano.styles import HELD_OUT_STYLES, STYLES
 
 PERFORMERS = Path(__file__).parents[1] / "apvg" / "performers"
 

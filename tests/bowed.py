@@ -11,9 +11,8 @@ from apvg.music.notes import Notes
 from apvg.takes.about import About
 from apvg.takes.take import Take, sample_count
 from apvg.video.drawing import draw_skeleton
-from apvg.virtual.strings.corpus import truth
 from apvg.virtual.strings.motion import move
-from apvg.virtual.strings.performance import Performance, PlayingStyle
+from apvg.virtual.strings.performance import Performance, PlayingStyle, truth
 
 FPS, RATE = 25, 48000
 #: MIDI pitch, seconds, whether it is slurred to the note before; pitch 0 rests.

@@ -15,8 +15,7 @@ from apvg.measures.motion import seen
 from apvg.music.reading import read_audio
 from apvg.performer import Performer
 from apvg.samples import AIR
-from apvg.virtual.strings.corpus import truth
-from apvg.virtual.strings.performance import Performance, PlayingStyle
+from apvg.virtual.strings.performance import Performance, PlayingStyle, truth
 
 
 @pytest.mark.parametrize("told", ["sound", "notes"])

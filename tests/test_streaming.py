@@ -16,7 +16,7 @@ from apvg.music.notes import Notes
 from apvg.performer import Performer
 from apvg.stages import Stages
 from apvg.streaming import BLOCK, Performance, join
-from apvg.video.compositing import over
+from apvg.video.compositing import Layer, composite
 
 RATE, FPS = 16000, 25
 SAMPLES_PER_FRAME = RATE // FPS
@@ -29,10 +29,10 @@ class Unquantised(PyTorchEngine):
         super().__init__(stages)
         self.painted: list[np.ndarray] = []
 
-    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> tuple[Tensor, Tensor]:
-        colour_TCHW, matte_T1HW = super().paint(recurred)
-        self.painted.append(over(self._stages.plate_1CHW, colour_TCHW, matte_T1HW).numpy())
-        return colour_TCHW, matte_T1HW
+    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> Layer:
+        layer = super().paint(recurred)
+        self.painted.append(composite(self._stages.plate_1CHW, [layer]).numpy())
+        return layer
 
 
 @pytest.fixture(scope="module")

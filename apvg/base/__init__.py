@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, configuration, files, processes, progress."""
+"""Foundations of all other packages: errors, configuration, files, processes, progress."""

@@ -1,4 +1,4 @@
-"""Memory that is freed and wanted again a moment later."""
+"""Tuning of the memory allocator."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ _MEBIBYTE = 2**20
 
 
 def keep_freed_memory() -> None:
-    """Let the process keep what tensors free, for the next ones.
+    """Let the process keep the memory of freed tensors for the next ones.
 
-    glibc hands large blocks back to the system at once, and the system clears every page anew when the next tensor touches
-    it: for networks as small as these that is much of their time. Elsewhere than on glibc this does nothing.
+    By default glibc returns large blocks to the system at once, and the system clears every page again for the next tensor,
+    which takes much of the time of networks as small as these. Without glibc this does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return
-    mallopt(_MMAP_THRESHOLD, 32 * _MEBIBYTE)  # the most that it takes
+    mallopt(_MMAP_THRESHOLD, 32 * _MEBIBYTE)  # the highest value that is allowed
     mallopt(_TRIM_THRESHOLD, 512 * _MEBIBYTE)
     mallopt(_TOP_PAD, 16 * _MEBIBYTE)
-    # Every thread with a heap of its own would keep the blocks that it frees for others from them.
+    # With a heap per thread, blocks that one thread frees are not available to the others.
     mallopt(_ARENA_MAX, 2)

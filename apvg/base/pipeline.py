@@ -1,8 +1,8 @@
-"""Stages that work side by side, none far ahead of the next: a bounded pipeline of threads.
+"""A bounded pipeline of threads: stages work in parallel, and none gets far ahead of the next.
 
-Every thread works alone. A stage that spread each of its layers over all cores would wait at every layer for the slowest
-of them, and with anything else at work on the machine these waits become most of the time; so cores are kept busy by
-different blocks of frames instead. torch and FFmpeg let go of Python's lock while they work.
+Each thread uses one core. A stage that spread every layer over all cores would wait at each layer for the slowest core, and with other
+load on the machine these waits dominate; so cores work on different blocks of frames instead. torch and FFmpeg release the GIL
+while they work.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def cores() -> int:
 
 
 def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
-    """The same items, made in a thread of its own, up to `depth` of them before they are asked for.
+    """The same items, computed in a thread of their own, up to `depth` of them in advance.
 
-    What making them raises is raised where they are asked for. When nobody asks any more (the iterator is closed, or the
-    consumer fails), the thread ends after the item that it is at.
+    Exceptions are raised where the items are consumed. When the iterator is closed or the consumer fails, the thread ends after
+    its current item.
     """
     iterator = iter(items)
     waiting: deque[Future[T | object]] = deque()
@@ -48,13 +48,13 @@ def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
 
 
 def spread(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
-    """`function` of every item, in order, for up to `workers` items at a time, one thread each."""
+    """`function` of every item, in order, with up to `workers` items at a time in threads of their own."""
     waiting: deque[Future[T]] = deque()
     with _threads(workers) as pool:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) > workers:  # one more than are at work, so that none waits for work
+                if len(waiting) > workers:  # one more than there are workers, so that none is idle
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
@@ -64,10 +64,10 @@ def spread(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iter
 
 @contextmanager
 def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads in each of which torch works alone."""
-    usual = torch.get_num_threads()
+    """Threads in which torch uses one core each."""
+    before = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield pool
     finally:
-        torch.set_num_threads(usual)
+        torch.set_num_threads(before)

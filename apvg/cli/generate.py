@@ -123,9 +123,9 @@ class Generate:
                 keypoints_TKD, confidence_TK = map(np.stack, zip(*poses, strict=True))
                 pose_track = KeypointTrack(keypoints_TKD, confidence_TK, fps)
                 write_keypoints(keypoints, pose_track, performer.skeleton)
-        if stream.part.displaced:
+        if stream.folding.folded:
             print(
-                f"{stream.part}, the compass of {performer.name}; they are played in the nearest octave"
+                f"{stream.folding}, the pitch range of {performer.name}; they are played in the nearest octave"
             )
         report(self.output, writer.frames, fps, perf_counter() - begin, performer.engine.name)
 

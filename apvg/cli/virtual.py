@@ -21,8 +21,8 @@ class Virtual:
 
     out_dir: tyro.conf.Positional[Path]
     """The folder of takes; prepared footage may lie in it, too."""
-    instrument: Literal["cello", "piano"] = "cello"
-    """Who plays."""
+    instrument: str = "cello"
+    """What is played: cello, piano, or an instrument that another package brings a generator for."""
     minutes: Annotated[float, Within(0, 1e6)] = 8.0
     """How much music, minutes."""
     seconds: Duration = 60.0
@@ -48,25 +48,24 @@ class Virtual:
     def run(self) -> None:
         """Compose, play, record, paint and save; see :mod:`apvg.virtual`."""
         from apvg.base.progress import track
-        from apvg.virtual.piano.corpus import make_take, make_takes, order_pieces
-        from apvg.virtual.strings.corpus import make_string_take, order_string_pieces
+        from apvg.virtual.common.corpus import VirtualOptions, make_takes
+        from apvg.virtual.generators import find_generator
 
-        if self.instrument == "piano":
-            orders = order_pieces(
-                self.minutes,
-                self.seconds,
-                self.seed,
-                self.split,
-                self.scores,
-                self.styles,
-                self.drawn,
+        generator = find_generator(self.instrument)
+        orders = generator.orders(
+            VirtualOptions(
+                instrument=self.instrument,
+                minutes=self.minutes,
+                seconds=self.seconds,
+                seed=self.seed,
+                split=self.split,
+                scores=self.scores,
+                styles=self.styles,
+                drawn=self.drawn,
+                size=self.size,
+                samples=self.samples,
             )
-            making = make_takes(make_take, orders, self.out_dir, self.jobs)
-        else:
-            orders = order_string_pieces(
-                self.instrument, self.minutes, self.seconds, self.seed, self.split, self.scores, self.size, self.samples,
-                self.styles,
-            )  # fmt: skip
-            making = make_takes(make_string_take, orders, self.out_dir, self.jobs)
+        )
+        making = make_takes(generator, orders, self.out_dir, self.jobs)
         made = list(track(making, "playing", len(orders)))
         print(f"{self.out_dir}: {len(made)} takes made, {len(orders) - len(made)} were there")

@@ -176,7 +176,8 @@ def functions_of(stages: Stages) -> list[Function]:
 
     def paint(*tensors: Any) -> tuple[tuple[Tensor, ...], Any]:
         blocks, hidden = Encoded(*tensors[:3]), tensors[3] if config.stu.hidden else None
-        return _plain(engine.paint)((blocks, hidden)), None
+        layer = _plain(engine.paint)((blocks, hidden))
+        return (layer.colour_TCHW, layer.matte_TCHW), None
 
     with torch.no_grad():
         # Convolutions begin after silence: zeros of the shapes that they hand on.

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from apvg.video.compositing import Layer
+
 
 class Engine(Protocol):
     """Runs the stages of one performer, for one piece of music at a time.
@@ -46,6 +48,6 @@ class Engine(Protocol):
         """The STU's recurrence from frame to frame: what :meth:`encode` gave, with its hidden states."""
         ...
 
-    def paint(self, recurred: Any) -> tuple[Tensor, Tensor]:
+    def paint(self, recurred: Any) -> Layer:
         """The STU's decoder: colour [T, 3, H, W] and matte [T, 1, H, W] in 0..1; every frame by itself again."""
         ...

@@ -12,6 +12,7 @@ from apvg.models.motion import MotionState
 from apvg.models.stu import Encoded
 from apvg.models.transcription import TranscriberState
 from apvg.stages import Stages
+from apvg.video.compositing import Layer
 
 
 class PyTorchEngine:
@@ -78,10 +79,10 @@ class PyTorchEngine:
         return (encoded, hidden_NChw), after
 
     @torch.inference_mode()
-    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> tuple[Tensor, Tensor]:
+    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> Layer:
         with self._precision():
             painting = self._stages.stu.decode(*recurred, 1)
-        return painting.colour_BTCHW[0], painting.matte_BTHW[0, :, None]
+        return Layer(painting.colour_BTCHW[0], painting.matte_BTHW[0, :, None])
 
     def _precision(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._bfloat16)

@@ -21,7 +21,7 @@ from apvg.models.transcription.encoder import (
     EncoderConfig,
     State,
 )
-from apvg.video.compositing import over
+from apvg.video.compositing import Layer, composite
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,8 @@ class Coarse(NamedTuple):
 
     def over(self, plate_BChw: Tensor) -> Tensor:
         """The coarse video over a plate, [B, T, 3, h, w] in 0..1."""
-        return over(
-            plate_BChw[:, None], self.colour_BTChw, self.matte_logits_BThw.sigmoid()[:, :, None]
-        )
+        layer = Layer(self.colour_BTChw, self.matte_logits_BThw.sigmoid()[:, :, None])
+        return composite(plate_BChw[:, None], [layer])
 
 
 class CoarseVideoGenerator(nn.Module):

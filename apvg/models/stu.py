@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from apvg.instruments.skeleton import Skeleton
 from apvg.models.blocks import ConvGRU, ResidualBlock
-from apvg.video.compositing import over
+from apvg.video.compositing import Layer, composite
 
 STRIDE = 4  # pixels per cell of the stem's grid, which the coarse video and the heatmaps share
 
@@ -131,7 +131,8 @@ class Painting(NamedTuple):
 
     def over(self, plate_BCHW: Tensor) -> Tensor:
         """The frames [B, T, 3, H, W] in 0..1: colour over plate by matte."""
-        return over(plate_BCHW[:, None].float(), self.colour_BTCHW, self.matte_BTHW[:, :, None])
+        layer = Layer(self.colour_BTCHW, self.matte_BTHW[:, :, None])
+        return composite(plate_BCHW[:, None].float(), [layer])
 
 
 class StructuredTemporalUNet(nn.Module):

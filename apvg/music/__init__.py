@@ -1,1 +1,1 @@
-"""Music: sound and notes, read, written and made into features."""
+"""Music: reading and writing audio and notes, and computing features."""

@@ -1,9 +1,9 @@
-"""The feature front end that KHP and CVG share (own choice; the source only says "audio").
+"""Audio features: log-frequency spectra and onset strength, shared by KHP and CVG (own choice; the source only says "audio").
 
-Each row holds the sound around one moment on a log-frequency scale, three bins to the semitone over a piano's compass, seen
-through a long window (which tells neighbouring low keys apart) and a short one (which tells when a key was struck), and
-the strength of an onset. A shift of the music by one octave is a shift of each half by exactly 36 columns. Nothing is
-normalised over the file, so the numbers are the same for a whole file and for chunks of any size.
+Each row holds two spectra around one moment, on the pitch grid with three bins per semitone: one through a long window, which
+resolves neighbouring low pitches, and one through a short window, which resolves onsets in time. The last column is an onset
+strength. Transposing the music by an octave shifts each spectrum by exactly 36 columns. Nothing is normalised over the whole file,
+so a file and its chunks, of any size, have the same features.
 """
 
 from __future__ import annotations
@@ -16,33 +16,32 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-LOWEST_MIDI = 21
-BINS_PER_SEMITONE = 3
-N_BINS = 88 * BINS_PER_SEMITONE
+from apvg.music.pitch_grid import BINS_PER_SEMITONE, LOWEST_PITCH, N_BINS
+
 #: MIDI pitch of each bin: A0, a third of a semitone above it, … two thirds above C8.
-BIN_MIDI = LOWEST_MIDI + np.arange(N_BINS) / BINS_PER_SEMITONE
+BIN_MIDI = LOWEST_PITCH + np.arange(N_BINS) / BINS_PER_SEMITONE
 #: Frequency of each bin, Hz.
 BIN_HZ = 440.0 * 2.0 ** ((BIN_MIDI - 69) / 12)
 LONG_WINDOW = 4096
 SHORT_WINDOW = 1024
 #: Magnitudes m (1 = a full-scale sine) become log(1 + COMPRESSION m), 0 to 4.6.
 COMPRESSION = 100.0
-#: An onset is louder than so many rows before: about half of the short window, so that the two hardly overlap.
+#: The onset strength compares a row with the one so many rows before: about half of the short window, so that they hardly overlap.
 FLUX_ROWS = 3
-#: Brings the mean rise over all bins to the range of the other columns.
+#: Scales the mean rise over all bins to the range of the other columns.
 FLUX_SCALE = 10.0
-#: So many rows at a time, which bounds the memory whatever the chunk.
+#: Rows computed at a time, which bounds the memory for chunks of any length.
 BLOCK_ROWS = 256
 
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    """How sound becomes rows of numbers."""
+    """Frame rate and resolution of the features."""
 
     fps: int = 25
-    """Frames of video per second."""
+    """Video frames per second."""
     rows_per_frame: int = 4
-    """Feature rows per frame of video: row r lies at second r / (fps * rows_per_frame)."""
+    """Feature rows per video frame: row r is at second r / (fps * rows_per_frame)."""
     hop: int = 160
     """Samples from one row to the next."""
 
@@ -51,22 +50,22 @@ class FeatureConfig:
             raise ValueError(f"fps, rows_per_frame and hop must be positive: {self}")
         if self.sample_rate < 2.1 * BIN_HZ[-1]:
             raise ValueError(
-                f"{self.sample_rate} Hz is too low a rate for the keyboard's top notes"
+                f"a sample rate of {self.sample_rate} Hz is too low for the highest notes"
             )
 
     @property
     def sample_rate(self) -> int:
-        """Rate of the samples that the features are made of, Hz: 16 kHz by default."""
+        """Sample rate of the audio, Hz: 16 kHz by default."""
         return self.fps * self.rows_per_frame * self.hop
 
     @property
     def size(self) -> int:
-        """F, the number of columns: long window, short window, onset strength."""
+        """F, the number of columns: both spectra and the onset strength."""
         return 2 * N_BINS + 1
 
     @property
     def lookahead_seconds(self) -> float:
-        """How much sound after a row's own moment the row depends on: half the long window, 0.128 s by default.
+        """How much audio after a row's own moment the row depends on: half the long window, 0.128 s by default.
 
         The rows of frame t lie at and after the frame's own moment t / fps, the last one ``(rows_per_frame - 1) /
         rows_per_frame`` of a frame later.
@@ -74,15 +73,15 @@ class FeatureConfig:
         return LONG_WINDOW / 2 / self.sample_rate
 
     def frames(self, n_samples: int) -> int:
-        """Frames of video for so many samples: round(duration * fps)."""
+        """Video frames for so many samples: round(duration * fps)."""
         return round(n_samples / (self.rows_per_frame * self.hop))
 
 
 class LogSpectrum:
     """Magnitudes at :data:`BIN_HZ` through a Hann window of `size` points; a full-scale sine at a bin gives 1 in it.
 
-    Where the FFT's own bins are too coarse for a third of a semitone, the windowed transform is taken at the very
-    frequency of the bin; above, triangles that reach from one neighbour to the other gather the power of the FFT's bins.
+    At low frequencies, where an FFT is too coarse for a third of a semitone, the windowed Fourier transform is evaluated at each
+    bin's own frequency. Above, triangular filters, each from one neighbouring bin to the other, sum the FFT's power.
     """
 
     def __init__(self, size: int, sample_rate: int) -> None:
@@ -105,8 +104,8 @@ class LogSpectrum:
         self.window_S = self.window_S.astype(np.float32)
 
     def __call__(self, frames_RS: np.ndarray) -> np.ndarray:
-        """[R, size] stretches of sound to [R, N_BINS] magnitudes, float32."""
-        frames_RS = np.array(frames_RS)  # BLAS has no fast way for overlapping rows
+        """Audio frames [R, size] to magnitudes [R, N_BINS], float32."""
+        frames_RS = np.array(frames_RS)  # BLAS is slow on overlapping rows
         parts_RN = _product(frames_RS, self.kernel_SN)
         low_RN = np.hypot(parts_RN[:, : self.n_low], parts_RN[:, self.n_low :])
         spectrum_RK = np.fft.rfft(frames_RS * self.window_S, axis=1)
@@ -115,8 +114,8 @@ class LogSpectrum:
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Matrix product by torch. NumPy's library has threads of its own, which go on turning for a while after each product:
-    in live music, which asks for one every hundredth of a second, that is a whole core for nothing."""
+    """Matrix product by torch. NumPy's BLAS has threads of its own, which keep spinning for a while after each product: in live
+    music, with a product every hundredth of a second, that would cost a whole core."""
     return (torch.from_numpy(a) @ torch.from_numpy(b)).numpy()
 
 
@@ -126,28 +125,28 @@ def _spectra(sample_rate: int) -> tuple[LogSpectrum, LogSpectrum]:
 
 
 class FeatureExtractor:
-    """Features of a stream: push chunks of any size, then flush.
+    """Features of a stream of audio: push chunks of any size, then flush.
 
-    Row r is centred on sample r * hop; before the first and after the last sample there is silence.
+    Row r is centred on sample r * hop; the audio is padded with silence on both sides.
     """
 
     def __init__(self, config: FeatureConfig) -> None:
         self.config = config
         self._long, self._short = _spectra(config.sample_rate)
-        # The sound that rows yet to come reach back to; it begins half a window before the first sample.
+        # The audio that the next rows need; it begins half a window before the first sample.
         self._ring_S = np.zeros(LONG_WINDOW // 2, np.float32)
         self._before_RN = np.zeros((FLUX_ROWS, N_BINS), np.float32)
         self._samples = 0
         self._rows = 0
 
     def push(self, samples_S: np.ndarray) -> np.ndarray:
-        """Take the next samples (mono, -1..1) and return the rows [R, F], float32, that they complete; R may be 0."""
+        """Add samples (mono, -1..1) and return the rows [R, F], float32, that they complete; R may be 0."""
         self._samples += len(samples_S)
         self._ring_S = np.concatenate([self._ring_S, samples_S.astype(np.float32, copy=False)])
         return self._complete_rows()
 
     def flush(self) -> np.ndarray:
-        """The remaining rows [R, F]: in all there are then rows_per_frame * round(duration * fps)."""
+        """Return the remaining rows [R, F]; the total is rows_per_frame * round(duration * fps)."""
         total = self.config.rows_per_frame * self.config.frames(self._samples)
         length = (total - self._rows - 1) * self.config.hop + LONG_WINDOW
         self._ring_S = np.pad(self._ring_S, (0, max(length - len(self._ring_S), 0)))[
@@ -184,7 +183,7 @@ def extract_features(samples_S: np.ndarray, config: FeatureConfig) -> np.ndarray
 
 
 def shift_features(features_RF: Tensor, semitones: int) -> Tensor:
-    """The features of the same music so many semitones higher; bins that come from beyond the edge are silent."""
+    """The features of the same music, transposed up by so many semitones; bins from beyond the grid are silent."""
     if not semitones:
         return features_RF
     by = max(-N_BINS, min(semitones * BINS_PER_SEMITONE, N_BINS))

@@ -1,4 +1,4 @@
-"""Notes: when each is struck and let go, its pitch and loudness."""
+"""Notes: the times, pitch and loudness of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.music.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH, PITCHES
 
 _DTYPES = {
     "onset_N": np.float64,
@@ -24,14 +24,14 @@ class Notes:
     """N notes in the order of their onsets (then of their pitches).
 
     Attributes:
-        onset_N: When the key is struck, seconds.
-        offset_N: When the key is let go, seconds.
-        sounding_N: When the note stops sounding, seconds: the key's release, or the sustain pedal's if that is later, but
-            never after the same key is struck again.
-        pitch_N: MIDI numbers, 60 = C4.
+        onset_N: When the note begins, seconds.
+        offset_N: When the key is released, or the bow leaves the note, seconds.
+        sounding_N: When the note stops sounding, seconds: at its offset, or when the sustain pedal is released if that is later,
+            but not after the next onset of the same key.
+        pitch_N: MIDI pitch, 60 = C4.
         velocity_N: 1..127.
-        slurred_N: Notes that are not struck, but go on in the stroke of the bow that sounds the note before. None, as on a
-            piano and in MIDI files, unless given.
+        slurred_N: bool; whether the note continues the bow stroke of the note before. False by default, as on a piano and in MIDI
+            files.
     """
 
     onset_N: np.ndarray
@@ -53,7 +53,7 @@ class Notes:
         return len(self.onset_N)
 
     def select(self, chosen: np.ndarray) -> Notes:
-        """The notes that a mask or an index array chooses."""
+        """The notes selected by a mask or an index array."""
         return Notes(**{name: array[chosen] for name, array in self.to_arrays().items()})
 
     def shifted(self, seconds: float) -> Notes:
@@ -68,48 +68,52 @@ class Notes:
     def roll(
         self, fps: float, frames: int, *, start: float = 0.0, speed: float = 1.0
     ) -> np.ndarray:
-        """Piano roll of `frames` frames from frame `start` on, played `speed` times as fast.
+        """Piano roll of `frames` frames from frame `start` on, at `speed` times the tempo.
 
         Returns:
-            float32 [2, T, 88]: 1 in the frames where a key is struck (a bow sets on), and where it is held. Notes that a piano of 88 keys
-            lacks are left out.
+            float32 [2, T, 88], the planes `onset` and `sustained`: 1 in the frames where a note begins (slurred notes have no onset),
+            and where it is held. Pitches beyond the grid (:mod:`apvg.music.pitch_grid`) are left out.
         """
-        roll_2TP = np.zeros((2, frames, KEY_COUNT), np.float32)
+        roll_2TP = np.zeros((2, frames, PITCHES), np.float32)
+        onset_TP, sustained_TP = roll_2TP
         first_N = np.round((self.onset_N * fps - start) / speed).astype(int)
         last_N = np.round((self.offset_N * fps - start) / speed).astype(int)
         last_N = np.maximum(last_N, first_N + 1)
-        key_N = self.pitch_N - LOWEST_PITCH
-        shown_N = (last_N > 0) & (first_N < frames) & (key_N >= 0) & (key_N < KEY_COUNT)
+        place_N = self.pitch_N - LOWEST_PITCH
+        shown_N = (last_N > 0) & (first_N < frames) & (place_N >= 0) & (place_N < PITCHES)
         for n in np.flatnonzero(shown_N):
             if first_N[n] >= 0 and not self.slurred_N[n]:
-                roll_2TP[0, first_N[n], key_N[n]] = 1.0
-            roll_2TP[1, max(first_N[n], 0) : last_N[n], key_N[n]] = 1.0
+                onset_TP[first_N[n], place_N[n]] = 1.0
+            sustained_TP[max(first_N[n], 0) : last_N[n], place_N[n]] = 1.0
         return roll_2TP
 
     def transposed(self, semitones: int) -> Notes:
         """The same notes, higher by so many semitones."""
         return replace(self, pitch_N=self.pitch_N + semitones)
 
+    def within(self, lowest: int, highest: int) -> Notes:
+        """The notes whose pitch lies in a range, both ends included."""
+        return self.select((self.pitch_N >= lowest) & (self.pitch_N <= highest))
+
     def on_piano(self) -> Notes:
-        """Those that a piano of 88 keys has."""
-        key_N = self.pitch_N - LOWEST_PITCH
-        return self.select((key_N >= 0) & (key_N < KEY_COUNT))
+        """The notes that a piano of 88 keys has."""
+        return self.within(LOWEST_PITCH, HIGHEST_PITCH)
 
     def between(self, start: float, stop: float) -> Notes:
-        """The notes whose onset lies in [start, stop), their times unchanged."""
+        """The notes whose onset lies in [start, stop), with their times unchanged."""
         return self.select((self.onset_N >= start) & (self.onset_N < stop))
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Every array by its name, for a store."""
+        """Every array by its name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Notes:
-        """Inverse of :meth:`to_arrays`; other entries are ignored, and what older takes lack is as usual."""
+        """Inverse of :meth:`to_arrays`. Other entries are ignored; slurs, which older takes lack, are then absent."""
         return cls(**{name: arrays[name] for name in _DTYPES if name in arrays})
 
 
-def concatenated(parts: Sequence[Notes]) -> Notes:
-    """The notes of all parts, none of which begins before the part before it is over."""
-    arrays = [part.to_arrays() for part in parts]
+def concatenated(pieces: Sequence[Notes]) -> Notes:
+    """The notes of several pieces in one; each piece must begin after the one before it has ended."""
+    arrays = [piece.to_arrays() for piece in pieces]
     return Notes(**{name: np.concatenate([array[name] for array in arrays]) for name in _DTYPES})

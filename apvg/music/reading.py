@@ -1,4 +1,4 @@
-"""Sound out of anything FFmpeg reads, on the file's own clock, with flat memory."""
+"""Reads audio from any file that FFmpeg can read, on the file's own clock, in constant memory."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.base.media import LONGEST_GAP_SECONDS, open_media, read_packets, time_zero
 from apvg.music.riff import missing_sound
 
-#: Sound is handed on in pieces of about this many seconds.
+#: Approximate length of the chunks, seconds.
 CHUNK_SECONDS = 0.5
-#: A time stamp further ahead than this is a gap in the sound, to be filled with silence; less is rounding.
+#: A time stamp further ahead than this is a gap, which is filled with silence; less is rounding.
 GAP_SECONDS = 0.1
-#: A file that ends so much earlier than it says is cut off.
+#: A file that ends so much earlier than it states is truncated.
 MISSING_SECONDS = 0.5
-#: No packet of sound lasts so long.
+#: No audio packet lasts so long.
 _LONGEST_PACKET_SECONDS = 60.0
-#: Containers that state the length of their sound; others only guess it from their size.
+#: Containers that state the length of their audio; for others FFmpeg estimates it from the file size.
 _FORMATS_WITH_LENGTH = {"aiff", "flac", "mov"}
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """A file's sound track."""
+    """A file's audio track."""
 
     sample_rate: int
     """Hz."""
@@ -40,10 +40,10 @@ class AudioInfo:
 
 
 def probe_audio(path: str | Path) -> AudioInfo:
-    """What the file says about its sound, without decoding it.
+    """The audio format that the file states, without decoding it.
 
     Raises:
-        ApvgError: The file cannot be read or has no sound.
+        ApvgError: The file cannot be read or has no audio.
     """
     with open_media(path) as container:
         stream = _sound_track(container, path)
@@ -51,11 +51,11 @@ def probe_audio(path: str | Path) -> AudioInfo:
 
 
 def measure_audio(path: str | Path, until: float | None = None) -> float:
-    """Where the sound really ends on the clock, seconds, from its packets' time stamps, without decoding it.
+    """Where the audio really ends on the clock, seconds, from the time stamps of its packets, without decoding it.
 
     Raises:
-        ApvgError: The file cannot be read or has no sound; or it is cut off before second `until` (its stated end by
-            default). What would else be found only after hours of work is found at once.
+        ApvgError: The file cannot be read or has no audio; or it is truncated before second `until` (its stated end by
+            default). Checking this first saves finding out after hours of work.
     """
     with open_media(path) as container:
         stream = _sound_track(container, path)
@@ -66,7 +66,7 @@ def measure_audio(path: str | Path, until: float | None = None) -> float:
                 begins = float(packet.pts * packet.time_base - zero)
                 _refuse_jump(path, end, begins)
                 seconds = float((packet.duration or 0) * packet.time_base)
-                # The last packet of an Ogg file that another was joined to claims a day.
+                # Where Ogg files were joined, the last packet of the first one claims a day.
                 end = max(end, begins + (seconds if seconds < _LONGEST_PACKET_SECONDS else 0.0))
         stated = _stated_end(container, stream, path, end)
         if stated is not None and (until is None or end < until):
@@ -84,24 +84,23 @@ def read_audio(
 def stream_audio(
     path: str | Path, sample_rate: int, *, start: float = 0.0, duration: float | None = None
 ) -> Iterator[np.ndarray]:
-    """Mono sound in chunks of about half a second.
+    """Mono audio in chunks of about half a second.
 
-    The first sample is second `start` of the file's clock: the encoder's delay is taken off, and where the sound begins
-    later than that clock, or has a gap, there is silence. Channels are averaged. NaN and infinite samples become 0, with
-    one :class:`ApvgWarning`.
+    The first sample is second `start` of the file's clock: the encoder's delay is removed, and a late start or a gap is
+    filled with silence. Channels are averaged. NaN and infinite samples become 0, with one :class:`ApvgWarning`.
 
     Args:
-        path: A sound file, or a video with sound.
-        sample_rate: The wanted rate, Hz.
+        path: An audio file, or a video with audio.
+        sample_rate: Sample rate of the result, Hz.
         start: Where to begin, seconds.
         duration: How much to read, seconds; to the end by default, and never beyond it.
 
     Yields:
-        float32 [S], -1..1; in all round(seconds * sample_rate) samples.
+        float32 [S], -1..1; round(seconds * sample_rate) samples in total.
 
     Raises:
-        ApvgError: The file is missing, empty, cut off, no sound or video file, or without sound; or `start` lies after
-            its end.
+        ApvgError: The file is missing, empty, truncated, not an audio or video file, or has no audio; or `start` lies
+            after its end.
     """
     for chunk_CS in stream_channels(path, sample_rate, channels=1, start=start, duration=duration):
         yield chunk_CS[0]
@@ -115,18 +114,21 @@ def stream_channels(
     start: float = 0.0,
     duration: float | None = None,
 ) -> Iterator[np.ndarray]:
-    """Like :func:`stream_audio`, with so many channels: [C, S]. More are averaged to one, then repeated."""
+    """Like :func:`stream_audio`, with `channels` channels: [C, S]. A file with another number is averaged to mono, then repeated."""
     if not 0 <= start < float("inf") or (duration is not None and not 0 < duration < float("inf")):
         raise ApvgError(
-            f"cannot read {path} from {start} s for {duration} s: "
-            "start must not be negative and duration must be above 0"
+            f"cannot read {path} from {start} s for {duration} s",
+            "start at 0 s or later, and give a duration above 0",
+            ["start", "duration"],
         )
     source = _Source(path, channels)
     chunks = source.chunks(start)
     first_CS = next(chunks, None)
     if first_CS is None:
         raise ApvgError(
-            f"cannot start at {start:g} s: the sound of {path} ends at {source.end:.2f} s; start earlier"
+            f"cannot start at {start:g} s: the audio of {path} ends at {source.end:.2f} s",
+            "start earlier",
+            ["start"],
         )
     read = 0
     wanted = None if duration is None else round(duration * sample_rate)
@@ -139,7 +141,7 @@ def stream_channels(
 
 
 class _Source:
-    """One pass over a file's sound at its own rate."""
+    """One pass over a file's audio at its own rate."""
 
     def __init__(self, path: str | Path, channels: int) -> None:
         self.path = path
@@ -162,19 +164,20 @@ class _Source:
             yield np.concatenate(pending, axis=1)
 
     def _pieces(self, start: float) -> Iterator[np.ndarray]:
-        """Gapless decoded pieces of any size. Time stamps say where each belongs."""
+        """Decoded pieces of any size, placed by their time stamps, without gaps."""
         with open_media(self.path) as container:
             stream = _sound_track(container, self.path)
             zero = time_zero(container)
-            begin = position = 0  # the first sample wanted and the next one to come, on the clock
+            begin = position = 0  # on the clock: the first sample wanted, and the next one
             for frame in _decode(container, stream):
                 if self.sample_rate == 0:
-                    # Not the header's rate, which is half of it for some kinds of AAC.
+                    # The header of some kinds of AAC states half the rate.
                     self.sample_rate = frame.sample_rate
                     begin = round(Fraction(start) * self.sample_rate)
                 if frame.sample_rate != self.sample_rate:
                     raise ApvgError(
-                        f"cannot read {self.path}: its sample rate changes midway; convert it to a WAV file"
+                        f"cannot read {self.path}: its sample rate changes midway",
+                        "convert it to a WAV file",
                     )
                 samples_CS = self._samples(frame)
                 if frame.pts is not None and frame.time_base is not None:
@@ -193,8 +196,8 @@ class _Source:
                     yield samples_CS[:, skipped:]
             if position == 0:
                 raise ApvgError(
-                    f"cannot read {self.path}: there is no sound in its sound track; "
-                    "check that a media player plays it"
+                    f"cannot read {self.path}: its audio track is empty",
+                    "check that a media player plays it",
                 )
             self.end = position / self.sample_rate
             stated = _stated_end(container, stream, self.path, self.end)
@@ -202,7 +205,7 @@ class _Source:
                 _refuse_cut_off(self.path, self.end, stated)
 
     def _samples(self, frame: av.AudioFrame) -> np.ndarray:
-        """A frame's sound as float32 [C, S], -1..1, finite."""
+        """A frame's samples as float32 [C, S], -1..1, finite."""
         array = frame.to_ndarray()
         if not frame.format.is_planar:
             array = array.reshape(-1, frame.layout.nb_channels).T
@@ -216,7 +219,7 @@ class _Source:
             samples_CS = np.nan_to_num(samples_CS, nan=0.0, posinf=0.0, neginf=0.0)
             if not self._warned:
                 warnings.warn(
-                    f"{self.path} holds samples that are not numbers (NaN or infinite); they are silence now",
+                    f"{self.path} has samples that are NaN or infinite; they are replaced by silence",
                     ApvgWarning,
                     stacklevel=2,
                 )
@@ -230,23 +233,26 @@ class _Source:
 def _sound_track(container: InputContainer, path: str | Path) -> av.AudioStream:
     stream = container.streams.best("audio")
     if stream is None:
-        raise ApvgError(f"cannot read {path}: it has no sound track; name a file with sound")
+        raise ApvgError(f"cannot read {path}: it has no audio track", "choose a file with audio")
     assert isinstance(stream, av.AudioStream)
     if not stream.rate or not stream.channels:
-        raise ApvgError(f"cannot read {path}: its sound track is damaged or of an unknown kind")
+        raise ApvgError(
+            f"cannot read {path}: its audio track is damaged or of an unknown format",
+            "convert it to a WAV file",
+        )
     return stream
 
 
 def _stated_end(
     container: InputContainer, stream: av.AudioStream, path: str | Path, end: float
 ) -> float | None:
-    """Where sound that was read to second `end` ends on the clock, seconds, where the file itself says so."""
+    """Where audio that was read to second `end` ends on the clock according to the file, seconds; None if it does not say."""
     formats = set(container.format.name.split(","))
     if "matroska" in formats and len(container.streams) == 1 and container.duration is not None:
         return container.duration / av.time_base
     if "wav" in formats:
         return end + missing_sound(Path(path), end)
-    # An MP3 whose header tells the encoder's delay tells its length, too.
+    # An MP3 whose header states the encoder's delay also states its length.
     stated = _FORMATS_WITH_LENGTH & formats or ("mp3" in formats and stream.start_time)
     if not stated or stream.duration is None or stream.time_base is None:
         return None
@@ -257,21 +263,22 @@ def _stated_end(
 def _refuse_cut_off(path: str | Path, end: float, stated: float) -> None:
     if end < stated - MISSING_SECONDS:
         raise ApvgError(
-            f"cannot read {path}: it is cut off at {end:.2f} s of {stated:.2f} s; "
-            "get the whole file, or end earlier with --duration"
+            f"cannot read {path}: it is cut off at {end:.2f} s of {stated:.2f} s",
+            "get the whole file, or read only a part of it",
+            ["duration"],
         )
 
 
 def _refuse_jump(path: str | Path, end: float, begin: float) -> None:
     if begin - end > LONGEST_GAP_SECONDS:
         raise ApvgError(
-            f"cannot read {path}: its clock jumps from {end:.2f} s to {begin:.2f} s; "
-            "cut the file there, or convert it to a WAV file"
+            f"cannot read {path}: its clock jumps from {end:.2f} s to {begin:.2f} s",
+            "cut the file there, or convert it to a WAV file",
         )
 
 
 def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Every frame that can be decoded. A damaged packet (a stray tag in an MP3, say) leaves a gap, as in any player."""
+    """Every frame that can be decoded. A damaged packet, such as a stray tag in an MP3, leaves a gap, as in any player."""
     for packet in read_packets(container, stream):
         try:
             frames = packet.decode()
@@ -283,7 +290,7 @@ def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.Au
 
 
 def _silence(first: int, stop: int, sample_rate: int) -> Iterator[np.ndarray]:
-    """Zeros for samples `first` to `stop`, in pieces of a second."""
+    """Zeros for samples `first` to `stop`, in chunks of a second."""
     for begin in range(first, stop, sample_rate):
         yield np.zeros(min(sample_rate, stop - begin), np.float32)
 
@@ -291,13 +298,13 @@ def _silence(first: int, stop: int, sample_rate: int) -> Iterator[np.ndarray]:
 def resample(
     first_CS: np.ndarray, rest: Iterable[np.ndarray], source_rate: int, rate: int
 ) -> Iterator[np.ndarray]:
-    """Pieces [C, S] of one sound at another rate, float32; in all round(S * rate / source_rate) samples.
+    """Resample a stream of chunks [C, S], float32; round(S * rate / source_rate) samples in total.
 
     Args:
-        first_CS: The first piece, of one or two channels.
-        rest: Those that follow.
-        source_rate: Their rate, Hz.
-        rate: The wanted rate, Hz.
+        first_CS: The first chunk, with one or two channels.
+        rest: The chunks that follow.
+        source_rate: Their sample rate, Hz.
+        rate: Sample rate of the result, Hz.
     """
     if source_rate == rate:
         yield first_CS

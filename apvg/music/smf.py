@@ -1,7 +1,7 @@
-"""Events out of Standard MIDI files, as leniently as players read them: what has no influence on notes cannot stop a file.
+"""A lenient reader of Standard MIDI files: errors in events that do not affect notes are ignored, as players do.
 
-Source: "Standard MIDI Files 1.0" (MIDI Manufacturers Association, RP-001). mido, which holds the messages, refuses a file for any key
-signature or text that it cannot read, and takes divisions in SMPTE frames for negative numbers.
+Source: "Standard MIDI Files 1.0" (MIDI Manufacturers Association, RP-001). mido's own reader rejects a file for any key signature or
+text that it cannot decode, and misreads divisions in SMPTE frames as negative numbers; only its messages are used here.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 import mido
 
 _TEMPO, _END_OF_TRACK = 0x51, 0x2F
-#: Microseconds a beat until a file says otherwise.
-_USUAL_TEMPO = 500_000
-#: SMPTE's name for 30 frames with some left out, 29, stands for so many frames a second.
+#: Microseconds per beat unless the file sets a tempo.
+_DEFAULT_TEMPO = 500_000
+#: SMPTE's name for 30 drop-frame, 29, and its frames per second.
 _DROP_FRAME = {29: 30_000 / 1001}
-#: Data bytes after a status byte: of a channel's messages by its first digit, of the system's by the whole.
+#: Data bytes after a status byte: of channel messages by its upper four bits, of system messages by the whole byte.
 _CHANNEL_DATA = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 
 
 @dataclass(frozen=True)
 class Event:
-    """A message of a channel, and when it is due."""
+    """A channel message and its time."""
 
     seconds: float
     message: Any
@@ -34,7 +34,7 @@ class Event:
 
 @dataclass(frozen=True)
 class _Tick:
-    """An event on its track's own clock; `tempo`, microseconds a beat, changes how long ticks are from here on."""
+    """An event at a tick of its track; `tempo`, microseconds per beat, sets the length of the ticks that follow."""
 
     tick: int
     message: Any = None
@@ -42,14 +42,14 @@ class _Tick:
 
 
 def read_events(path: Path) -> tuple[list[Event], float]:
-    """The channels' messages of all tracks in the order of their times, and when the file ends, seconds.
+    """The channel messages of all tracks in order of time, and the end of the file, seconds.
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: It is cut off, or no Standard MIDI file of type 0 or 1.
+        ValueError: The file is truncated, or not a Standard MIDI file of type 0 or 1.
     """
     data = path.read_bytes()
-    begin = data.find(b"MThd")  # some programs put a header of their own before it
+    begin = data.find(b"MThd")  # some programs write a header of their own before it
     if begin < 0 or len(data) < begin + 14:
         raise ValueError("it has no MIDI header")
     kind, division = _word(data, begin + 8), _word(data, begin + 12)
@@ -58,20 +58,20 @@ def read_events(path: Path) -> tuple[list[Event], float]:
     ticks: list[_Tick] = []
     for track in _tracks(data, begin):
         ticks += _read_track(track)
-    ticks.sort(key=lambda event: event.tick)  # where they are at once, the first track's come first
+    ticks.sort(key=lambda event: event.tick)  # stable: at the same tick the first track comes first
     return _timed(ticks, division)
 
 
 def _timed(ticks: list[_Tick], division: int) -> tuple[list[Event], float]:
-    """Ticks to seconds: so many to a beat, or to a frame of film, whatever the tempo."""
+    """Ticks to seconds. A division counts ticks per beat or, independent of tempo, per SMPTE frame."""
     beats = not division & 0x8000
     if beats:
-        second_of_tick = _USUAL_TEMPO / 1e6 / division if division else 0.0
+        second_of_tick = _DEFAULT_TEMPO / 1e6 / division if division else 0.0
     else:
         frames, resolution = 256 - (division >> 8), division & 0xFF
         second_of_tick = 1 / (_DROP_FRAME.get(frames, frames) * resolution) if resolution else 0.0
     if not second_of_tick:
-        raise ValueError("its header says that time does not pass")
+        raise ValueError("its header gives ticks no length")
     events = []
     seconds, before = 0.0, 0
     for event in ticks:
@@ -85,7 +85,7 @@ def _timed(ticks: list[_Tick], division: int) -> tuple[list[Event], float]:
 
 
 def _tracks(data: bytes, begin: int) -> Iterator[bytes]:
-    """The contents of all track chunks; others are left out."""
+    """The contents of all track chunks; other chunks are skipped."""
     while begin + 8 <= len(data):
         name, size = data[begin : begin + 4], int.from_bytes(data[begin + 4 : begin + 8], "big")
         begin += 8
@@ -97,9 +97,9 @@ def _tracks(data: bytes, begin: int) -> Iterator[bytes]:
 
 
 def _read_track(data: bytes) -> Iterator[_Tick]:
-    """A track's messages, changes of tempo, and its end."""
+    """A track's messages and tempo changes, and its end."""
     at = tick = 0
-    running = None  # status byte of the channel message before, which need not be said again
+    running = None  # status byte of the last channel message, which may be omitted (running status)
     try:
         while at < len(data):
             wait, at = _variable(data, at)
@@ -134,7 +134,7 @@ def _read_track(data: bytes) -> Iterator[_Tick]:
 
 
 def _variable(data: bytes, at: int) -> tuple[int, int]:
-    """A number of seven bits a byte, and where what follows it begins."""
+    """A variable-length number, seven bits per byte, and the position after it."""
     number = data[at] & 0x7F
     while data[at] & 0x80:
         at += 1

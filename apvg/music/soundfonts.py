@@ -1,6 +1,6 @@
-"""MIDI to sound, by FluidSynth and a soundfont, on the MIDI's own clock.
+"""Renders MIDI files with FluidSynth and a soundfont, on the clock of the MIDI.
 
-FluidSynth is run as a program of the system; nothing is linked and nothing is downloaded.
+FluidSynth runs as a program of the system; nothing is linked and nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import numpy as np
 from apvg.base.errors import ApvgError
 from apvg.music.reading import stream_channels
 
-#: Sound goes on for so long after the last note, and fades out over the last part of that (own choice).
+#: The audio continues for so long after the last note, and fades out over the last part of that (own choice).
 TAIL_SECONDS = 2.0
 FADE_SECONDS = 0.5
-#: FluidSynth's 32-bit WAV files end at 4 GiB, which is a little more than this; a damaged MIDI can claim days.
+#: FluidSynth's 32-bit WAV files end at 4 GiB, which is a little more than this; a damaged MIDI file can claim days.
 LONGEST_SECONDS = 3 * 3600.0
-#: Where systems keep soundfonts.
+#: Folders where systems keep soundfonts.
 FOLDERS = (
     "/usr/share/sounds/sf2",
     "/usr/share/sounds/sf3",
@@ -44,23 +44,23 @@ FOLDERS = (
     "~/Library/Audio/Sounds/Banks",
 )
 
-# FluidSynth works in buffers and is heard one buffer late; events wait for the next buffer. 64 samples, its smallest
-# buffer, are 1.5 ms at this rate but 4 ms at 16 kHz, so other rates are resampled from this one.
+# FluidSynth's output is one buffer late, and events wait for the next buffer. 64 samples, its smallest buffer, are 1.5 ms
+# at this rate but 4 ms at 16 kHz, so other rates are resampled from this one.
 _RATE = 44100
 _BUFFER = 64
 _DRUM_CHANNEL = 9
-# General MIDI pianos worth hearing first; what is not named comes next, and last what imitates a sound chip.
+# Soundfonts by preference; those not named come next, and last the one that imitates a sound chip.
 _PREFERENCE = ("fluidr3_gm", "musescore_general", "fluidr3mono", "timgm6mb")
 _LAST = "opl-3"
 _HELP = (
-    "Debian: apt install fluidsynth fluid-soundfont-gm; macOS: brew install fluid-synth, and APVG_SOUNDFONT "
-    "naming a General MIDI soundfont (.sf2)"
+    "Debian: apt install fluidsynth fluid-soundfont-gm; macOS: brew install fluid-synth, and set APVG_SOUNDFONT "
+    "to a General MIDI soundfont (.sf2)"
 )
 
 
 @dataclass(frozen=True)
 class _Sound:
-    """How the synthesiser is to play."""
+    """Settings of the synthesiser; see :func:`render_midi`."""
 
     soundfont: Path | None = None
     program: int | None = None
@@ -73,10 +73,10 @@ class _Sound:
 def find_soundfonts() -> list[Path]:
     """The soundfonts of this machine, each once, the default one first.
 
-    What the environment variable APVG_SOUNDFONT names comes before all others.
+    The one that the environment variable APVG_SOUNDFONT names comes before all others.
 
     Raises:
-        ApvgError: APVG_SOUNDFONT names something that is no soundfont.
+        ApvgError: APVG_SOUNDFONT names a file that is not a soundfont.
     """
     found: list[Path] = []
     named = os.environ.get("APVG_SOUNDFONT")
@@ -92,15 +92,15 @@ def find_soundfonts() -> list[Path]:
 
 
 def can_play() -> bool:
-    """Whether there is a FluidSynth here, which plays soundfonts."""
+    """Whether FluidSynth is installed."""
     return shutil.which("fluidsynth") is not None
 
 
 @cache
 def sounds(soundfont: Path, programs: tuple[int, ...]) -> bool:
-    """Whether a soundfont has all these General MIDI programs: what it lacks is silent, and FluidSynth says nothing of it.
+    """Whether a soundfont has all these General MIDI programs. FluidSynth renders missing ones as silence, without a message.
 
-    They are heard one after the other in one go, for reading a soundfont takes longer than playing it.
+    All programs are rendered in one run, because reading a soundfont takes longer than playing it.
     """
     import mido
 
@@ -119,7 +119,7 @@ def sounds(soundfont: Path, programs: tuple[int, ...]) -> bool:
     for index in range(len(programs)):
         begin = round(index * slot * rate)
         before = np.abs(samples_S[max(begin - rate // 20, 0) : begin]).max(initial=0)
-        # Silence is not quite zero: the synthesiser has a floor, 150 dB down.
+        # Silence is not exactly zero: the synthesiser has a noise floor at -150 dB.
         if np.abs(samples_S[begin : begin + rate // 4]).max() < max(1e-4, 2 * float(before)):
             return False
     return True
@@ -136,27 +136,27 @@ def render_midi(
     reverb: bool = True,
     chorus: bool = True,
 ) -> np.ndarray:
-    """Play a MIDI file with a soundfont.
+    """Render a MIDI file with a soundfont.
 
-    Sample 0 is time 0 of the MIDI; a note begins within 3 ms after its time, before its own attack in the soundfont. The
-    sound ends two seconds after the last note does. The same input gives the same samples on one machine.
+    Sample 0 is time 0 of the MIDI; a note begins within 3 ms after its time, plus its own attack in the soundfont. The audio
+    ends two seconds after the last note. The same input gives the same samples on one machine.
 
     Args:
         midi: A Standard MIDI file.
-        sample_rate: Of the result, Hz.
+        sample_rate: Sample rate of the result, Hz.
         soundfont: An .sf2 or .sf3 file; the first of :func:`find_soundfonts` by default.
-        program: Play everything but the drums, which are left out, with this General MIDI program, 0..127 (0 grand
-            piano, 3 honky-tonk, 4 and 5 electric pianos); as the file says by default.
-        cents: Detuning, -100..100 hundredths of a semitone, true to one of them. It is the synthesiser's, so the clock stays as it is.
-        gain: The synthesiser's loudness, above 0 and up to 10.
-        reverb: Whether FluidSynth's own reverb is on.
-        chorus: Whether FluidSynth's own chorus is on.
+        program: Play all notes with this General MIDI program, 0..127 (0 grand piano, 3 honky-tonk, 4 and 5 electric pianos),
+            without drums; the file's own programs by default.
+        cents: Detuning, -100..100 hundredths of a semitone, accurate to 1. The synthesiser does it, so the clock is unaffected.
+        gain: The synthesiser's gain, above 0 and up to 10.
+        reverb: Whether FluidSynth's reverb is on.
+        chorus: Whether FluidSynth's chorus is on.
 
     Returns:
-        float32 mono samples [S], the mean of left and right. Loud music may go a little beyond -1..1.
+        float32 mono samples [S], the mean of left and right. Loud music may slightly exceed -1..1.
 
     Raises:
-        ApvgError: The MIDI file is unreadable, has no notes or is over three hours long; FluidSynth or a soundfont is
+        ApvgError: The MIDI file is unreadable, has no notes or is longer than three hours; FluidSynth or a soundfont is
             missing; or FluidSynth fails.
     """
     sound = _Sound(soundfont, program, cents, gain, reverb, chorus)
@@ -165,9 +165,9 @@ def render_midi(
 
 
 def render_midi_file(midi: Path | str, wav: Path, soundfont: Path | None = None) -> None:
-    """Play a MIDI file as it is into a 16-bit stereo WAV file that peaks at -2 dBFS; memory does not grow with its length.
+    """Render a MIDI file to a 16-bit stereo WAV file that peaks at -2 dBFS, in constant memory.
 
-    Clock, end and errors as for :func:`render_midi`.
+    Clock, end and errors are those of :func:`render_midi`.
     """
     with _synthesised(Path(midi), _Sound(soundfont)) as (synthesised, seconds):
         pieces = _pieces(synthesised, seconds, _RATE, channels=2)
@@ -181,12 +181,13 @@ def render_midi_file(midi: Path | str, wav: Path, soundfont: Path | None = None)
 
 @contextmanager
 def _synthesised(midi: Path, sound: _Sound) -> Iterator[tuple[Path, float]]:
-    """A temporary WAV file as FluidSynth writes it, and how many seconds of it are wanted."""
+    """A temporary WAV file that FluidSynth has written, and how many seconds of it are used."""
     prepared, seconds = _prepare(midi, sound)
     program = shutil.which("fluidsynth")
     if program is None:
         raise ApvgError(
-            f"cannot play {midi}: FluidSynth is not installed; install it and a soundfont ({_HELP})"
+            f"cannot play {midi}: FluidSynth is not installed",
+            f"install it and a soundfont ({_HELP})",
         )
     soundfont = _choose_soundfont(midi, sound.soundfont)
     with tempfile.TemporaryDirectory(prefix="apvg-") as folder:
@@ -196,7 +197,7 @@ def _synthesised(midi: Path, sound: _Sound) -> Iterator[tuple[Path, float]]:
         command += [
             "-o",
             "synth.dynamic-sample-loading=1",
-        ]  # only what is played: three times faster
+        ]  # loads only what is played: three times faster
         command += [
             "-g",
             str(sound.gain),
@@ -209,17 +210,19 @@ def _synthesised(midi: Path, sound: _Sound) -> Iterator[tuple[Path, float]]:
         done = subprocess.run(
             command, capture_output=True, text=True, errors="replace", check=False
         )
-        # It ends well even where it could not read the soundfont and took another one.
+        # It succeeds even if it could not read the soundfont and used another one.
         if done.returncode != 0 or not wav.is_file() or "error" in done.stderr:
             reason = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
             raise ApvgError(
-                f"cannot play {midi} with {soundfont}: FluidSynth says: {reason}; try another soundfont"
+                f"cannot play {midi} with {soundfont}: FluidSynth says: {reason}",
+                "try another soundfont",
+                ["soundfont"],
             )
         yield wav, seconds
 
 
 def _pieces(wav: Path, seconds: float, sample_rate: int, channels: int) -> Iterator[np.ndarray]:
-    """The sound from MIDI time 0 on, [C, S] pieces, faded out at its end; in all round(seconds * rate) samples."""
+    """Chunks [C, S] of the audio from MIDI time 0 on, faded out at the end; round(seconds * rate) samples in total."""
     wanted, given = round(seconds * sample_rate), 0
     fade = FADE_SECONDS * sample_rate
     for piece_CS in stream_channels(
@@ -232,9 +235,9 @@ def _pieces(wav: Path, seconds: float, sample_rate: int, channels: int) -> Itera
 
 
 def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
-    """The file rewritten as FluidSynth plays it best, a mido.MidiFile, and the seconds to play of it.
+    """The file rewritten for FluidSynth, a mido.MidiFile, and how many seconds of it to play.
 
-    One tempo, with a tick of a millisecond: FluidSynth rounds times at every change of tempo, and would drift.
+    It has one tempo, with a tick of a millisecond: FluidSynth rounds times at every tempo change, and would drift.
     """
     import mido
 
@@ -245,8 +248,8 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
     seconds = float(notes.sounding_N.max()) + TAIL_SECONDS
     if seconds > LONGEST_SECONDS:
         raise ApvgError(
-            f"cannot play {midi}: it claims to last {seconds / 3600:.1f} hours, and "
-            f"{LONGEST_SECONDS / 3600:g} are the most; cut it"
+            f"cannot play {midi}: it lasts {seconds / 3600:.1f} hours, more than {LONGEST_SECONDS / 3600:g}",
+            "cut it into shorter files",
         )
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=1_000_000))
@@ -271,10 +274,10 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
         if not _is_played(message, sound):
             continue
         add(message, round(now * 1000))
-        if message.is_cc(121):  # reset all controllers: FluidSynth then forgets the tuning
+        if message.is_cc(121):  # reset all controllers: it also resets FluidSynth's tuning
             for again in _tuning(message.channel, sound.cents):
                 add(again, round(now * 1000))
-    for channel in channels:  # what was never let go ends with the file
+    for channel in channels:  # notes without an end last until the end of the file
         for control in (64, 123):  # pedal up, all notes off
             add(
                 mido.Message("control_change", channel=channel, control=control),
@@ -288,7 +291,7 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
 
 
 def _is_played(message: Any, sound: _Sound) -> bool:
-    """Whether a message of the file goes to the synthesiser."""
+    """Whether a message of the file is passed to the synthesiser."""
     if sound.program is None:
         return True
     chooses_sound = message.type == "program_change" or message.is_cc(0) or message.is_cc(32)
@@ -296,7 +299,7 @@ def _is_played(message: Any, sound: _Sound) -> bool:
 
 
 def _tuning(channel: int, cents: float) -> list[Any]:
-    """The messages that tune a channel: registered parameter 1, fine tuning, 8192 steps for 100 cents."""
+    """The messages that tune a channel: registered parameter 1, fine tuning, 8192 steps per 100 cents."""
     import mido
 
     if not -100 <= cents <= 100:
@@ -305,7 +308,7 @@ def _tuning(channel: int, cents: float) -> list[Any]:
         return []
     value = min(8192 + math.ceil(cents * 81.92), 16383)
     coarse, fine = divmod(value, 128)
-    # The fine part first and last: FluidSynth 2.3 acts on the coarse part, other versions on either.
+    # The fine part first and last: FluidSynth 2.3 applies the tuning at the coarse part, other versions at either.
     controls = [(101, 0), (100, 1), (38, fine), (6, coarse), (38, fine), (101, 127), (100, 127)]
     return [
         mido.Message("control_change", channel=channel, control=control, value=number)
@@ -318,18 +321,22 @@ def _choose_soundfont(midi: Path, soundfont: Path | None) -> Path:
         return _check_soundfont(soundfont)
     found = find_soundfonts()
     if not found:
-        raise ApvgError(f"cannot play {midi}: there is no soundfont here; install one ({_HELP})")
+        raise ApvgError(f"cannot play {midi}: there is no soundfont here", f"install one ({_HELP})")
     return found[0]
 
 
 def _check_soundfont(path: Path) -> Path:
-    """The path, where a soundfont is; FluidSynth itself would quietly take another one."""
+    """The path, if it is a soundfont; FluidSynth itself would silently use another one."""
     if not path.is_file():
-        raise ApvgError(f"no soundfont at {path}; check the path, or leave it out for the default")
+        raise ApvgError(
+            f"there is no soundfont at {path}",
+            "check the path, or use the default soundfont",
+            ["soundfont"],
+        )
     with path.open("rb") as file:
         head = file.read(12)
     if head[:4] != b"RIFF" or head[8:] != b"sfbk":
-        raise ApvgError(f"{path} is not a soundfont; name an .sf2 or .sf3 file")
+        raise ApvgError(f"{path} is not a soundfont", "choose an .sf2 or .sf3 file", ["soundfont"])
     return path
 
 

@@ -1,4 +1,4 @@
-"""Music as a user names it: a recording, or a MIDI file that is played with a soundfont first."""
+"""Music as a user names it: a recording, or a MIDI file, which is rendered with a soundfont first."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ MIDI_SUFFIXES = {".mid", ".midi"}
 
 @dataclass(frozen=True)
 class Music:
-    """Something to play to."""
+    """Audio, and its notes if they are known."""
 
     audio: Path
-    """A file with its sound, there for as long as the music is open."""
+    """A file with the audio; a rendered one is deleted when the music is closed."""
     notes: Notes | None
-    """What is played, on the sound's clock, where that is known: for a MIDI file."""
+    """The notes on the clock of the audio, for a MIDI file; None for a recording."""
 
 
 @contextmanager
 def open_music(path: str | Path, soundfont: Path | None = None) -> Iterator[Music]:
-    """The sound of a file and, for a MIDI file (by its suffix), its notes.
+    """Open a recording, or a MIDI file (recognised by its suffix) with its notes.
 
     Args:
-        path: A recording, anything FFmpeg reads, or a Standard MIDI file.
-        soundfont: What a MIDI file is played with; the first that is found by default.
+        path: A recording that FFmpeg can read, or a Standard MIDI file.
+        soundfont: Renders a MIDI file; the first one found by default.
 
     Raises:
-        ApvgError: A MIDI file is damaged or has no notes; FluidSynth or the soundfont is missing. A recording is only
-            looked at by those who read it.
+        ApvgError: A MIDI file is damaged or has no notes; FluidSynth or the soundfont is missing. A recording is not
+            checked here, but when it is read.
     """
     path = Path(path)
     if path.suffix.lower() not in MIDI_SUFFIXES:
         yield Music(path, None)
         return
-    from apvg.music.midi import read_midi  # needs mido, which a recording does without
+    from apvg.music.midi import read_midi  # needs mido, which recordings do not need
 
     notes = read_midi(path)
     with tempfile.TemporaryDirectory(prefix="apvg-") as folder:

@@ -441,7 +441,7 @@ class KHPTrainer:
 def stops_of(take: Take) -> Tensor | None:
     """Where a string is stopped at every frame, int [T, 2]: string * STOPS + semitone, and finger; -1 in silence.
 
-    None where the take does not say (see :func:`apvg.virtual.strings.corpus.truth`).
+    None where the take does not say (see :func:`apvg.virtual.strings.performance.truth`).
     """
     truth, notes = take.metadata.get("strings"), take.notes
     if truth is None or notes is None:

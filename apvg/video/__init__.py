@@ -1,1 +1,1 @@
-"""Pictures: frames out of any video by timestamp, and mp4 files with the music in them."""
+"""Video: reading frames by time stamp, writing mp4 files with music, still images, and compositing."""

@@ -1,4 +1,4 @@
-"""A pose drawn over a picture, without any drawing library."""
+"""Draws poses over images, without a drawing library."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def draw_skeleton(
     thickness: float = 1.0,
     colour: tuple[int, ...] | None = None,
 ) -> np.ndarray:
-    """Draw one pose over an image, anti-aliased, without any drawing library.
+    """Draw one pose over an image, anti-aliased.
 
     Args:
-        image_HWC: RGB uint8; not changed.
+        image_HWC: RGB uint8; not modified.
         keypoints_KD: [K, 2] in pixels, x then y.
-        confidence_K: [K] in 0..1; a bone is drawn with the smaller confidence of its ends as its opacity.
+        confidence_K: [K] in 0..1; the opacity of a bone is the lower confidence of its ends.
         skeleton: The layout.
         thickness: Half the width of a bone, pixels.
         colour: RGB of the whole pose; by default each part has its own (:func:`part_colours`).
@@ -60,7 +60,7 @@ def draw_skeleton(
     ).reshape(-1, 3)
     colour_EC[is_point_E] *= 0.8
 
-    # Channel by channel, for NumPy is slow where the innermost axis is short.
+    # Channel by channel, because NumPy is slow if the innermost axis is short.
     canvas_CHW = image_HWC.transpose(2, 0, 1).astype(np.float32, order="C")
     height, width = image_HWC.shape[:2]
     for (left, top), coverage_HW, opacity, colour_C in zip(
@@ -70,7 +70,7 @@ def draw_skeleton(
         alpha_HW = opacity * coverage_HW[y - top : height - top, x - left : width - left]
         region_CHW = canvas_CHW[:, y : y + alpha_HW.shape[0], x : x + alpha_HW.shape[1]]
         region_CHW += (colour_C[:, None, None] - region_CHW) * alpha_HW
-    canvas_CHW += 0.5  # and cut off: rounded
+    canvas_CHW += 0.5  # to round when converted to uint8
     drawn_HWC = np.empty_like(image_HWC)
     for channel, canvas_HW in enumerate(canvas_CHW):
         drawn_HWC[..., channel] = canvas_HW
@@ -80,12 +80,12 @@ def draw_skeleton(
 def _coverage(
     ends_E2D: np.ndarray, radius_E: np.ndarray, size: tuple[int, int]
 ) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
-    """For every bone the corner of a square around it, x and y, and how much of each of its pixels it covers, 0..1.
+    """For every bone the corner (x, y) of a square around it, and how much of each pixel of the square it covers, 0..1.
 
-    Bones of about one size are worked on together: they are many and small, and each call of NumPy's has its price.
+    Bones of similar size are computed together: they are many and small, and each call of NumPy has its overhead.
     """
     bones = len(ends_E2D)
-    # What is beyond the picture is not drawn; bones that end far beyond are cut, not to fill the memory.
+    # Only what is inside the image is computed, so that bones that end far outside do not fill the memory.
     margin_E1 = radius_E[:, None] + 1
     limit_D = np.array(size, np.float64)
     low_ED = np.floor(ends_E2D.min(axis=1) - margin_E1).clip(-1, limit_D)

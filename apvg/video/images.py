@@ -1,4 +1,4 @@
-"""Still pictures, through the library that reads and writes the videos."""
+"""Still images, read and written by the same library as videos."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apvg.base.files import atomic_path
 
 
 def save_png(path: Path, image_HWC: np.ndarray) -> None:
-    """Write an RGB uint8 picture [H, W, 3]."""
+    """Write an RGB uint8 image [H, W, 3]."""
     encoder = av.VideoCodecContext.create("png", "w")
     encoder.height, encoder.width = image_HWC.shape[:2]
     encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1, 25)
@@ -26,7 +26,7 @@ def save_png(path: Path, image_HWC: np.ndarray) -> None:
 
 
 def jpeg(image_HWC: np.ndarray) -> bytes:
-    """An RGB uint8 picture [H, W, 3] as a JPEG file, for pages."""
+    """An RGB uint8 image [H, W, 3] as the bytes of a JPEG file, for web pages."""
     encoder = av.VideoCodecContext.create("mjpeg", "w")
     encoder.height, encoder.width = image_HWC.shape[:2]
     encoder.pix_fmt, encoder.time_base = "yuvj444p", Fraction(1, 25)
@@ -37,17 +37,21 @@ def jpeg(image_HWC: np.ndarray) -> bytes:
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a picture as RGB uint8 [H, W, 3]."""
+    """Read an image as RGB uint8 [H, W, 3].
+
+    Raises:
+        ApvgError: The file is missing or is not an image.
+    """
     try:
-        # Not by its name, in which FFmpeg would find protocols and the numbers of a sequence.
+        # Opened here, because FFmpeg looks for protocols and sequence numbers in file names.
         with path.open("rb") as file, av.open(file, "r") as container:
             return next(container.decode(video=0)).to_ndarray(format="rgb24")
     except (OSError, av.error.FFmpegError, StopIteration, IndexError) as error:
-        raise ApvgError(f"{path} is not a readable picture; restore the file") from error
+        raise ApvgError(f"{path} is not a readable picture", "restore the file") from error
 
 
 def contact_sheet(rows: Sequence[Sequence[np.ndarray]], gap: int = 4) -> np.ndarray:
-    """Rows of RGB uint8 pictures [H, W, 3] as one picture on a light ground."""
+    """Rows of RGB uint8 images [H, W, 3] as one image on a light background, `gap` pixels apart."""
     height = sum(max(picture.shape[0] for picture in row) + gap for row in rows) - gap
     width = max(sum(picture.shape[1] + gap for picture in row) for row in rows) - gap
     sheet_HWC = np.full((height, width, 3), 235, np.uint8)

@@ -1,4 +1,4 @@
-"""Frames out of any video, chosen by time stamp, never by counting."""
+"""Reads frames of any video, chosen by time stamp and not by index."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from apvg.base.media import (
     time_zero,
 )
 
-#: A file that ends so much earlier than it says is cut off, seconds.
+#: A file that ends so much earlier than it states is truncated, seconds.
 MISSING_SECONDS = 0.5
-#: Seeking lands at a key frame so much before the wanted time at the latest, seconds.
+#: Seeking aims at a key frame at least so much before the wanted time, seconds.
 _SEEK_MARGIN = 2
-#: Where no jump is possible, samples are taken from so much of the video, seconds.
+#: If seeking is not possible, frames are sampled from so much of the video, seconds.
 _UNSEARCHABLE_SECONDS = 120.0
-#: Between samples further apart than this, a jump to the next key frame is quicker than decoding on, seconds.
+#: Between samples further apart than this, seeking is faster than decoding on, seconds.
 _WORTH_A_JUMP = 8.0
 #: Containers whose time stamps are as good after a seek as before.
 _SEEKABLE_FORMATS = {"mov", "matroska"}
@@ -38,32 +38,32 @@ _SEEKABLE_FORMATS = {"mov", "matroska"}
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A file's picture track."""
+    """A file's video track."""
 
     width: int
-    """Pixels, as shown: after the rotation a phone notes down."""
+    """Pixels, as shown: after the rotation that phones store."""
     height: int
     duration: float
-    """Seconds from the first frame's start to the last one's end, as the file states it."""
+    """Seconds from the first frame's start to the last one's end, as the file states."""
     start: float
     """The first frame's time on the file's clock, seconds."""
     average_rate: Fraction
     """Frames per second."""
     has_audio: bool
     searchable: bool
-    """Whether reading may begin in the middle; if not, all before is decoded, too."""
+    """Whether reading can start in the middle; if not, everything before is decoded, too."""
 
 
 def probe_video(path: str | Path) -> VideoInfo:
-    """What a video is like.
+    """Size, duration and frame rate of a video.
 
     Raises:
-        ApvgError: The file cannot be read or has no picture.
+        ApvgError: The file cannot be read or has no video.
     """
     with _open_picture(path) as picture:
         first, start = next(picture.frames(Fraction(0)), (None, Fraction(0)))
         if first is None:
-            raise ApvgError(f"cannot read {path}: not one frame can be decoded; get the file again")
+            raise ApvgError(f"cannot read {path}: no frame can be decoded", "get the file again")
         width, height = first.width, first.height
         if _quarter_turns(first) % 2:
             width, height = height, width
@@ -91,34 +91,33 @@ def read_frames(
     duration: float | None = None,
     crop: tuple[int, int, int, int] | None = None,
 ) -> Iterator[np.ndarray]:
-    """The picture at `fps`, whatever the source's own rate, constant or not.
+    """The frames of a video at `fps`, whatever its own frame rate, constant or not.
 
-    Frame i is the one on screen at second ``start + i / fps`` of the file's clock; before the first source frame, that
-    one. There are round(seconds * fps) of them.
+    Frame i is the one on screen at second ``start + i / fps`` of the file's clock; before the first source frame it is that
+    one. There are round(seconds * fps) frames.
 
     Args:
         path: A video.
-        fps: Frames per second wanted.
+        fps: Frames per second of the result.
         start: Where to begin, seconds.
         duration: How much to read, seconds; to the end by default, and never beyond it.
         crop: x, y, width, height in pixels of the picture as shown.
 
     Yields:
-        RGB uint8 [H, W, 3], turned as a player turns it. Do not write to it: where a source frame is shown twice, both
-        are the same array.
+        RGB uint8 [H, W, 3], rotated as a player shows it. Do not modify it: a source frame that is shown twice is the same
+        array.
 
     Raises:
-        ApvgError: The file cannot be read, is cut off or has no picture; `start` lies after its end; the crop is not
-            inside the picture.
+        ApvgError: The file cannot be read, is truncated or has no video; `start` lies after its end; the crop is not
+            inside the frame.
     """
     begin = Fraction(start).limit_denominator(10**6)
     step = 1 / Fraction(fps)
     wanted = None if duration is None else round(duration * fps)
     shown: av.VideoFrame | None = None
     image_HWC: np.ndarray | None = None  # of `shown`, once it is needed
-    picked_HWC: np.ndarray | None = (
-        None  # the last one picked; kept back, for the end may round it away
-    )
+    # The last one picked is held back, because rounding at the end may drop it.
+    picked_HWC: np.ndarray | None = None
     picked = 0
     with _open_picture(path) as picture:
         slack = picture.slack
@@ -135,19 +134,20 @@ def read_frames(
             shown, image_HWC = frame, None
             end = time + (frame.duration * picture.tick or 1 / picture.rate)
         if shown is None:
-            raise ApvgError(f"cannot read {path}: not one frame can be decoded; get the file again")
+            raise ApvgError(f"cannot read {path}: no frame can be decoded", "get the file again")
         total = round((end - begin) * fps)
         if total <= 0:
             raise ApvgError(
-                f"cannot start at {float(begin):g} s: the picture of {path} ends at {float(end):.2f} s; "
-                "start earlier"
+                f"cannot start at {float(begin):g} s: the video of {path} ends at {float(end):.2f} s",
+                "start earlier",
+                ["start"],
             )
         stated = picture.stated_end
         too_short = wanted is None or wanted > total
         if too_short and stated is not None and end < stated - MISSING_SECONDS:
             raise ApvgError(
-                f"cannot read {path}: it is cut off at {float(end):.2f} s of {float(stated):.2f} s; "
-                "get the whole file"
+                f"cannot read {path}: it is cut off at {float(end):.2f} s of {float(stated):.2f} s",
+                "get the whole file",
             )
         total = total if wanted is None else min(wanted, total)
         if picked_HWC is not None and picked <= total:
@@ -160,21 +160,21 @@ def read_frames(
 def sample_frames(
     path: str | Path, count: int, *, start: float = 0.0, duration: float | None = None
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Pictures spread evenly over a stretch of the video, without decoding all of a long one.
+    """Frames spread evenly over a stretch of a video, without decoding all of it.
 
-    A container that cannot be searched is read from its start, so its samples lie in the stretch's first two minutes.
+    If the container does not allow seeking, the samples lie in the first two minutes of the stretch.
 
     Args:
         path: A video.
-        count: How many are wanted; fewer come from a video with fewer frames.
+        count: Number of frames; a video with fewer frames gives fewer.
         start: Where the stretch begins, seconds.
         duration: How long it is, seconds; to the end by default.
 
     Yields:
-        Second on the file's clock, RGB uint8 [H, W, 3]; times ascend.
+        Time on the file's clock, seconds, and RGB uint8 [H, W, 3], in order of time.
 
     Raises:
-        ApvgError: The file cannot be read or has no picture.
+        ApvgError: The file cannot be read or has no video.
     """
     with _open_picture(path) as picture:
         end = picture.stated_end
@@ -199,12 +199,12 @@ def sample_frames(
 
 
 def frame_times(path: str | Path) -> np.ndarray:
-    """From which second on the file's clock :func:`read_frames` gives each source frame: float64 [N], ascending.
+    """The second on the file's clock from which :func:`read_frames` gives each source frame: float64 [N], ascending.
 
-    Every frame is decoded for it, for a file may hold packets that are never shown.
+    All frames are decoded, because a file may have packets that are never shown.
 
     Raises:
-        ApvgError: The file cannot be read or has no picture.
+        ApvgError: The file cannot be read or has no video.
     """
     with _open_picture(path) as picture:
         return np.array(
@@ -214,7 +214,7 @@ def frame_times(path: str | Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Picture:
-    """An open file's picture track."""
+    """An open file's video track."""
 
     container: InputContainer
     stream: av.VideoStream
@@ -225,7 +225,7 @@ class _Picture:
 
     @property
     def slack(self) -> Fraction:
-        """Time stamps are rounded to the container's ticks, and wanted times to a float's, seconds."""
+        """Rounding error of time stamps (to the container's ticks) and of wanted times (to a float), seconds."""
         return self.tick / 2 + Fraction(1, 10**6)
 
     @property
@@ -234,19 +234,19 @@ class _Picture:
 
     @property
     def stated_end(self) -> Fraction | None:
-        """Where the picture ends on the clock, seconds, where the file says so."""
+        """Where the video ends on the clock according to the file, seconds; None if it does not say."""
         if self.stream.duration is None or may_jump(self.container):
             return None
         return ((self.stream.start_time or 0) + self.stream.duration) * self.tick - self.zero
 
     @property
     def searchable(self) -> bool:
-        """Whether time stamps can be trusted after a jump."""
+        """Whether time stamps can be trusted after seeking."""
         return bool(set(self.container.format.name.split(",")) & _SEEKABLE_FORMATS)
 
     def frames(self, begin: Fraction) -> Iterator[tuple[av.VideoFrame, Fraction]]:
-        """Frames in the order shown, with their time on the clock; those well before `begin` may be left out."""
-        # Key frames are found by decoding time; the margin keeps the picture on screen at `begin` behind it.
+        """Frames in presentation order with their time on the clock; those well before `begin` may be left out."""
+        # Key frames are found by decoding time; the margin ensures that the frame on screen at `begin` is included.
         if begin > _SEEK_MARGIN and self.searchable:
             target = begin - _SEEK_MARGIN + self.zero
             self.container.seek(int(target / self.tick), stream=self.stream, backward=True)
@@ -258,7 +258,8 @@ class _Picture:
             if latest is not None and time - latest > LONGEST_GAP_SECONDS:
                 raise ApvgError(
                     f"cannot read {self.container.name.removeprefix('file:')}: its clock jumps from "
-                    f"{float(latest):.2f} s to {float(time):.2f} s; cut the file there"
+                    f"{float(latest):.2f} s to {float(time):.2f} s",
+                    "cut the file there",
                 )
             if latest is None or time > latest:
                 latest = time
@@ -277,7 +278,7 @@ class _Picture:
 
 
 def _measured_end(path: str | Path) -> Fraction | None:
-    """Where the picture really ends on the clock, seconds, from its packets' time stamps, without decoding it."""
+    """Where the video really ends on the clock, seconds, from the time stamps of its packets, without decoding it."""
     with _open_picture(path) as picture:
         ends = (
             (packet.pts + (packet.duration or 0)) * picture.tick - picture.zero
@@ -291,16 +292,16 @@ def _measured_end(path: str | Path) -> Fraction | None:
 def _open_picture(path: str | Path) -> Iterator[_Picture]:
     with open_media(path) as container:
         for stream in container.streams.video:
-            # The cover of an album is a "video" of one still picture.
+            # The cover of an album is a "video" with one still image.
             if not stream.disposition & Disposition.attached_pic and stream.time_base is not None:
                 stream.thread_type = "AUTO"
                 yield _Picture(container, stream, time_zero(container), stream.time_base)
                 return
-    raise ApvgError(f"cannot read {path}: it has no picture; name a video")
+    raise ApvgError(f"cannot read {path}: it has no picture", "choose a video")
 
 
 def _quarter_turns(frame: av.VideoFrame) -> int:
-    """Quarter turns, counter-clockwise, from the stored picture to the shown one."""
+    """Quarter turns, counter-clockwise, from the stored frame to the shown one."""
     return round(frame.rotation / 90) % 4
 
 
@@ -308,18 +309,24 @@ def _image(
     frame: av.VideoFrame, crop: tuple[int, int, int, int] | None, path: str | Path
 ) -> np.ndarray:
     colorspace = frame.colorspace
-    if colorspace == 2:  # unspecified: players take high definition for BT.709, less for BT.601
+    if colorspace == 2:  # unspecified: players assume BT.709 for high definition, else BT.601
         colorspace = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
     rgb = frame.reformat(format="rgb24", src_colorspace=colorspace, dst_color_range=ColorRange.JPEG)
     image_HWC = np.rot90(rgb.to_ndarray(), _quarter_turns(frame))
     if crop is not None:
         x, y, width, height = crop
         if min(x, y) < 0 or min(width, height) < 1:
-            raise ApvgError(f"the crop {crop} is not x, y, width, height in pixels")
+            raise ApvgError(
+                f"the crop {crop} is not x, y, width, height in pixels",
+                "give four whole numbers",
+                ["crop"],
+            )
         if x + width > image_HWC.shape[1] or y + height > image_HWC.shape[0]:
             raise ApvgError(
                 f"the crop {crop} reaches beyond the picture of {path}, which is "
-                f"{image_HWC.shape[1]}x{image_HWC.shape[0]}; make it smaller"
+                f"{image_HWC.shape[1]}x{image_HWC.shape[0]}",
+                "make it smaller",
+                ["crop"],
             )
         image_HWC = image_HWC[y : y + height, x : x + width]
     return np.ascontiguousarray(image_HWC)

@@ -1,4 +1,4 @@
-"""Frames and music into an mp4 that browsers play."""
+"""Writes frames and music to an mp4 file that browsers can play."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from av.video.reformatter import ColorRange, Colorspace
 from apvg.base.media import ffmpeg_name
 from apvg.music.reading import probe_audio, stream_channels
 
-#: Sampling rates that AAC and browsers know, Hz; the music keeps its own where it is one of them.
+#: Sample rates that AAC and browsers support, Hz; music at one of them keeps it.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-#: The sound is written so much ahead of the picture, seconds, so that neither waits for the other in a player.
+#: The audio is written so far ahead of the video, seconds, so that players need not wait for either.
 _AUDIO_AHEAD = 1.0
 
 
 class VideoWriter:
-    """Writes H.264 (yuv420p, BT.709) with the music as AAC, streaming, with the index at the front.
+    """Writes H.264 (yuv420p, BT.709) with the music as AAC, frame by frame, with the index at the front of the file.
 
-    Use as a context manager, on the path that :func:`apvg.base.files.atomic_path` gives. A picture of odd width or height is
-    widened by a copy of its last column or row, since yuv420p needs even ones.
+    Use it as a context manager, on a path from :func:`apvg.base.files.atomic_path`. Frames of odd width or height are extended by
+    a copy of the last column or row, because yuv420p needs even sizes.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class VideoWriter:
 
         Args:
             path: The mp4 to write.
-            width: Of the frames to come, pixels.
-            height: Of the frames to come, pixels.
+            width: Width of the frames, pixels.
+            height: Height of the frames, pixels.
             fps: Frames per second.
-            audio: File with the music, at most 48 kHz and two channels of which are kept; None for a silent video.
+            audio: File with the music, written with at most 48 kHz and two channels; None for a silent video.
             audio_start: Second of the music at the first frame.
             duration: How much of the music to take, seconds; to its end by default.
-            comment: For the file's metadata.
+            comment: Comment in the file's metadata.
 
         Raises:
             ApvgError: The music cannot be read.
@@ -78,7 +78,7 @@ class VideoWriter:
         track.width, track.height = width + width % 2, height + height % 2
         track.pix_fmt = "yuv420p"
         track.time_base = Fraction(1, fps)
-        track.gop_size = 2 * fps  # a player can jump to every second second
+        track.gop_size = 2 * fps  # players can seek to every other second
         track.colorspace = track.color_primaries = track.color_trc = Colorspace.ITU709
         track.color_range = ColorRange.MPEG
         self._fps = fps
@@ -93,7 +93,9 @@ class VideoWriter:
     def write(self, frame_HWC: np.ndarray) -> None:
         """Append one frame, RGB uint8 [H, W, 3]."""
         if frame_HWC.shape != (*self._size, 3) or frame_HWC.dtype != np.uint8:
-            raise ValueError(f"a frame of {self._size} RGB uint8 is due, not {frame_HWC.shape}")
+            raise ValueError(
+                f"frames must be RGB uint8 of {self._size}, not {frame_HWC.dtype} of {frame_HWC.shape}"
+            )
         even_HWC = np.ascontiguousarray(np.pad(frame_HWC, self._even, mode="edge"))
         frame = av.VideoFrame.from_ndarray(even_HWC, "rgb24").reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
@@ -105,7 +107,7 @@ class VideoWriter:
         self._write_sound(self.frames / self._fps + _AUDIO_AHEAD)
 
     def _write_sound(self, until: float) -> None:
-        """Encode the music up to this second of the video."""
+        """Encode the music up to a second of the video."""
         track = self._sound_track
         while track is not None and self._sound_samples < until * self._sound_rate:
             samples_CS = next(self._sound, None)

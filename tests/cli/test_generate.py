@@ -226,7 +226,7 @@ def test_notes_beyond_the_compass_are_told(
     ("name", "soundfont", "message"),
     [
         ("none.mid", None, "no MIDI file at"),
-        ("empty.mid", None, "holds no notes"),
+        ("empty.mid", None, "has no notes"),
         ("damaged.midi", None, "not a readable MIDI file"),
         pytest.param("good.mid", "none.sf2", "no soundfont at", marks=needs_synthesiser),
         pytest.param("good.mid", "damaged.midi", "is not a soundfont", marks=needs_synthesiser),

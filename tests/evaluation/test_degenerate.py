@@ -29,13 +29,12 @@ from apvg.measures.pictures import compare, hand_boxes
 from apvg.takes.about import About
 from apvg.takes.take import Take
 from apvg.video.drawing import draw_skeleton
-from apvg.virtual.common.scores import compose as compose_piano
-from apvg.virtual.piano.corpus import CORNERS_42
 from apvg.virtual.piano.hands import load_hand
 from apvg.virtual.piano.motion import play
-from apvg.virtual.strings.corpus import truth
+from apvg.virtual.piano.pianist import CORNERS_42
+from apvg.virtual.piano.scores import compose as compose_piano
 from apvg.virtual.strings.motion import move
-from apvg.virtual.strings.performance import Performance
+from apvg.virtual.strings.performance import Performance, truth
 from apvg.virtual.strings.scores import compose
 from apvg.virtual.strings.sound import synthesise
 

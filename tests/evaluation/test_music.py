@@ -14,10 +14,11 @@ from apvg.instruments.keyboard import KEY_LENGTH, Keyboard
 from apvg.instruments.skeleton import HANDS
 from apvg.performer import Performance
 from apvg.takes.take import Take, sample_count
-from apvg.virtual.common.scores import compose
-from apvg.virtual.piano.corpus import CORNERS_42, FPS, SAMPLE_RATE
+from apvg.virtual.common.corpus import FPS, SAMPLE_RATE
 from apvg.virtual.piano.hands import load_hand
 from apvg.virtual.piano.motion import play
+from apvg.virtual.piano.pianist import CORNERS_42
+from apvg.virtual.piano.scores import compose
 
 SECONDS = 30
 

@@ -21,6 +21,7 @@ from apvg.live.sources import PIECE_SECONDS, paced
 from apvg.live.statistics import Statistics
 from apvg.models.stu import Encoded
 from apvg.performer import Performer
+from apvg.video.compositing import Layer
 
 RATE, FPS = 16000, 25
 
@@ -46,7 +47,7 @@ class Screen:
 class Slow(PyTorchEngine):
     """The engine itself on a slower machine: a frame takes three times as long as it lasts."""
 
-    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> tuple[Tensor, Tensor]:
+    def paint(self, recurred: tuple[Encoded, Tensor | None]) -> Layer:
         time.sleep(3 / FPS)
         return super().paint(recurred)
 

@@ -9,9 +9,8 @@ from apvg.instruments.camera import Camera
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
 from apvg.instruments.strings import CELLO
 from apvg.measures.bowing import BowingFigures, bowing_figures
-from apvg.virtual.strings.corpus import truth
 from apvg.virtual.strings.motion import move
-from apvg.virtual.strings.performance import Performance
+from apvg.virtual.strings.performance import Performance, truth
 from apvg.virtual.strings.scores import compose
 
 FPS, SIZE = 25, (256, 256)

@@ -1,4 +1,4 @@
-"""What a performer plays of some music: pitches in its compass, and one voice."""
+"""What a performer plays of some music: pitches in its range, and one voice."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apvg.instruments.keyboard import LOWEST_PITCH
 from apvg.music.notes import Notes
-from apvg.music.pitch_range import Part, nearest_octave, one_voice, pitch_name
+from apvg.music.pitch_grid import LOWEST_PITCH
+from apvg.music.pitch_range import RangeFolding, fold_pitch, melody_line, pitch_name
 
 
 @given(st.integers(0, 127), st.integers(21, 70), st.integers(11, 40))
-def test_the_nearest_octave_lies_in_the_compass(pitch: int, lowest: int, wide: int) -> None:
+def test_a_folded_pitch_lies_in_the_range(pitch: int, lowest: int, wide: int) -> None:
     highest = lowest + wide
-    moved = nearest_octave(pitch, lowest, highest)
+    moved = fold_pitch(pitch, lowest, highest)
     assert lowest <= moved <= highest
     assert (moved - pitch) % 12 == 0
     others = [p for p in range(lowest, highest + 1) if (p - pitch) % 12 == 0]
@@ -26,34 +26,36 @@ def test_the_nearest_octave_lies_in_the_compass(pitch: int, lowest: int, wide: i
     st.lists(st.tuples(st.integers(0, 60), st.integers(21, 108)), min_size=1, max_size=12, unique_by=lambda n: n[1] % 12),
     st.integers(24, 60),
 )  # fmt: skip
-def test_a_part_is_what_the_moved_notes_would_be(drawn: list[tuple[int, int]], lowest: int) -> None:
+def test_a_folded_roll_is_the_roll_of_the_folded_notes(
+    drawn: list[tuple[int, int]], lowest: int
+) -> None:
     onset_N = np.array([frame for frame, _ in drawn]) / 25
     pitch_N = np.array([pitch for _, pitch in drawn])
     velocity_N = np.full(len(drawn), 80)
-    moved_N = np.array([nearest_octave(int(p), lowest, lowest + 30) for p in pitch_N])
+    moved_N = np.array([fold_pitch(int(p), lowest, lowest + 30) for p in pitch_N])
 
     def roll(pitches: np.ndarray) -> torch.Tensor:
         notes = Notes(onset_N, onset_N + 0.2, onset_N + 0.2, pitches, velocity_N)
         return torch.from_numpy(notes.roll(25, 80))[None]
 
-    part = Part((lowest, lowest + 30))
-    halves = [part.take(half) for half in roll(pitch_N).split(40, dim=2)]
+    folding = RangeFolding((lowest, lowest + 30))
+    halves = [folding.fold(half) for half in roll(pitch_N).split(40, dim=2)]
     torch.testing.assert_close(torch.cat(halves, dim=2), roll(moved_N))
-    assert (part.notes, part.displaced) == (len(drawn), int((moved_N != pitch_N).sum()))
+    assert (folding.notes, folding.folded) == (len(drawn), int((moved_N != pitch_N).sum()))
 
 
-def test_a_whole_keyboard_lacks_nothing() -> None:
-    part = Part((LOWEST_PITCH, LOWEST_PITCH + 87))
+def test_the_whole_grid_needs_no_folding() -> None:
+    folding = RangeFolding((LOWEST_PITCH, LOWEST_PITCH + 87))
     roll_12TP = (torch.rand(1, 2, 9, 88) > 0.9).float()
-    assert part.take(roll_12TP) is roll_12TP
-    assert part.displaced == 0
-    assert str(part).endswith("lie beyond A0 to C8")
+    assert folding.fold(roll_12TP) is roll_12TP
+    assert folding.folded == 0
+    assert str(folding).endswith("lie beyond A0 to C8")
     assert pitch_name(60) == "C4"
 
 
-def test_no_notes_have_one_voice() -> None:
+def test_no_notes_have_an_empty_melody() -> None:
     empty = Notes(*(np.zeros(0) for _ in range(5)))
-    assert len(one_voice(empty)) == 0
+    assert len(melody_line(empty)) == 0
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=20))
@@ -62,9 +64,9 @@ def test_a_melody_keeps_its_slurs(slurs: list[bool]) -> None:
     slurred_N = np.array(slurs) & (np.arange(len(slurs)) > 0)
     pitch_N, loud_N = 60 + np.arange(len(slurs)) % 5, np.full(len(slurs), 80)
     melody = Notes(onset_N, onset_N + 0.25, onset_N + 0.25, pitch_N, loud_N, slurred_N)
-    np.testing.assert_array_equal(one_voice(melody).slurred_N, slurred_N)
+    np.testing.assert_array_equal(melody_line(melody).slurred_N, slurred_N)
     # A lower voice beneath it is left out, and of what goes on from there nothing is known.
     below = melody.transposed(-12)
     both = Notes(**{k: np.concatenate([v, below.to_arrays()[k]]) for k, v in melody.to_arrays().items()})  # fmt: skip
-    assert not one_voice(both).slurred_N.any()
-    np.testing.assert_array_equal(one_voice(both).pitch_N, pitch_N)
+    assert not melody_line(both).slurred_N.any()
+    np.testing.assert_array_equal(melody_line(both).pitch_N, pitch_N)

@@ -15,7 +15,7 @@ from apvg.base.errors import ApvgError
 from apvg.music import soundfonts
 from apvg.music.reading import probe_audio, read_audio
 from apvg.music.soundfonts import TAIL_SECONDS, find_soundfonts, render_midi, render_midi_file
-from apvg.virtual.piano import corpus
+from apvg.virtual.common import corpus
 
 needs_synthesiser = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or not find_soundfonts(),
@@ -216,5 +216,5 @@ def test_what_the_synthesiser_says_is_passed_on_in_one_line(tmp_path: Path) -> N
 
 def test_a_file_that_claims_to_last_for_days_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mid", note(60, 0, 100) + note(60, 0x0FFFFFFF, 100))
-    with pytest.raises(ApvgError, match=r"claims to last .* hours"):
+    with pytest.raises(ApvgError, match=r"it lasts .* hours"):
         render_midi(path)

@@ -109,7 +109,7 @@ def test_a_bad_file_gets_a_clear_message(studio: Server, visit: Visit, tmp_path:
     message.wait_for()
     text = message.inner_text()
     assert "cannot read broken.wav" in text
-    assert "neither sound nor video" in text
+    assert "neither audio nor video" in text
     assert "Traceback" not in text
     assert str(studio.work) not in text
     assert page.get_by_role("button", name="Play it").is_enabled()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +15,22 @@ from apvg.measures.motion import fingertip_x, key_hit
 from apvg.music.midi import write_midi
 from apvg.music.soundfonts import find_soundfonts
 from apvg.takes.take import load_takes
-from apvg.virtual.common.scores import HELD_OUT_STYLES, compose
-from apvg.virtual.piano.corpus import HELD_OUT_SOUNDFONTS, order_pieces
+from apvg.virtual.common.corpus import HELD_OUT_SOUNDFONTS, Order, VirtualOptions
+from apvg.virtual.piano.pianist import Pianist
+from apvg.virtual.piano.scores import compose
+from apvg.virtual.piano.styles import HELD_OUT_STYLES
 
 pytestmark = pytest.mark.skipif(
     shutil.which("fluidsynth") is None
     or not any(not path.name.startswith(HELD_OUT_SOUNDFONTS) for path in find_soundfonts()),
     reason="FluidSynth or a soundfont is not installed",
 )
+
+
+def orders(minutes: float, seed: int, **options: Any) -> list[Order]:
+    """What the pianist is ordered to play, in pieces of half a minute."""
+    options = {"instrument": "piano", "seconds": 30} | options
+    return Pianist().orders(VirtualOptions(minutes=minutes, seed=seed, **options))
 
 
 @pytest.fixture(scope="module")
@@ -77,33 +86,33 @@ def test_what_is_there_is_kept(folder: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_test_pieces_share_neither_style_nor_soundfont_with_training() -> None:
-    train = order_pieces(60, 30, 0, "train")
+    train = orders(60, 0, split="train")
     assert not {order.style for order in train} & set(HELD_OUT_STYLES)
     assert not any(
         order.soundfont and order.soundfont.name.startswith(HELD_OUT_SOUNDFONTS) for order in train
     )
-    assert order_pieces(60, 30, 0, "train") == train
+    assert orders(60, 0, split="train") == train
     if any(path.name.startswith(HELD_OUT_SOUNDFONTS) for path in find_soundfonts()):
-        test = order_pieces(60, 30, 0, "test")
+        test = orders(60, 0, split="test")
         assert {order.style for order in test} == set(HELD_OUT_STYLES)
         assert not {order.soundfont for order in test} & {order.soundfont for order in train}
 
 
 def test_a_share_of_the_training_pieces_is_heard_through_pianos_of_their_own() -> None:
-    by_soundfont, mixed = (order_pieces(200, 30, 3, "train", drawn=share) for share in (0, 0.5))
+    by_soundfont, mixed = (orders(200, 3, drawn=share) for share in (0, 0.5))
     drawn = [order.soundfont is None for order in mixed]
     assert 0.4 < np.mean(drawn) < 0.6
     for before, now in zip(by_soundfont, mixed, strict=True):  # the others are what they were
         assert now.soundfont in (None, before.soundfont)
         assert (now.name, now.seed) == (before.name, before.seed)
     if any(path.name.startswith(HELD_OUT_SOUNDFONTS) for path in find_soundfonts()):
-        assert all(order.soundfont for order in order_pieces(20, 30, 3, "test", drawn=0.5))
+        assert all(order.soundfont for order in orders(20, 3, split="test", drawn=0.5))
 
 
 def test_styles_can_be_chosen_among_those_of_the_split(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    chosen = order_pieces(2, 30, 0, "train", styles=("octaves", "march"))
+    chosen = orders(2, 0, styles=("octaves", "march"))
     assert [order.style for order in chosen] == ["octaves", "march"] * 2
     for instrument, style in (("piano", "toccata"), ("cello", "gigue")):
         command = ["virtual", str(tmp_path / "t"), "--instrument", instrument, "--styles", style]

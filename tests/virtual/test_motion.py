@@ -14,14 +14,15 @@ from apvg.instruments.skeleton import FINGERTIPS
 from apvg.measures.lag import lag_curve
 from apvg.measures.motion import key_hit
 from apvg.music.notes import Notes
-from apvg.virtual.common.scores import STYLES, compose
 from apvg.virtual.piano.fingering import LEFT, RIGHT, WIDEST, assign_hands, finger_notes
 from apvg.virtual.piano.hands import MIRROR_X, load_hand, measure_hands, mirrored
 from apvg.virtual.piano.motion import MotionStyle, fingertips, play
+from apvg.virtual.piano.scores import compose
+from apvg.virtual.piano.styles import STYLES
 
 FPS = 25
 HAND = load_hand()
-STILL = MotionStyle(sway=0.0, quiver=0.0)
+STILL = MotionStyle(sway=0.0, jitter=0.0)
 
 
 def melody(pitches: list[int], step: float = 0.25, start: float = 1.0, held: float = 0.9) -> Notes:
@@ -136,8 +137,8 @@ def test_hands_are_still_in_silence_and_wait_at_home() -> None:
 
 def test_fingers_are_lifted_before_they_strike_and_down_when_they_do() -> None:
     notes = melody([60, 62, 64, 62, 60, 62], step=0.6)
-    lifted = motion(notes, 6, MotionStyle(sway=0, quiver=0, lift=0.4))
-    flat = motion(notes, 6, MotionStyle(sway=0, quiver=0, lift=0.0))
+    lifted = motion(notes, 6, MotionStyle(sway=0, jitter=0, lift=0.4))
+    flat = motion(notes, 6, MotionStyle(sway=0, jitter=0, lift=0.0))
     up_T = np.abs(lifted - flat).max(axis=(1, 2))
     for onset in notes.onset_N:
         assert up_T[round((onset - 0.1) * FPS)] > 0.2

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from apvg.cli.main import main
 from apvg.music.notes import Notes
 from apvg.takes.take import load_takes
-from apvg.virtual.piano.sound import Piano, draw_make
+from apvg.virtual.piano.sound import Piano, draw_design
 
 RATE = 16000
 
 
 def piano(seed: int) -> Piano:
     random = np.random.default_rng(seed)
-    return Piano(draw_make(random), RATE, random)
+    return Piano(draw_design(random), RATE, random)
 
 
 def _notes(*notes: tuple[float, float, int, int]) -> Notes:
@@ -86,7 +86,7 @@ def test_where_there_is_no_soundfont_pianos_are_drawn(
     missing: str,
 ) -> None:
     if missing == "soundfonts":
-        monkeypatch.setattr("apvg.virtual.piano.corpus.find_soundfonts", list)
+        monkeypatch.setattr("apvg.virtual.common.corpus.find_soundfonts", list)
     else:
         monkeypatch.setattr("apvg.music.soundfonts.shutil.which", lambda _: None)
     command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
@@ -104,7 +104,7 @@ def test_where_there_is_no_soundfont_pianos_are_drawn(
 def test_where_all_pianos_are_drawn_nobody_is_warned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("apvg.virtual.piano.corpus.find_soundfonts", list)
+    monkeypatch.setattr("apvg.virtual.common.corpus.find_soundfonts", list)
     command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
     assert main([*command, "--jobs", "1", "--drawn", "1"]) == 0
     assert capsys.readouterr().err == ""

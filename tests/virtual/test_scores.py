@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from apvg.instruments.keyboard import key_x
 from apvg.music.midi import read_midi, write_midi
-from apvg.virtual.common.scores import HELD_OUT_STYLES, STYLES, Piece, compose
+from apvg.virtual.piano.scores import Piece, compose
+from apvg.virtual.piano.styles import HELD_OUT_STYLES, STYLES
 
 pieces = st.builds(
     compose,
@@ -103,7 +104,7 @@ def test_a_piece_depends_on_style_and_seed_alone() -> None:
 
 def test_another_process_draws_the_same_piece() -> None:
     program = (
-        "from apvg.virtual.common.scores import compose\n"
+        "from apvg.virtual.piano.scores import compose\n"
         "print(compose('random_walk', 5, 20.0).notes.onset_N.tobytes().hex())"
     )
     # Python's own hash of a text differs from run to run.

@@ -1,1 +1,1 @@
-"""What all virtual musicians share: composing, and recording."""
+"""What all virtual musicians share: composing, playing, recording, and making corpora of takes."""

@@ -1,6 +1,6 @@
-"""A piece while it is being written: bars, harmonies and notes in beats, before anybody plays it.
+"""A piece as it is composed: bars, harmonies and notes in beats, before it is performed.
 
-Beats are quarter notes throughout. All choices of ranges and probabilities are this project's own.
+Beats are quarter notes. All ranges and probabilities are own choices.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from itertools import combinations
 
 import numpy as np
 
-from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
 from apvg.virtual.common.harmony import Chord, build_chord, draw_progression
 
 LEFT, RIGHT = 0, 1
-HIGHEST_PITCH = LOWEST_PITCH + KEY_COUNT - 1
-_FASTEST = 0.095  # seconds from note to note that a good player keeps up
+#: The shortest piece that can be composed, seconds.
+SHORTEST = 5
+_FASTEST = 0.095  # seconds from note to note that a good player can sustain
 
 
 @dataclass(frozen=True)
 class Metre:
-    """A bar's length in quarter notes, and where its pulses fall."""
+    """A bar's length in quarter notes, and the beats of its pulses."""
 
     length: float
     pulses: tuple[float, ...]
@@ -58,7 +58,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Bar:
-    """One bar: where it starts, and its harmonies in order."""
+    """A bar: its first beat, and its harmonies in order."""
 
     start: float
     spans: tuple[Span, ...]
@@ -70,7 +70,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Phrase:
-    """Some bars that end with a cadence; phrases of one section share their motifs."""
+    """Bars that end with a cadence; phrases of one section share their motifs."""
 
     section: str
     bars: tuple[Bar, ...]
@@ -88,11 +88,11 @@ class Written:
 
     Attributes:
         hand: 0 left, 1 right.
-        beat: Where it starts.
-        length: Beats.
-        pitch: MIDI number, not yet within the piano's compass.
-        loud: Added to the velocity that its place in the phrase gives it.
-        touch: Share of its length for which the key is held; None leaves it to the player.
+        beat: Its first beat.
+        length: Its length, beats.
+        pitch: MIDI number, not yet within the piano's range.
+        loud: Added to the velocity that follows from its place in the phrase.
+        touch: Share of its length for which the key is held; None takes the hand's usual share.
     """
 
     hand: int
@@ -105,13 +105,13 @@ class Written:
 
 @dataclass
 class Draft:
-    """A planned piece that a style fills with notes.
+    """A planned piece, which a style fills with notes.
 
     Attributes:
         tempo: Quarter notes a minute.
-        pedal: None, or "bar" or "chord": how often the sustain pedal is changed.
-        swing: How far the off-beat eighth comes late, in beats.
-        rubato: Relative swing of the tempo within phrases.
+        pedal: How often the sustain pedal is changed, "bar" or "chord"; None for no pedal.
+        swing: Delay of the off-beat eighth, beats.
+        rubato: Relative variation of the tempo within phrases.
         touch: Usual share of a note's length for which each hand (left, right) holds its key.
         pauses: Share of the phrases that are followed by silence.
     """
@@ -158,7 +158,7 @@ class Draft:
             self.written.append(Written(hand, beat, length, int(pitch), loud, touch))
 
     def motifs(self, section: str, busy: int) -> list[list[tuple[float, int | None]]]:
-        """Three motifs of one bar each: (length, step in the scale; None a rest), the same for a whole section."""
+        """Three motifs of one bar, the same for a whole section: pairs of length and step in the scale (None is a rest)."""
         if (section, busy) not in self._motifs:
             self._motifs[section, busy] = [self._draw_motif(busy) for _ in range(3)]
         return self._motifs[section, busy]
@@ -188,7 +188,7 @@ class Draft:
     def melody(
         self, phrase: Phrase, home: int, busy: int, reach: int = 7
     ) -> list[tuple[float, float, int]]:
-        """A tune over a phrase: (beat, length, pitch) with an arch around `home`, motifs that return, and a long last note."""
+        """A melody over a phrase, (beat, length, pitch): an arch around `home`, with recurring motifs and a long last note."""
         rng = self.rng
         motifs = self.motifs(phrase.section, busy)
         order = [(0, 0, 1), (0, 1, 0), (0, 1, 2)][rng.integers(3)]
@@ -208,7 +208,7 @@ class Draft:
                 if step is not None:
                     chord = bar.chord_at(beat)
                     moved = move(chord.scale, pitch, step)
-                    if abs(moved - aim) > reach:  # the line has strayed: turn back
+                    if abs(moved - aim) > reach:  # the line has gone too far: turn back
                         moved = move(chord.scale, pitch, 2 if aim > pitch else -2)
                     strong = any(abs(beat - bar.start - p) < 1e-6 for p in self.metre.pulses[::2])
                     pitch = nearest(chord.tones, moved + 0.1 * (aim - moved)) if strong else moved
@@ -234,9 +234,14 @@ def plan(
     """Plan bars, keys and harmonies for about so many seconds of music.
 
     Args:
-        tempo: Range of pulses a minute.
-        rich: Chance that the piece has seventh chords throughout.
-        pedal: Chance that the pedal is used, or how it surely is.
+        rng: Source of all choices.
+        seconds: Length of the music with its silences.
+        tempo: Range of pulses per minute.
+        metres: Keys of METRES to choose from.
+        modes: Keys of :data:`apvg.virtual.common.harmony.MODES` to choose from.
+        rich: Probability that the piece has seventh chords throughout.
+        pedal: Probability that the pedal is used, or how it is used ("bar", "chord").
+        swing, rubato, touch, pauses: See :class:`Draft`.
     """
     metre_name = str(rng.choice(metres))
     metre = METRES[metre_name]
@@ -249,7 +254,7 @@ def plan(
     if touch is None:
         base = float(rng.choice((0.4, 0.65, 0.85, 0.95, 1.0)))
         touch = (base, float(np.clip(base + rng.normal(0, 0.12), 0.3, 1.02)))
-    # The rest is for silences and for the freedom of the tempo.
+    # The rest of the time is for silences and for rubato.
     bar_count = max(1, round(0.85 * seconds * quarters / 60 / metre.length))
     phrases = _lay_out(rng, bar_count, metre, tonic, mode, rich=rng.random() < rich)
     return Draft(rng, quarters, metre, phrases, pedal_kind, swing, rubato, touch, pauses)
@@ -258,7 +263,7 @@ def plan(
 def _lay_out(
     rng: np.random.Generator, bar_count: int, metre: Metre, tonic: int, mode: str, *, rich: bool
 ) -> tuple[Phrase, ...]:
-    """Phrases of four or eight bars, in sections that return, each section in a key of its own."""
+    """Phrases of four or eight bars, in recurring sections with a key each."""
     usual = 8 if bar_count > 12 and rng.random() < 0.4 else 4
     lengths = [usual] * (bar_count // usual)
     rest = bar_count - sum(lengths)
@@ -306,19 +311,19 @@ def _bar(
 
 
 def ladder(classes: Iterable[int], low: int, high: int) -> list[int]:
-    """All pitches of some pitch classes from `low` to `high`."""
+    """All pitches of the given pitch classes from `low` to `high`."""
     chosen = set(classes)
     return [pitch for pitch in range(low, high + 1) if pitch % 12 in chosen]
 
 
 def nearest(classes: Iterable[int], target: float) -> int:
-    """The pitch of some pitch classes that lies nearest to a target."""
+    """The pitch of the given pitch classes nearest to a target."""
     middle = round(target)
     return min(ladder(classes, middle - 12, middle + 12), key=lambda p: abs(p - target))
 
 
 def move(classes: Iterable[int], pitch: int, steps: int) -> int:
-    """Go so many steps up or down a scale or a chord, from its pitch nearest to `pitch`."""
+    """The pitch so many steps up or down a scale or chord, from its pitch nearest to `pitch`."""
     rungs = ladder(classes, pitch - 60, pitch + 60)
     start = min(range(len(rungs)), key=lambda i: abs(rungs[i] - pitch))
     return rungs[start + steps]
@@ -327,7 +332,7 @@ def move(classes: Iterable[int], pitch: int, steps: int) -> int:
 def voice(
     tones: Sequence[int], centre: float, count: int, previous: Sequence[int] = (), span: int = 12
 ) -> list[int]:
-    """`count` notes of a chord around a centre within a span (semitones), near to the chord before."""
+    """`count` notes of a chord around a centre, within a span (semitones) and close to the previous chord."""
     classes = list(dict.fromkeys(tones))
     count = min(count, 5)
     rungs = ladder(classes, round(centre) - span, round(centre) + span)

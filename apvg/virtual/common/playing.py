@@ -1,4 +1,4 @@
-"""A written piece played by two human hands: timing, loudness, pedal, and nothing that hands cannot do."""
+"""Performs a draft with two hands: timing, loudness and pedal, within what human hands can do."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from apvg.instruments.keyboard import KEY_X, LOWEST_PITCH
-from apvg.virtual.common.draft import HIGHEST_PITCH, Draft
+from apvg.instruments.keyboard import KEY_X
+from apvg.music.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH
+from apvg.music.pitch_range import fold_pitch
+from apvg.virtual.common.draft import Draft
 
-#: Most keys that a hand holds, and how far apart they lie at most (white keys). Own choice: a tenth.
+#: The most keys that a hand holds, and how far apart they lie at most, white keys: a tenth (own choice).
 FINGERS = 5
 REACH = 9.0
 #: Seconds that a key needs to come up before it can be struck again.
 RESTRIKE = 0.03
-# Notes of a hand are either one chord, or follow each other no faster than this (seconds).
+# Notes of a hand are one chord, or are at least this far apart, seconds.
 _CHORD_SPREAD, _NEXT_ONSET = 0.035, 0.05
-_SHORTEST = 0.045  # seconds that a key is down at least
-_RELEASE_SHARE = 0.6  # of a leap's time, after the old key is let go
+_SHORTEST = 0.045  # seconds; the least time that a key is down
+_RELEASE_SHARE = 0.6  # of a leap's time, from the release of the old key on
 _LONGEST_LEAP = 1.2  # seconds: more than the way along the whole keyboard takes
 _JITTER = 0.008  # seconds, standard deviation of a played onset
 
 
 @dataclass
-class Stroke:
-    """A played note: which hand holds which key from when to when (seconds), how hard, and how much it matters."""
+class PlayedNote:
+    """A played note: its hand, times (seconds), key and velocity; `weight` says how important it is."""
 
     hand: int
     onset: float
@@ -36,15 +38,15 @@ class Stroke:
 
 
 def leap_seconds(distance: float) -> float:
-    """Seconds from one onset to the next of the same hand, so many white keys away. Own choice."""
+    """The least time between two onsets of one hand, so many white keys apart, seconds (own choice)."""
     return 0.12 + 0.02 * distance if distance > REACH else 0.0
 
 
-def play(draft: Draft, seconds: float) -> tuple[list[Stroke], list[tuple[float, float]]]:
-    """Play a draft within so many seconds.
+def play(draft: Draft, seconds: float) -> tuple[list[PlayedNote], list[tuple[float, float]]]:
+    """Perform a draft within so many seconds.
 
     Returns:
-        The strokes in the order of their onsets, and the times (down, up) of the sustain pedal.
+        The played notes in the order of their onsets, and the times (down, up) of the sustain pedal.
     """
     rng = draft.rng
     clock = _Clock(draft, seconds)
@@ -63,11 +65,11 @@ def play(draft: Draft, seconds: float) -> tuple[list[Stroke], list[tuple[float, 
         offset = clock.at(stop, before=True) + rng.normal(0, 0.01)
         velocity = arc(note.beat) + note.loud + rng.normal(0, 2.5)
         strokes.append(
-            Stroke(
+            PlayedNote(
                 note.hand,
                 max(onset, 0.0),
                 max(offset, onset + 0.06),
-                _fold(note.pitch),
+                fold_pitch(note.pitch, LOWEST_PITCH, HIGHEST_PITCH),
                 int(np.clip(round(velocity), 25, 120)),
                 note.loud,
             )
@@ -82,12 +84,12 @@ def play(draft: Draft, seconds: float) -> tuple[list[Stroke], list[tuple[float, 
 
 
 def _index_at(starts: np.ndarray, beat: float) -> int:
-    """Which phrase a beat lies in."""
+    """The index of the phrase that a beat lies in."""
     return max(0, int(np.searchsorted(starts, beat + 1e-6, side="right")) - 1)
 
 
 def _resting_hands(draft: Draft, starts: np.ndarray) -> set[tuple[int, int]]:
-    """(phrase, hand) where a hand is silent though notes are written: one phrase in ten, and never both hands."""
+    """(phrase, hand) where a hand rests although notes are written: in one phrase of ten, and never both hands."""
     hands: dict[int, set[int]] = {}
     for note in draft.written:
         hands.setdefault(_index_at(starts, note.beat), set()).add(note.hand)
@@ -99,7 +101,7 @@ def _resting_hands(draft: Draft, starts: np.ndarray) -> set[tuple[int, int]]:
 
 
 class _Clock:
-    """Seconds of every beat: rubato, a final ritardando, and silence before, between and after the phrases."""
+    """Maps beats to seconds, with rubato, a final ritardando, and silence before, between and after phrases."""
 
     def __init__(self, draft: Draft, seconds: float) -> None:
         rng = draft.rng
@@ -119,7 +121,7 @@ class _Clock:
         for phrase in draft.phrases:
             inside = (grid >= phrase.start) & (grid < phrase.end)
             place = (grid[inside] - phrase.start) / (phrase.end - phrase.start)
-            # Start a little held back, press on in the middle, slow down into the cadence.
+            # A phrase starts slowly, speeds up in the middle, and slows down into the cadence.
             slow[inside] += (
                 draft.rubato * rng.uniform(0.5, 1.5) * (1.6 * (2 * place - 1) ** 2 - 0.6)
             )
@@ -128,7 +130,7 @@ class _Clock:
         close = np.clip((grid - (last - min(2 * draft.metre.length, 0.3 * last))) / last, 0, None)
         slow += rng.uniform(0.2, 0.7) * close / max(close.max(), 1e-9)
         steps = slow[:-1] * 0.25 * 60 / draft.tempo
-        # The tempo gives way a little so that the music ends where the last silence begins.
+        # The tempo is adjusted a little so that the music ends where the last silence begins.
         wanted = seconds - lead - tail - self._pauses.sum()
         steps *= np.clip(wanted / steps.sum(), 0.88, 1.15)
         self._grid, self._times = grid, np.r_[0.0, np.cumsum(steps)]
@@ -137,7 +139,7 @@ class _Clock:
         self.end = min(seconds - tail, self.at(last, before=True))
 
     def at(self, beat: float, *, before: bool = False) -> float:
-        """Seconds at a beat; at a pause its end, or its beginning where `before` is set."""
+        """The time of a beat, seconds; at a pause its end, or its beginning if `before` is set."""
         whole = np.floor(beat + 1e-9)
         part = beat - whole
         if self._swing:
@@ -148,7 +150,7 @@ class _Clock:
 
 
 def _loudness(draft: Draft) -> Callable[[float], float]:
-    """Velocity at a beat: the section's level, an arch over the phrase, accents on the pulses."""
+    """Velocity by beat: the level of the section, an arch over the phrase, and accents on pulses."""
     rng = draft.rng
     base = rng.uniform(45, 82)
     levels = {phrase.section: base + rng.normal(0, 10) for phrase in draft.phrases}
@@ -174,7 +176,7 @@ def _loudness(draft: Draft) -> Callable[[float], float]:
 
 
 def _pedal(draft: Draft, clock: _Clock) -> list[tuple[float, float]]:
-    """The pedal goes down just after the harmony, and up with the next one."""
+    """Times of the pedal (down, up): down just after each harmony, and up at the next one."""
     if draft.pedal is None:
         return []
     parts = (
@@ -188,25 +190,16 @@ def _pedal(draft: Draft, clock: _Clock) -> list[tuple[float, float]]:
     ]
 
 
-def _fold(pitch: int) -> int:
-    """The same note within the piano's compass."""
-    while pitch < LOWEST_PITCH:
-        pitch += 12
-    while pitch > HIGHEST_PITCH:
-        pitch -= 12
-    return pitch
-
-
-def make_playable(strokes: list[Stroke]) -> list[Stroke]:
-    """Let two hands of five fingers play the strokes: release keys earlier, move notes by octaves, or leave them out.
+def make_playable(strokes: list[PlayedNote]) -> list[PlayedNote]:
+    """Make notes playable for two hands: release keys earlier, move notes by octaves, or leave them out.
 
     Afterwards, in each hand: at most `FINGERS` keys are held at once, within `REACH` white keys; keys further apart than
     that follow each other by :func:`leap_seconds` at least, the first one let go by 0.6 of that time before; onsets lie
     within 35 ms (a chord) or 50 ms apart at least. No key is struck until `RESTRIKE` after its release, by either hand;
     the left hand strikes no key above one that the right holds or strikes at the same time, nor the reverse.
     """
-    played: list[Stroke] = []
-    # Notes of one chord: the weightier first, so that the tune and the bass survive.
+    played: list[PlayedNote] = []
+    # Of a chord the most important notes come first, so that melody and bass are kept.
     order = sorted(strokes, key=lambda s: (round(s.onset / 0.04), -s.weight, s.onset))
     for stroke in order:
         recent = [
@@ -228,8 +221,8 @@ def make_playable(strokes: list[Stroke]) -> list[Stroke]:
     return sorted(played, key=lambda s: (s.onset, s.pitch))
 
 
-def _cuts(new: Stroke, recent: list[Stroke]) -> list[tuple[Stroke, float]] | None:
-    """How early older strokes must end so that `new` can be played; None where that cannot be."""
+def _cuts(new: PlayedNote, recent: list[PlayedNote]) -> list[tuple[PlayedNote, float]] | None:
+    """How early older notes must end so that `new` can be played; None if it cannot."""
     cuts = []
     together = [new.pitch]
     for old in recent:
@@ -261,7 +254,7 @@ def _cuts(new: Stroke, recent: list[Stroke]) -> list[tuple[Stroke, float]] | Non
         elif first.offset > second.onset and old.hand == new.hand:
             together.append(old.pitch)
     if len(together) > FINGERS or not _spans(together):
-        # Let go of what was struck earlier; notes of the same chord stay.
+        # Release what was struck earlier; notes of the same chord stay.
         free = [
             old
             for old in recent

@@ -1,7 +1,7 @@
-"""What a real recording does to clean sound: rooms, microphones, noise, levels and codecs.
+"""Audio augmentation: turns clean sound into recordings, with rooms, microphones, noise, levels and codecs.
 
-All of it is own choice, meant to be wider than what is met. Nothing moves the clock: the direct sound stays where it is.
-Detuning is left to the synthesiser (``render_midi(cents=...)``), since resampling would change the tempo, too.
+All ranges are own choices, wider than those of real recordings. The direct sound keeps its time. Detuning is left to the
+synthesiser (``render_midi(cents=...)``), because resampling would also change the tempo.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from apvg.base.media import time_zero
 
 @dataclass(frozen=True)
 class RecordingConfig:
-    """How often each thing happens, 0..1, and within which bounds; every draw is uniform between its bounds."""
+    """Probability of each effect, 0..1, and the bounds of its parameters, which are drawn uniformly."""
 
     clean: float = 1 / 6
-    """Nothing happens at all."""
+    """No effect at all."""
     room: float = 0.7
     equaliser: float = 0.7
     phone: float = 0.2
-    """Among the equalised: a small microphone and loudspeaker, with neither lows nor highs."""
+    """Among the equalised: a small microphone or loudspeaker, without lows and highs."""
     noise: float = 0.7
     compression: float = 0.4
     clipping: float = 0.15
     codec: float = 0.4
     rt60: tuple[float, float] = (0.15, 1.6)
-    """Seconds in which the room's sound falls by 60 dB, low frequencies."""
+    """Reverberation time (decay by 60 dB) at low frequencies, seconds."""
     wet_db: tuple[float, float] = (-24.0, 0.0)
-    """Energy of the room's sound over the direct sound's; more would hide when notes begin."""
+    """Energy of the reverberation relative to the direct sound; more would hide onsets."""
     equaliser_db: float = 9.0
-    """Gain of the equaliser's bands, to both sides."""
+    """Greatest gain or attenuation of the equaliser's bands."""
     snr_db: tuple[float, float] = (15.0, 60.0)
     peak_db: tuple[float, float] = (-24.0, -1.0)
-    """Level of the recording's peak, of full scale."""
+    """Level of the recording's peak, relative to full scale."""
 
 
-#: PyAV's encoder, container and the bit rates that are heard, kbit/s. Encoders take them at these sample rates, Hz.
+#: Encoder, container, range of bit rates (kbit/s), and the sample rates that the encoder supports (Hz).
 _CODECS = {
     "libmp3lame": ("mp3", (32, 128), (16000, 22050, 24000, 32000, 44100, 48000)),
     "aac": ("mp4", (32, 128), (16000, 22050, 24000, 32000, 44100, 48000)),
@@ -55,16 +55,16 @@ def record(
     random: np.random.Generator,
     config: RecordingConfig | None = None,
 ) -> np.ndarray:
-    """A recording of clean mono sound: the same length, the same clock, the same answer for the same `random`.
+    """A recording of clean mono sound, with the same length and clock; deterministic for a given `random`.
 
     Args:
         samples_S: The clean sound [S], float.
         sample_rate: Hz, 8000 or more.
-        random: Where every choice comes from.
-        config: What happens how often.
+        random: Source of all choices.
+        config: Probabilities and bounds.
 
     Returns:
-        float32 [S], -1..1 (a clean one: as it came).
+        float32 [S], -1..1 (unchanged if the recording is clean).
     """
     config = config or RecordingConfig()
     recorded_S = np.asarray(samples_S, np.float32)
@@ -97,12 +97,12 @@ def add_room(
     random: np.random.Generator,
     config: RecordingConfig | None = None,
 ) -> np.ndarray:
-    """The sound in a room: the direct sound as it is, early reflections, and noise that decays, high tones sooner."""
+    """Reverberation: the direct sound, early reflections, and decaying noise, whose high frequencies decay sooner."""
     config = config or RecordingConfig()
     rt60 = random.uniform(*config.rt60)
     length = round(rt60 * sample_rate)
     time_I = np.arange(length) / sample_rate
-    # The tail sets in when the reflections have become dense; a large room takes longer.
+    # The tail starts when reflections are dense, which takes longer in large rooms.
     predelay = random.uniform(0.003, 0.01) + 0.01 * rt60
     tail_I = np.zeros(length)
     for low, high, shorter in ((0, 0.08, 1.0), (0.08, 0.3, 0.75), (0.3, 1.0, 0.45)):
@@ -122,7 +122,7 @@ def add_room(
     room_I[: round(0.001 * sample_rate)] = 0
     wet = 10 ** (random.uniform(*config.wet_db) / 20)
     wet_S = _convolve(samples_S, room_I)
-    # In energies of this very music, since notes that fall into the room's modes would ring otherwise.
+    # Relative to the energy of this music; otherwise notes at the room's modes would ring.
     wet *= _loudness(samples_S, sample_rate) / max(_loudness(wet_S, sample_rate), 1e-9)
     return samples_S + (wet * wet_S).astype(np.float32)
 
@@ -133,7 +133,7 @@ def equalise(
     random: np.random.Generator,
     config: RecordingConfig | None = None,
 ) -> np.ndarray:
-    """A microphone's and a loudspeaker's own colour: smooth gains over frequency, with lows and highs cut off."""
+    """The frequency response of microphone and loudspeaker: smooth gains, with lows and highs cut off."""
     config = config or RecordingConfig()
     low_cut, high_cut = random.uniform(15, 80), random.uniform(6000, 20000)
     if random.random() < config.phone:
@@ -142,7 +142,7 @@ def equalise(
     gains_N = random.uniform(-config.equaliser_db, config.equaliser_db, len(knots_N))
     size = _fast_length(len(samples_S) + sample_rate // 4)
     frequency_F = np.fft.rfftfreq(size, 1 / sample_rate)
-    # No phase: what has none neither delays nor blurs, and the clock stays.
+    # Zero phase: it neither delays nor smears, so the clock is kept.
     octave_F = np.log(np.maximum(frequency_F, 1.0))
     gain_F = 10 ** (np.interp(octave_F, np.log(knots_N), gains_N) / 20)
     gain_F /= np.sqrt(1 + (low_cut / np.maximum(frequency_F, 1e-3)) ** 4)
@@ -157,7 +157,7 @@ def add_noise(
     random: np.random.Generator,
     config: RecordingConfig | None = None,
 ) -> np.ndarray:
-    """Hiss, rumble or the mains' hum, so much below the music's loudness."""
+    """Hiss, rumble or mains hum, at a signal-to-noise ratio within the bounds."""
     config = config or RecordingConfig()
     kind = random.choice(["hiss", "pink", "hum"])
     if kind == "hum":
@@ -176,7 +176,7 @@ def add_noise(
 
 
 def compress(samples_S: np.ndarray, sample_rate: int, random: np.random.Generator) -> np.ndarray:
-    """A recorder's automatic level: loud places are turned down quickly and come back slowly."""
+    """Dynamic range compression, as by a recorder's automatic gain: fast attack, slow release."""
     hop = round(0.01 * sample_rate)
     blocks = -(-len(samples_S) // hop)
     padded_S = np.pad(samples_S, (0, blocks * hop - len(samples_S)))
@@ -196,21 +196,21 @@ def compress(samples_S: np.ndarray, sample_rate: int, random: np.random.Generato
 
 
 def clip_softly(samples_S: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Overdriven by up to 10 dB over the loudest hundredth of the samples."""
+    """Soft clipping: overdriven by up to 10 dB over the 99th percentile of the samples."""
     loud = max(float(np.percentile(np.abs(samples_S), 99)), 1e-6)
     drive = 10 ** (random.uniform(-6, 10) / 20) / loud
     return np.tanh(samples_S * drive) / np.float32(drive)
 
 
 def set_peak(samples_S: np.ndarray, peak_db: float) -> np.ndarray:
-    """The same sound with its highest peak at so many dB of full scale."""
+    """The same sound with its peak at so many dB of full scale."""
     return samples_S * np.float32(10 ** (peak_db / 20) / max(np.abs(samples_S).max(), 1e-9))
 
 
 def encode_and_decode(
     samples_S: np.ndarray, sample_rate: int, codec: str, kilobits: int
 ) -> np.ndarray:
-    """What a lossy codec leaves of the sound, without its delay.
+    """The sound after a lossy codec, without the codec's delay.
 
     Args:
         samples_S: Mono sound [S], -1..1.
@@ -225,13 +225,13 @@ def encode_and_decode(
         stream = container.add_stream(codec, rate=rate, layout="mono")
         assert isinstance(stream, av.AudioStream)
         stream.bit_rate = 1000 * kilobits
-        # Encoders differ in the samples they take.
+        # Encoders take different sample formats.
         resampler = av.AudioResampler(format=stream.format, layout="mono", rate=rate)
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(samples_S[None], np.float32), "fltp", "mono"
         )
         frame.sample_rate = sample_rate
-        # Without a time the container would not note the encoder's delay.
+        # Without a time stamp the container would not store the encoder's delay.
         frame.pts, frame.time_base = 0, Fraction(1, sample_rate)
         for converted in [*resampler.resample(frame), *resampler.resample(None)]:
             container.mux(stream.encode(converted))
@@ -241,7 +241,7 @@ def encode_and_decode(
 
 
 def _decode(memory: io.BytesIO, sample_rate: int, length: int) -> np.ndarray:
-    """So many samples of a sound file in memory from time 0 of its clock on."""
+    """`length` samples of a sound file in memory, from time 0 of its clock on."""
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=sample_rate)
     pieces: list[np.ndarray] = []
     begin: Fraction | None = None
@@ -261,7 +261,7 @@ def _decode(memory: io.BytesIO, sample_rate: int, length: int) -> np.ndarray:
 
 
 def _hum(length: int, sample_rate: int, random: np.random.Generator) -> np.ndarray:
-    """50 or 60 Hz and its harmonics, a steady tone."""
+    """Mains hum: 50 or 60 Hz and its harmonics."""
     mains = random.choice([50.0, 60.0]) * random.uniform(0.998, 1.002)
     period = np.arange(length) * (mains / sample_rate)
     hum_S = np.zeros(length, np.float32)
@@ -275,7 +275,7 @@ def _hum(length: int, sample_rate: int, random: np.random.Generator) -> np.ndarr
 
 
 def _loudness(samples_S: np.ndarray, sample_rate: int) -> float:
-    """Root mean square over the tenths of a second that sound: pauses must not make music quiet."""
+    """Root mean square over the blocks of 0.1 s that are not silent, so that pauses do not count."""
     size = max(sample_rate // 10, 1)
     whole = len(samples_S) // size * size
     if whole == 0:
@@ -285,7 +285,7 @@ def _loudness(samples_S: np.ndarray, sample_rate: int) -> float:
 
 
 def _band_noise(length: int, low: float, high: float, random: np.random.Generator) -> np.ndarray:
-    """Gaussian noise between two shares of half the sample rate."""
+    """Gaussian noise in a band, given as shares of half the sample rate."""
     spectrum_F = np.fft.rfft(random.standard_normal(length))
     share_F = np.linspace(0, 1, len(spectrum_F))
     return np.fft.irfft(spectrum_F * ((share_F >= low) & (share_F < high)), length)
@@ -296,7 +296,7 @@ def _unit_energy(impulse_I: np.ndarray) -> np.ndarray:
 
 
 def _convolve(samples_S: np.ndarray, impulse_I: np.ndarray) -> np.ndarray:
-    """The first S samples of the convolution, block by block (overlap and add)."""
+    """The first S samples of the convolution, by overlap-add."""
     block = 4 * _fast_length(len(impulse_I))
     size = _fast_length(block + len(impulse_I))
     impulse_F = np.fft.rfft(impulse_I, size)
@@ -308,6 +308,6 @@ def _convolve(samples_S: np.ndarray, impulse_I: np.ndarray) -> np.ndarray:
 
 
 def _fast_length(length: int) -> int:
-    """The next length that is quick to transform: 1, 1.25, 1.5 or 1.75 times a power of two."""
+    """The next length with a fast FFT: 1, 1.25, 1.5 or 1.75 times a power of two."""
     power = 1 << max(length.bit_length() - 3, 0)
     return -(-length // power) * power

@@ -1,13 +1,13 @@
-"""Which hand and which finger plays each note: two searches for the least effort (own choice).
+"""Fingering: which hand and which finger plays each note, by two searches for the least effort (own choice).
 
-1. Hands: notes struck together are split into a lower part for the left hand and an upper one for the right; a beam search
-   over the piece keeps hands within their span, apart from one another, and from travelling.
+1. Hands: notes that begin together are split into a lower group for the left hand and an upper one for the right; a beam
+   search over the piece keeps hands within their span, apart from each other, and still.
 2. Fingers: for each hand, a Viterbi search over the ordered assignments of fingers to the keys it strikes or still holds;
-   effort is the strain of the posture, the way from the posture before, and what pianists avoid (the thumb on black keys,
-   the same finger on two keys in a row).
+   the effort is the strain of the posture, the distance from the previous posture, and what pianists avoid (the thumb on
+   black keys, one finger on two keys in a row).
 
 Dynamic programming over finger assignments follows Parncutt et al., 1997, and Al Kasimi et al., 2007; the strain comes
-from real hands (:mod:`apvg.virtual.piano.hands`).
+from measured hands (:mod:`apvg.virtual.piano.hands`).
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from apvg.music.notes import Notes
 from apvg.virtual.piano.hands import FINGERS, MIRROR_X, Hand, Posture
 
 LEFT, RIGHT = 0, 1
-#: Notes that begin within so many seconds are struck together.
+#: Notes that begin within so many seconds begin together.
 TOGETHER = 0.035
-#: A key that is let go so soon after an onset does not bind its finger then.
+#: A key that is released so soon after an onset, seconds, leaves its finger free.
 _STILL_HELD = 0.03
-#: White keys between the outermost keys of one hand, at most.
+#: The greatest span of one hand, white keys.
 WIDEST = 9.0
-#: Where the hands wait at a piece's start: x of their fingertips' middle, left and right.
+#: Where the hands start: x of their fingertips' centroid, left and right.
 HOME = (MIRROR_X - 6.5, MIRROR_X + 6.5)
-#: White keys that a hand has on each side of its middle without moving.
+#: White keys that a hand reaches on each side of its centre without moving.
 _REACH = 2.75
 _BEAM = 32
-#: Effort of holding a key on with another finger: more than anything else, for hands let go of the key instead.
+#: Effort of changing fingers on a held key: higher than any other, because hands release the key instead.
 _CHANGED = 50.0
-#: Effort of one finger passing another, neither of them the thumb.
+#: Effort of one finger crossing another, neither of them the thumb.
 _CROSSING = 1.5
 
 
 @dataclass(frozen=True)
 class Grip:
-    """What one hand does from one onset on.
+    """The posture of one hand from an onset on.
 
     Attributes:
-        onset: When its new keys are struck, seconds.
-        notes: Indices of the notes that it strikes or still holds, from the thumb on.
+        onset: Onset of its new notes, seconds.
+        notes: Indices of the notes that it strikes or holds, from the thumb on.
         fingers: Their fingers, 0 (thumb) to 4.
         struck: Which of them are new.
         posture: The hand over these keys, as a right hand (see Hand).
@@ -59,7 +59,7 @@ class Grip:
     posture: Posture
 
     def x(self, finger: int) -> float:
-        """Where a fingertip is, white keys."""
+        """x of a fingertip, white keys."""
         return float(self.posture.points_J2[FINGERTIPS[finger], 0])
 
 
@@ -79,7 +79,7 @@ def group_onsets(onset_N: np.ndarray) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class _Hands:
-    """A way to have played so far: each hand's middle, when it last struck, what it holds, and how it came to it."""
+    """A partial solution: each hand's centre, last onset and held notes, the last split, and the state before."""
 
     cost: float
     middle: tuple[float, float]
@@ -104,7 +104,7 @@ def assign_hands(notes: Notes) -> np.ndarray:
             for hands in beam
             for split in range(len(group) + 1)
         ]
-        # Of ways that have come to the same hands, the best is enough.
+        # Of several ways to the same state the best is kept.
         best: dict[tuple[object, ...], _Hands] = {}
         for hands in sorted(reached, key=lambda way: way.cost):
             best.setdefault((hands.middle, hands.held), hands)
@@ -128,7 +128,7 @@ def _play(hands: _Hands, group: np.ndarray, split: int, notes: Notes, x_N: np.nd
             active = [*kept, *(int(n) for n in new)]
             x_A = x_N[active]
             span = float(x_A.max() - x_A.min())
-            # The hand moves no further than it must to have all its keys under its fingers.
+            # The hand moves only as far as needed to reach all its keys.
             reach = max(_REACH, span / 2)
             there = float(np.clip(middle[hand], x_A.max() - reach, x_A.min() + reach))
             way = abs(there - middle[hand])
@@ -136,7 +136,7 @@ def _play(hands: _Hands, group: np.ndarray, split: int, notes: Notes, x_N: np.nd
             cost += 0.3 * way + 0.15 * max(way / seconds - 20.0, 0.0)
             cost += 1.5 * max(span - 7.0, 0.0) + (30.0 if span > WIDEST else 0.0)
             cost += 10.0 * max(len(active) - FINGERS, 0) + 0.15 * max(len(new) - 3, 0)
-            # The hands' own sides of the keyboard, from the middle on.
+            # Each hand prefers its own side of the keyboard.
             outside = there - MIRROR_X if hand == LEFT else MIRROR_X - there
             cost += 0.06 * max(outside, 0.0)
             middle[hand], last[hand], kept = there, onset, active
@@ -156,8 +156,8 @@ def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> l
     Args:
         notes: All notes of the piece.
         chosen_N: Indices of this hand's notes, in order.
-        side: LEFT or RIGHT; a left hand is thought of as its mirror image.
-        hand: Its shape.
+        side: LEFT or RIGHT; a left hand is treated as its mirror image.
+        hand: The shape of hands.
     """
     x_N = key_x(notes.pitch_N)
     if side == LEFT:
@@ -186,7 +186,7 @@ def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> l
             held = [n for n in active if n not in new]
             if not held or total_GG.min() < costs[-1].min() + _CHANGED:
                 break
-            active.remove(min(held))  # no fingers are left for what was struck first
+            active.remove(min(held))  # no finger is free for the oldest note
         if layers:
             came_from.append(total_GG.argmin(axis=1))
             own_G = own_G + total_GG.min(axis=1)
@@ -203,7 +203,7 @@ def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> l
 
 
 def _playable(held: list[int], new: list[int], x_N: np.ndarray) -> list[int]:
-    """The keys that five fingers can have, by place: new ones first, held ones while they are in reach."""
+    """The notes that five fingers can play, from left to right: new ones first, then held ones within reach."""
     new = sorted(new, key=lambda n: x_N[n])
     while len(new) > FINGERS or x_N[new[-1]] - x_N[new[0]] > WIDEST + 2:
         new.pop(len(new) // 2 if len(new) > FINGERS else 0)
@@ -235,7 +235,7 @@ def _grip(
 
 
 def _effort(grip: Grip, notes: Notes, black_N: np.ndarray) -> float:
-    """What a grip costs by itself."""
+    """The cost of a grip by itself."""
     effort = grip.posture.strain
     for note, finger in zip(grip.notes, grip.fingers, strict=True):
         effort += (0.0, 0.0, 0.0, 0.15, 0.1)[finger]
@@ -247,7 +247,7 @@ def _effort(grip: Grip, notes: Notes, black_N: np.ndarray) -> float:
 
 
 def _step(before: Grip, after: Grip, notes: Notes) -> float:
-    """What it costs to go from one grip to the next."""
+    """The cost of moving from one grip to the next."""
     fingers_before = dict(zip(before.notes, before.fingers, strict=True))
     key_before = {f: notes.pitch_N[n] for n, f in fingers_before.items()}
     seconds = max(after.onset - before.onset, 0.05)

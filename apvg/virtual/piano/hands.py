@@ -1,8 +1,8 @@
-"""How a pianist's hand is shaped: statistics of real hands, and the likeliest posture over given keys.
+"""Postures of a pianist's hand: statistics of real hands, and the most probable posture over given keys.
 
-All is said for a right hand in pose space (x in white keys, y from the keys' far end towards the player, both in white-key
-widths); a left hand is its mirror image. The shape of a hand over some keys is the mean of a Gaussian under the condition
-that the playing fingertips are on their keys, so that the other fingers go where real ones would (own choice).
+Everything is for a right hand in pose space (x in white keys, y from the keys' far end towards the player, both in white-key
+widths); a left hand is its mirror image. The posture over some keys is the mean of a Gaussian, conditioned on the playing
+fingertips being on their keys, so that the other fingers are where those of real hands would be (own choice).
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from apvg.instruments.skeleton import FINGERTIPS, HAND_POINTS
 from apvg.models.motion.bones import limit_bones, longest_bones
 from apvg.music.notes import Notes
 
-#: Fingers' names in fingering are 0 (thumb) to 4 (little finger).
+#: Fingers are numbered from 0 (thumb) to 4 (little finger).
 FINGERS = 5
 _TIPS = list(FINGERTIPS)
-#: Spread that is allowed beside the measured one, white keys: real takes show only some of what hands can do.
+#: Added to the measured spread, white keys, because real takes show only some of what hands can do.
 _FREEDOM = 0.35
-#: How precisely a playing fingertip is where it should be, white keys: across the keys, and along them.
+#: Standard deviation of a playing fingertip from its target, white keys: across the keys, and along them.
 _ON_KEY = (0.08, 0.3)
 #: Standard deviation of the whole hand's place along the keys, white keys.
 _IN_AND_OUT = 0.7
-#: The knuckle that each fingertip's reach is measured from; the thumb's own lies too deep in the hand, and moves.
+#: The knuckle that each fingertip's reach is measured from; for the thumb the index finger's, as its own moves.
 _REACHES_FROM = (5, 5, 9, 13, 17)
-#: Fingers reach so much further than the measured hands were seen to.
+#: Factor on the measured reach.
 _STRETCH = 1.1
-#: How far fingertips were seen from their mean places, all together, in 995 poses of 1000, white keys.
+#: 99.5th percentile of the distance of all fingertips from their mean places, white keys.
 _FURTHEST_SEEN = 2.0
-#: How much of a fingertip's way each point of a hand goes along, where the palm stays.
+#: Share of a fingertip's movement that each point of the hand makes while the palm stays.
 BEND_J = np.array([0.0, *np.tile([0.0, 0.3, 0.7, 1.0], FINGERS)])
 
 
 @dataclass(frozen=True)
 class HandStatistics:
-    """What real hands look like, measured by :func:`measure_hands`.
+    """Statistics of real hands, measured by :func:`measure_hands`.
 
     Attributes:
-        tips_F2: Mean place of the fingertips about their own middle.
+        tips_F2: Mean place of the fingertips relative to their centroid.
         covariance_TT: Covariance of the same ten numbers (five x, then five y).
-        depth: Mean y of the fingertips' middle.
-        points_J2: Mean place of all 21 points about the tips' middle.
+        depth: Mean y of the fingertips' centroid.
+        points_J2: Mean place of all 21 points relative to that centroid.
         from_tips_PT: Linear map from the tips' deviations (ten) to those of all points (21 x, then 21 y).
-        reach_F: How far each fingertip stays from its knuckle (the thumb's from the index finger's) in 995 frames of 1000.
+        reach_F: 99.5th percentile of each fingertip's distance from its knuckle (for the thumb the index finger's).
         bone_FB: Greatest lengths of each finger's bones, from the palm out.
         white_y_F, black_y_F: Where on a white and on a black key each finger strikes.
     """
@@ -72,7 +72,7 @@ class Posture:
 
     Attributes:
         points_J2: Its 21 points.
-        strain: How unusual the shape is: half the squared Mahalanobis distance.
+        strain: How unusual the shape is, half the squared Mahalanobis distance.
     """
 
     points_J2: np.ndarray
@@ -80,12 +80,12 @@ class Posture:
 
     @property
     def middle(self) -> float:
-        """x of the fingertips' middle, white keys."""
+        """x of the fingertips' centroid, white keys."""
         return float(self.points_J2[_TIPS, 0].mean())
 
 
 class Hand:
-    """A right hand that takes the likeliest posture over given keys."""
+    """A right hand, which takes the most probable posture over given keys."""
 
     def __init__(self, statistics: HandStatistics) -> None:
         self.statistics = statistics
@@ -104,7 +104,7 @@ class Hand:
 
     @cached_property
     def span(self) -> float:
-        """Middle of the little finger from that of the thumb in the mean hand, white keys."""
+        """Distance from the thumb's tip to the little finger's in the mean hand, white keys."""
         return self.statistics.tips_F2[4][0] - self.statistics.tips_F2[0][0]
 
     def strike_y(self, finger: int, black: bool) -> float:
@@ -112,32 +112,32 @@ class Hand:
         return (self.statistics.black_y_F if black else self.statistics.white_y_F)[finger]
 
     def over(self, fingers: tuple[int, ...], places_N2: np.ndarray) -> Posture:
-        """The likeliest posture with these fingertips at these places [N, 2]; N may not be 0."""
+        """The most probable posture with these fingertips at these places [N, 2], N > 0."""
         gain_TS, precision_SS = self._solve(fingers)
         observed = [*fingers, *(finger + FINGERS for finger in fingers)]
-        surprise_S = places_N2.T.ravel() - self._mean_T[observed]
-        tips_T = self._mean_T + gain_TS @ surprise_S
-        strain = 0.5 * float(surprise_S @ precision_SS @ surprise_S)
+        deviation_S = places_N2.T.ravel() - self._mean_T[observed]
+        tips_T = self._mean_T + gain_TS @ deviation_S
+        strain = 0.5 * float(deviation_S @ precision_SS @ deviation_S)
         return Posture(self._palm_in_reach(self._shape(tips_T)), strain)
 
     def at_rest(self, x: float, further_out: float = 0.0) -> np.ndarray:
-        """The mean hand [21, 2] with its fingertips' middle at x."""
+        """The mean hand [21, 2] with its fingertips' centroid at x."""
         place_2 = np.array([x, self.statistics.depth + further_out])
         return np.array(self.statistics.points_J2) + place_2
 
     def limit_bones(self, points_TJ2: np.ndarray) -> np.ndarray:
-        """The same hands [T, 21, 2] with no bone longer than measured ones; fingertips stay."""
+        """The same hands [T, 21, 2] with no bone longer than the measured ones; fingertips stay."""
         return limit_bones(torch.from_numpy(points_TJ2), self._bone_FB).numpy()
 
     def _excess(self, points_XJ2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fingertips from their knuckles [..., 5, 2], and which share of that is too much [..., 5, 1]."""
+        """Vectors from knuckles to fingertips [..., 5, 2], and the share of each that is beyond reach [..., 5, 1]."""
         away_XF2 = points_XJ2[..., _TIPS, :] - points_XJ2[..., _REACHES_FROM, :]
         length_XF1 = np.linalg.norm(away_XF2, axis=-1, keepdims=True)
         reach_F1 = _STRETCH * np.array(self.statistics.reach_F)[:, None]
         return away_XF2, (1 - reach_F1 / length_XF1).clip(0)
 
     def _palm_in_reach(self, points_J2: np.ndarray) -> np.ndarray:
-        """The hand with its palm moved to where the fingertips are in reach of it, as far as may be."""
+        """The hand with its palm moved to bring the fingertips within reach, as far as possible."""
         for _ in range(8):
             away_F2, excess_F1 = self._excess(points_J2)
             if not excess_F1.any():
@@ -149,7 +149,7 @@ class Hand:
         return points_J2
 
     def _solve(self, fingers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Gain from the playing tips' surprise to all tips, and the surprise's precision."""
+        """Gain from the playing tips' deviation to all tips, and the precision of that deviation."""
         if fingers not in self._solved:
             observed = [*fingers, *(finger + FINGERS for finger in fingers)]
             noise_S = np.repeat(np.square(_ON_KEY), len(fingers))
@@ -163,7 +163,7 @@ class Hand:
         tips_2F = tips_T.reshape(2, FINGERS)
         middle_21 = tips_2F.mean(axis=1, keepdims=True)
         off_T = (tips_2F - middle_21).ravel() - self._tips_T
-        # Straight lines hold where real hands were seen: beyond, the palm keeps its shape, and fingers alone reach out.
+        # The linear map holds within the range of real hands; beyond it the palm keeps its shape and only fingers extend.
         off_T = off_T * min(1.0, _FURTHEST_SEEN / max(float(np.linalg.norm(off_T)), 1e-9))
         points_2J = (self._points_P + self._from_tips_PT @ off_T).reshape(2, -1) + middle_21
         points_2J[:, _TIPS] = tips_2F
@@ -171,7 +171,7 @@ class Hand:
 
 
 def load_hand() -> Hand:
-    """The hand that comes with the package (`scripts/measure_hands.py` says of whom)."""
+    """The hand of the package (its source is stated in `hands.json`)."""
     text = (resources.files("apvg") / "virtual" / "piano" / "hands.json").read_text()
     data = json.loads(text)
     data.pop("source", None)
@@ -194,7 +194,7 @@ def measure_hands(
     tips_X, points_X = tips_TX.mean(axis=0), points_TX.mean(axis=0)
     off_TX = tips_TX - tips_X
     covariance_XX = off_TX.T @ off_TX / len(off_TX)
-    # Ridge: what the tips hardly ever did must not throw the knuckles about.
+    # Ridge regression, so that rare movements of the tips do not throw the knuckles about.
     ridge_XX = covariance_XX + 0.1**2 * np.eye(len(covariance_XX))
     from_tips_XP = np.linalg.solve(ridge_XX, off_TX.T @ (points_TX - points_X) / len(off_TX))
     away_TF2 = tips_TF2 - hands_TJ2[:, _REACHES_FROM]
@@ -203,7 +203,7 @@ def measure_hands(
 
     def mean_y(finger: int, black: bool) -> float:
         seen = [y for f, b, y in struck if f == finger and b == black]
-        # A finger never seen on such a key strikes it where the others do.
+        # A finger rarely seen on such keys strikes them where the others do.
         same = [y for _, b, y in struck if b == black] or [3.6 if black else 4.8]
         return float(np.median(seen if len(seen) >= 3 else same))
 
@@ -226,7 +226,7 @@ def measure_hands(
 def strikes_seen(
     hands_TJ2: np.ndarray, notes: Notes, fps: float, *, reach: float = 0.6
 ) -> list[tuple[int, bool, float]]:
-    """The strikes that one tracked hand [T, 21, 2] (unmirrored, NaN where unseen) is seen to make: see measure_hands."""
+    """The strikes of one tracked hand [T, 21, 2] (not mirrored, NaN where unseen), for :func:`measure_hands`."""
     found = []
     for onset, pitch in zip(notes.onset_N, notes.pitch_N, strict=True):
         frame = round(float(onset) * fps)
@@ -242,7 +242,7 @@ def strikes_seen(
 
 
 def mirrored(points: np.ndarray) -> np.ndarray:
-    """Points [..., 2] of the other hand: the keyboard is its own mirror image about the middle of a D."""
+    """Points [..., 2] mirrored about D4, about which the pattern of keys is symmetric."""
     return np.stack([2 * MIRROR_X - points[..., 0], points[..., 1]], axis=-1)
 
 

@@ -1,9 +1,9 @@
-"""The motion of a virtual pianist's hands from notes: where every point is at every frame.
+"""Motion of the pianist's hands: from notes to the position of every point at every frame.
 
-Each hand goes from grip to grip (:mod:`apvg.virtual.piano.fingering`). It leaves as late as it may and arrives just before the
-keys are struck, on a minimum-jerk path (Flash & Hogan, 1985); fingers that hold a key stay on it until it is let go, those
-about to strike are lifted, and in rests the hand relaxes where it is. Nothing moves more than half a second before the note
-it moves for, so that a network which hears that far ahead can learn it (own choice).
+Each hand moves from grip to grip (:mod:`apvg.virtual.piano.fingering`) on minimum-jerk paths (Flash & Hogan, 1985). It leaves as late
+as possible and arrives just before the onset. Fingers on held keys stay until the release, fingers about to strike are lifted, and in
+rests the hand relaxes in place. Nothing moves more than half a second before its note, so that a network with that look-ahead can
+learn it (own choice).
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import numpy as np
 
 from apvg.instruments.skeleton import FINGERTIPS
 from apvg.music.notes import Notes
-from apvg.virtual.common.paths import minimum_jerk, wandering
+from apvg.virtual.common.paths import minimum_jerk, smooth_noise
 from apvg.virtual.piano.fingering import HOME, LEFT, RIGHT, Grip, assign_hands, finger_notes
 from apvg.virtual.piano.hands import BEND_J, FINGERS, MIRROR_X, Hand, mirrored
 
 
 @dataclass(frozen=True)
 class MotionStyle:
-    """How somebody moves.
+    """How a pianist moves.
 
     Attributes:
-        early: Fingers are on their keys so many seconds before they strike.
-        fastest, slowest: Shortest and longest time that a hand takes from grip to grip, seconds.
-        per_key: Time that each white key of the way adds, seconds.
+        early: How long before the onset fingers are on their keys, seconds.
+        fastest, slowest: Shortest and longest time from grip to grip, seconds.
+        per_key: Time added per white key of distance, seconds.
         lift: How far a fingertip is drawn back before it strikes, white keys.
-        rest_after: A hand that strikes nothing for so long relaxes, seconds.
+        rest_after: A hand without a note for so long relaxes, seconds.
         rest_out: How far towards the player it then moves, white keys.
-        sway, quiver: Standard deviations of the slow wandering of hands and of fingers, white keys.
+        sway, jitter: Standard deviations of the random motion of hands and of fingers, white keys.
     """
 
     early: float = 0.03
@@ -41,7 +41,7 @@ class MotionStyle:
     rest_after: float = 1.2
     rest_out: float = 0.5
     sway: float = 0.08
-    quiver: float = 0.05
+    jitter: float = 0.05
 
 
 #: The finger that each of the 21 points belongs to; the wrist to none.
@@ -56,7 +56,7 @@ def play(
     random: np.random.Generator,
     style: MotionStyle | None = None,
 ) -> np.ndarray:
-    """Both hands playing notes: [frames, 42, 2] in pose space, left hand first; frame t is at second t / fps.
+    """The motion of both hands: [frames, 42, 2] in pose space, left hand first; frame t is at second t / fps.
 
     Raises:
         ValueError: A pitch that a piano lacks.
@@ -68,7 +68,7 @@ def play(
         grips = finger_notes(notes, np.flatnonzero(hand_N == side), side, hand)
         home = 2 * MIRROR_X - HOME[LEFT] if side == LEFT else HOME[RIGHT]
         poses_TJ2 = _move(grips, notes, frames, fps, hand, home, style)
-        poses_TJ2 = hand.limit_bones(poses_TJ2 + _wandering(frames, fps, random, style))
+        poses_TJ2 = hand.limit_bones(poses_TJ2 + _random_motion(frames, fps, random, style))
         poses.append(mirrored(poses_TJ2) if side == LEFT else poses_TJ2)
     return np.concatenate(poses, axis=1).astype(np.float32)
 
@@ -82,11 +82,11 @@ def _move(
     home: float,
     style: MotionStyle,
 ) -> np.ndarray:
-    """One right hand's way from grip to grip, [frames, 21, 2]."""
+    """The path of one right hand from grip to grip, [frames, 21, 2]."""
     time_T = np.arange(frames) / fps
     pose_J2 = hand.at_rest(home, style.rest_out)
     poses_TJ2 = np.repeat(pose_J2[None], frames, axis=0)
-    free_from = -np.inf  # since when the hand may leave
+    free_from = -np.inf  # when the hand may leave
     released_F = np.full(FINGERS, -np.inf)
     for index, grip in enumerate(grips):
         # From the pose before to this grip: each finger leaves when it may, all arrive together.
@@ -94,7 +94,7 @@ def _move(
         way = float(np.abs(grip.posture.points_J2 - pose_J2).max())
         needs = float(np.clip(style.fastest + style.per_key * way, style.fastest, style.slowest))
         leaves = np.clip(arrival - needs, min(free_from, arrival - 0.04), arrival - 0.04)
-        # A finger that holds a key lets go of it later than the hand leaves.
+        # A finger that holds a key leaves later than the hand.
         leaves_F = released_F.clip(leaves, arrival - 0.04)
         poses_TJ2 = _go(poses_TJ2, time_T, leaves, leaves_F, arrival, grip.posture.points_J2)
         _lift(poses_TJ2, time_T, grip, style.lift)
@@ -122,9 +122,9 @@ def _go(
     arrival: float,
     to_J2: np.ndarray,
 ) -> np.ndarray:
-    """The same way until the hand `leaves`, then on a minimum-jerk path to a pose, and there from `arrival` on.
+    """The same path until the hand `leaves`, then a minimum-jerk path to a pose, where it stays from `arrival` on.
 
-    The palm goes in one piece; fingers that leave later stay behind with their tips.
+    The palm moves as a whole; the tips of fingers that leave later stay behind.
     """
     first = int(np.searchsorted(time_T, leaves))
     leaves_J = np.array([leaves, *np.repeat(leaves_F, 4)])
@@ -136,7 +136,7 @@ def _go(
 
 
 def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) -> None:
-    """Draw back the fingers that are about to strike; they are down at the onset."""
+    """Lift the fingers that are about to strike; they are down at the onset."""
     before_T = (grip.onset - time_T) / 0.2
     first, last = np.searchsorted(time_T, [grip.onset - 0.2, grip.onset])
     rise_T = np.sin(np.pi * before_T[first:last].clip(0, 1)) ** 2
@@ -146,16 +146,16 @@ def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) ->
             poses_TJ2[first:last, :, 1] += rise_T[:, None] * up_J
 
 
-def _wandering(
+def _random_motion(
     frames: int, fps: float, random: np.random.Generator, style: MotionStyle
 ) -> np.ndarray:
-    """Slow, small motion of a hand and its fingers that no note asks for, [frames, 21, 2]."""
+    """Slow, small random motion of a hand and its fingers, [frames, 21, 2]."""
 
     def smooth(points: int, seconds: float) -> np.ndarray:
-        return wandering((frames, points, 2), fps, seconds, random)
+        return smooth_noise((frames, points, 2), fps, seconds, random)
 
     fingers_TJ2 = smooth(FINGERS + 1, 0.35)[:, _FINGER_J + 1] * BEND_J[:, None]
-    return style.sway * smooth(1, 0.6) + style.quiver * fingers_TJ2
+    return style.sway * smooth(1, 0.6) + style.jitter * fingers_TJ2
 
 
 def fingertips(poses_TKD: np.ndarray) -> np.ndarray:

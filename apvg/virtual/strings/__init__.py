@@ -1,7 +1,6 @@
-"""The virtual cellist: bowed strings, from a melody to every point of the player, the bow and the sound.
+"""The virtual string player: from a melody to every point of the player, the bow and the sound.
 
-The way goes through the files in this order: :mod:`instruments` (what the instrument is and how it is held), :mod:`scores`
-(music for it), :mod:`fingering` and :mod:`bowing` (which finger on which string, which way the bow goes), :mod:`performance`
-(both as functions of time), :mod:`motion` (the figure that does it), :mod:`sound` (what it sounds like), :mod:`scene` and
-:mod:`picture` (what it looks like), and :mod:`corpus` (takes of all that).
+Data passes through the files in this order: :mod:`scores` (composes a melody), :mod:`fingering` and :mod:`bowing` (choose fingers,
+strings and bow strokes), :mod:`performance` (both as functions of time), :mod:`motion` (the figure's joints), :mod:`sound`
+(synthesis), :mod:`scene` and :mod:`picture` (rendering), and :mod:`string_player` (the generator of takes).
 """

@@ -1,7 +1,7 @@
-"""Which way the bow goes, how far, and when it turns.
+"""Bow strokes: their direction, extent and times.
 
-Down-bows go from the frog to the tip. Slurred notes share a stroke; strokes follow each other up and down; after a rest the
-bow is set anew. How much of the hair a stroke takes follows its length and loudness (own choice, within what players do).
+Down-bows go from the frog to the tip. Slurred notes share a stroke, strokes alternate between down and up, and after a rest the bow is
+placed anew. The length of hair that a stroke uses follows from its duration and loudness (own choice, within what players do).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy as np
 from apvg.instruments.strings import StringInstrument
 from apvg.music.notes import Notes
 
-#: Silences shorter than this are played on the string, seconds; longer ones lift the bow.
+#: In pauses shorter than this, seconds, the bow stays on the string; in longer ones it is lifted.
 LIFTED_AFTER = 0.18
-#: Metres of hair a second, of the softest and the loudest notes.
+#: Bow speed of the softest and the loudest notes, m/s.
 _SPEEDS = (0.12, 0.75)
-#: No stroke is shorter, metres.
+#: The shortest stroke, metres.
 _SHORTEST = 0.03
-#: Seconds for which a synthesised sound stops where the bow turns.
+#: How long the sound of a soundfont stops where the bow turns, seconds.
 _TURNS = 0.05
-#: Seconds for which a synthesised sound goes on into the note that is slurred to it: an attack beneath a note that still
-#: sounds is less of a new stroke.
+#: How long the sound of a soundfont overlaps the note that is slurred to it, seconds: an attack beneath a sounding note sounds less
+#: like a new stroke.
 _OVERLAP = 0.08
 
 
@@ -32,9 +32,9 @@ class Stroke:
 
     Attributes:
         first, last: Its first note, and the one after its last.
-        start, stop: When the bow moves, seconds.
-        begin, end: Places on the hair at the string then, share of the hair from the frog.
-        after_rest: Whether the bow is set anew for it.
+        start, stop: When the bow starts and stops moving, seconds.
+        begin, end: The point of the hair on the string then, share of the hair from the frog.
+        after_rest: Whether the bow is placed anew for it.
     """
 
     first: int
@@ -54,7 +54,7 @@ class Stroke:
 def bow_notes(
     notes: Notes, instrument: StringInstrument, random: np.random.Generator
 ) -> list[Stroke]:
-    """The strokes of a melody; slurred notes go on in the stroke of the note before."""
+    """The strokes of a melody; slurred notes continue the stroke of the note before."""
     groups = _groups(notes)
     low, high = instrument.bow_used
     strokes: list[Stroke] = []
@@ -72,25 +72,25 @@ def bow_notes(
         share = min(share, 0.95 * (high - low))
         after_rest = not strokes or start - strokes[-1].stop > 1e-6
         if after_rest:
-            # A phrase begins down, as the rule of the down-bow has it: who only hears it can know no other.
+            # A phrase begins with a down-bow, by the usual rule; any other choice could not be inferred from the music.
             down = True
             begin = low + (high - low - share) * random.uniform(0.1, 0.5)
         else:
             down = not strokes[-1].down
             begin = strokes[-1].end
-            # Strokes towards the middle take more hair, those away from it less, so that hair never runs out.
+            # Strokes towards the middle use more hair than those away from it, so that the hair never runs out.
             away = (begin - (low + high) / 2) / (high - low) * (1 if down else -1)
             share *= float(np.clip(1 - 0.5 * away, 0.75, 1.25))
-        # The stroke before came from this side and was no shorter than the shortest, so that much is left at least.
+        # The previous stroke came from this side, so at least the shortest stroke is left.
         end = float(np.clip(begin + (share if down else -share), low, high))
         strokes.append(Stroke(first, last, start, stop, begin, end, after_rest))
     return strokes
 
 
 def slur(notes: Notes, longest: int, random: np.random.Generator) -> Notes:
-    """The same notes slurred: up to so many to a stroke, as one player would keep to it.
+    """The same notes with slurs of up to `longest` notes per stroke.
 
-    Strokes end at silences, at repeated notes, and where there is no more hair.
+    Strokes end at pauses, at repeated notes, and where the hair runs out.
     """
     slurred_N = np.zeros(len(notes), bool)
     begun, count = 0, 1
@@ -107,21 +107,18 @@ def slur(notes: Notes, longest: int, random: np.random.Generator) -> Notes:
 
 
 def articulated(notes: Notes) -> Notes:
-    """The same notes for a synthesiser that knows no slurs.
-
-    Before every new stroke the sound stops for a moment; slurred notes overlap.
-    """
+    """The same notes for a synthesiser without slurs: the sound stops briefly before every stroke, and slurred notes overlap."""
     joined_N = np.append(notes.slurred_N[1:], False)
     until_N = np.append(notes.onset_N[1:], np.inf) - _TURNS
     shortest_N = notes.onset_N + 0.5 * (notes.offset_N - notes.onset_N)
     offset_N = np.minimum(notes.offset_N, np.maximum(until_N, shortest_N))
-    overlapping_N = np.minimum(notes.offset_N + _OVERLAP, _struck_again(notes))
+    overlapping_N = np.minimum(notes.offset_N + _OVERLAP, _next_onset(notes))
     offset_N = np.where(joined_N, overlapping_N, offset_N)
     return replace(notes, offset_N=offset_N, sounding_N=offset_N)
 
 
-def _struck_again(notes: Notes) -> np.ndarray:
-    """When each note's pitch begins anew, [N]; infinity where it never does. No key can be struck while it is down."""
+def _next_onset(notes: Notes) -> np.ndarray:
+    """The next onset of each note's pitch, [N], infinity if there is none. No key can be struck while it is down."""
     again_N = np.full(len(notes), np.inf)
     for pitch in np.unique(notes.pitch_N):
         same = np.flatnonzero(notes.pitch_N == pitch)
@@ -132,9 +129,9 @@ def _struck_again(notes: Notes) -> np.ndarray:
 def turning_gain(
     notes: Notes, samples: int, sample_rate: int, depth: float, seconds: float = 0.05
 ) -> np.ndarray:
-    """What a synthesiser's sound is multiplied by for its strokes to be heard: [S], less by `depth` where the bow turns.
+    """A gain that makes strokes audible in the sound of a synthesiser: [S], lower by `depth` where the bow turns.
 
-    It is quietest just before the new stroke, and as loud as ever after half the time that the turn takes.
+    It is lowest just before the new stroke, and back to 1 after half the time of the turn.
     """
     gain_S = np.ones(samples)
     width = round(seconds * sample_rate)

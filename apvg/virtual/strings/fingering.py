@@ -1,9 +1,8 @@
-"""Which string and finger play each note: the way through what comes next that costs the left hand least.
+"""Fingering: the string and finger of each note, by the path of least cost for the left hand.
 
-The search is that of Sayegh (1989): every note can be stopped in several places, and a way through them is looked for
-(Viterbi). But each note is settled by what begins soon after it, as a player settles it who reads at sight: somebody who
-hears the music but half a second ahead could not know what a whole piece would have asked for. What a place costs, and what
-it costs to go there from the place before, is own choice.
+The search is that of Sayegh (1989): every note can be stopped in several places, and the Viterbi algorithm finds the cheapest path.
+Each note is decided by the notes that begin soon after it, as in sight-reading, because a model with half a second of look-ahead
+cannot know what the rest of a piece would require. The costs of places and of movements are own choices.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ import numpy as np
 from apvg.instruments.strings import HandFrame, StringInstrument
 from apvg.music.notes import Notes
 
-#: Costs: of a metre that the hand shifts in no time, of a string crossed, of a semitone further up, of an open string that is
-#: held for a second (it has no vibrato), of the little finger, of one finger on two notes without a shift of the hand.
-#: Low positions are much liked, so that the hand comes back to them: after four notes 96 of 100 are stopped as if the hand had
-#: come from anywhere, where at a tenth of this cost 66 are, and nobody could tell from the music which.
+#: Costs of: a shift by a metre, a string crossing, a semitone of height, an open string for a second (it has no vibrato), the little
+#: finger, and one finger on two strings without a shift. The high cost of height brings the hand back to low positions: after four
+#: notes the fingering is independent of where the hand came from in 96 % of the cases (66 % at a tenth of this cost), so that
+#: it can be inferred from the music.
 _SHIFT, _CROSSING, _HEIGHT, _OPEN, _LITTLE, _SLIDE = 8.0, 0.25, 0.4, 0.5, 0.15, 2.0
-#: So far ahead of a note reads who settles its fingering, seconds.
+#: Look-ahead for the fingering of a note, seconds.
 AHEAD = 0.2
-#: The hand has at least so long for a shift, seconds.
+#: The shortest time for a shift, seconds.
 _QUICKEST = 0.12
 
 
@@ -33,8 +32,8 @@ class Stop:
     Attributes:
         string: From 0, the lowest.
         finger: 1 to 4; 0 is the open string.
-        hand: Place of the first finger, semitones above the nut; of an open string wherever the hand happens to be.
-        frame: Where the other fingers are.
+        hand: Place of the first finger, semitones above the nut; for an open string it is arbitrary.
+        frame: The places of the other fingers relative to the first.
     """
 
     string: int
@@ -44,10 +43,10 @@ class Stop:
 
 
 def finger_notes(notes: Notes, instrument: StringInstrument, ahead: float = AHEAD) -> list[Stop]:
-    """The cheapest way to stop a melody for somebody who reads so many seconds ahead of every note.
+    """The cheapest fingering of a melody with a look-ahead of so many seconds at every note.
 
     Raises:
-        ValueError: A pitch that the instrument lacks.
+        ValueError: A pitch is out of the instrument's range.
     """
     choices = [_choices(int(pitch), instrument) for pitch in notes.pitch_N]
     until_N = np.searchsorted(notes.onset_N, notes.onset_N + ahead)
@@ -66,8 +65,8 @@ def _cheapest(
     first: int,
     instrument: StringInstrument,
 ) -> Stop:
-    """How the first of these notes is stopped on the cheapest way through all of them."""
-    # What every stop of a note has cost, with all that came before it, and by which stop of the first note.
+    """The stop of the first of these notes on the cheapest path through all of them."""
+    # The cost of every stop of a note with its best path, and the stop of the first note on that path.
     costs_A, from_A = np.zeros(1), np.zeros(1, int)
     for index, stops in enumerate(choices, first):
         length = float(notes.offset_N[index] - notes.onset_N[index])
@@ -86,7 +85,7 @@ def _cheapest(
 
 
 def _choices(pitch: int, instrument: StringInstrument) -> list[Stop]:
-    """All ways to stop a pitch. With an open string the hand can be anywhere, since it has nothing to hold."""
+    """All ways to stop a pitch. With an open string the hand can be anywhere."""
     stops = []
     for string, open_pitch in enumerate(instrument.open_pitches):
         height = pitch - open_pitch
@@ -115,12 +114,12 @@ def _own_cost(stop: Stop, length: float) -> float:
 
 def _way_cost(before: Stop, after: Stop, time: float, instrument: StringInstrument) -> float:
     shift = abs(float(instrument.stop(after.hand) - instrument.stop(before.hand)))
-    # An open string lets the hand go while it sounds.
+    # The hand is free while an open string sounds.
     free = 0.5 if 0 in (before.finger, after.finger) else 1.0
     cost = _SHIFT * free * shift / max(time, _QUICKEST) ** 0.5 + 0.3 * free * (shift > 0)
     crossed = abs(after.string - before.string)
     cost += _CROSSING * crossed + 0.3 * max(crossed - 1, 0)
     same_finger = before.finger == after.finger != 0
     if same_finger and before.hand == after.hand and crossed and time < 0.4:
-        cost += _SLIDE  # it would have to hop
+        cost += _SLIDE  # the finger would have to hop
     return cost

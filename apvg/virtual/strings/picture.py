@@ -1,8 +1,8 @@
-"""Pictures of the figure, path-traced by Mitsuba 3: soft light and shadows, from few light paths.
+"""Pictures of the figure, path-traced by Mitsuba 3: soft light and shadows, with few light paths.
 
-Two things make few paths enough. Open Image Denoise takes the noise away. And the room without the figure is painted once,
-well, and stays wherever the figure changes nothing, so that nothing still is blurred: every picture draws the same random
-numbers, so there it is exactly what the room is with as few paths.
+Two methods make few paths sufficient. Open Image Denoise removes the noise. And the room without the figure is rendered once at high
+quality and kept wherever the figure changes nothing, so that nothing static is blurred: all pictures use the same random numbers,
+so there they equal the room rendered with as few paths.
 """
 
 from __future__ import annotations
@@ -20,28 +20,31 @@ from apvg.instruments.strings import StringInstrument
 from apvg.virtual.strings.meshes import Mesh
 from apvg.virtual.strings.scene import COLOURS, figure, instrument_parts, room
 
-#: Names another of Mitsuba's variants. `llvm_ad_rgb` is faster (by 1.7 on two cores), but is killed where the LLVM is
-#: older: 14 to 16 fail, 19 works.
+#: Environment variable for another of Mitsuba's variants. `llvm_ad_rgb` is 1.7 times as fast on two cores, but crashes with older
+#: versions of LLVM: 14 to 16 fail, 19 works.
 VARIANT = "APVG_MITSUBA"
 #: Light paths per pixel of the room without the figure.
 _STILL_SAMPLES = 64
 
 
 class Painter:
-    """Paints one pose after another of one instrument's player in one room."""
+    """Renders poses of an instrument's player in a room."""
 
-    def __init__(self, instrument: StringInstrument, size: int, samples: int) -> None:
+    def __init__(
+        self, instrument: StringInstrument, camera: Camera, size: int, samples: int
+    ) -> None:
         """
         Args:
             instrument: What is played.
+            camera: Where the pictures are seen from.
             size: Width and height of the pictures, pixels.
-            samples: Light paths per pixel: 16 for what a painter learns from, 64 where noise must not count (docs/data.md).
+            samples: Light paths per pixel: 16 for training, 64 for evaluation without noise (docs/data.md).
 
         Raises:
             ApvgError: Mitsuba is not installed.
         """
         self._mi, self._denoise = _mitsuba()
-        self.size, self.samples = size, samples
+        self.camera, self.size, self.samples = camera, size, samples
         place = self._mi.ScalarTransform4f().look_at(
             origin=[-1.9, 2.9, 2.4], target=[0, 0.8, 0.1], up=[0, 1, 0]
         )
@@ -59,8 +62,8 @@ class Painter:
         self._scene = self._setting() | {
             name: self._shape(name, mesh) for name, mesh in still.items()
         }
-        # Lamp and sky by themselves, each sampled as it has least noise: paths towards the lamp, and paths that leave a surface
-        # as it scatters, which all see the same sky unless something is in their way.
+        # Lamp and sky are rendered separately, each with the sampling of least noise: paths towards the lamp, and paths
+        # scattered from surfaces, which all see the same sky unless something is in their way.
         self._lights = [
             (lamp, self._mi.load_dict({"type": "direct", "emitter_samples": 1, "bsdf_samples": 0})),
             (sky, self._mi.load_dict({"type": "direct", "emitter_samples": 0, "bsdf_samples": 1})),
@@ -77,7 +80,7 @@ class Painter:
         return _developed(self._room_HWC + there_HW1 * (self._denoise(light_HWC) - self._room_HWC))
 
     def _light(self, moving: dict[str, Any], samples: int) -> np.ndarray:
-        """The light that reaches every pixel, float32 [size, size, 3]."""
+        """Linear light per pixel, float32 [size, size, 3]."""
         light_HWC = np.zeros((self.size, self.size, 3), np.float32)
         for light, integrator in self._lights:
             scene = self._mi.load_dict(self._scene | light | moving)
@@ -86,7 +89,7 @@ class Painter:
         return light_HWC
 
     def _setting(self) -> dict[str, Any]:
-        mi, camera = self._mi, Camera()
+        mi, camera = self._mi, self.camera
         look = mi.ScalarTransform4f().look_at(origin=camera.at, target=camera.to, up=[0, 1, 0])
         return {
             "type": "scene",
@@ -99,7 +102,7 @@ class Painter:
                     "type": "hdrfilm",
                     "width": self.size,
                     "height": self.size,
-                    "rfilter": {"type": "box"},  # or the noise of pixels would be one another's
+                    "rfilter": {"type": "box"},  # keeps the noise of pixels independent
                 },
                 "sampler": {"type": "multijitter"},
             },
@@ -124,13 +127,15 @@ class Painter:
 
 
 def _mitsuba() -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
-    """Mitsuba, and what denoises the light of a picture."""
+    """Mitsuba, and a function that denoises linear light."""
     try:
         import mitsuba  # pyright: ignore[reportMissingImports]
         import mitsuba_oidn as oidn  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise ApvgError(
-            'pictures of the virtual cellist need Mitsuba: pip install "apvg[virtual]", or ask for takes without pictures'
+            "pictures of a virtual string player need Mitsuba",
+            'install it with: pip install "apvg[virtual]", or make takes without pictures (0 light paths per pixel)',
+            ["samples"],
         ) from error
     mitsuba.set_variant(os.environ.get(VARIANT, "scalar_rgb"))
 

@@ -1,4 +1,4 @@
-"""What is seen: the cello, the wooden figure, the room; meshes and colours by name."""
+"""The scene: cello, wooden figure and room, as meshes and colours by name."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def _cello_parts(instrument: StringInstrument) -> dict[str, Mesh]:
 
 
 def _f_holes() -> list[Mesh]:
-    """Two dark strokes beside the bridge, just over the front."""
+    """The sound holes: two dark strokes beside the bridge, just above the front."""
     holes = []
     share_P = np.linspace(-1, 1, 24)
     for side in (-1, 1):
@@ -251,7 +251,7 @@ def _f_holes() -> list[Mesh]:
 
 
 def room() -> dict[str, Mesh]:
-    """Floor, curtain, stool, and the figure's legs, which never move; by colour."""
+    """Floor, curtain, stool and the figure's legs, which do not move; by colour."""
     u, v = np.meshgrid(np.linspace(-2.2, 2.2, 360), np.linspace(2.8, 0.0, 14))
     folds = 0.05 * np.sin(19 * u + 1.5 * np.sin(2.3 * u)) + 0.03 * np.sin(7.3 * u + 0.25 * v)
     curtain = grid(np.stack([u, v, -0.75 + folds], -1)[:, ::-1])

@@ -1,4 +1,4 @@
-"""Generated melodies for a bowed instrument: keys, metres, rests and dynamics are the virtual pianist's; slurs are added."""
+"""Composes melodies for a bowed instrument: keys, metres, rests and dynamics as for the pianist, with slurs added."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 
 from apvg.instruments.strings import StringInstrument
 from apvg.music.notes import Notes
-from apvg.music.pitch_range import nearest_octave, one_voice
-from apvg.virtual.common.draft import RIGHT, Draft, move, plan
+from apvg.music.pitch_range import fold_pitch, melody_line
+from apvg.virtual.common.draft import RIGHT, SHORTEST, Draft, move, plan
 from apvg.virtual.common.playing import play
-from apvg.virtual.common.scores import SHORTEST
 from apvg.virtual.strings.bowing import slur
 
 Rng = np.random.Generator
@@ -34,13 +33,13 @@ class Melody:
 
 
 def compose(style: str, seed: int, seconds: float, instrument: StringInstrument) -> Melody:
-    """Compose a melody and say how it is slurred; the same for the same arguments.
+    """Compose a melody with slurs; deterministic for given arguments.
 
     Args:
         style: A key of `STYLES`.
         seed: At least 0.
         seconds: Length with the silence before and after the music, at least 5.
-        instrument: Whose compass and strings are used.
+        instrument: Whose pitch range and strings are used.
 
     Raises:
         ValueError: An unknown style, a negative seed, or too few seconds.
@@ -61,30 +60,29 @@ def compose(style: str, seed: int, seconds: float, instrument: StringInstrument)
 
 
 def playable(notes: Notes, instrument: StringInstrument) -> Notes:
-    """A melody that the instrument can play: one voice, in the nearest octave that it has."""
-    melody = one_voice(notes)
+    """A melody that the instrument can play: one voice, folded into its pitch range."""
+    melody = melody_line(notes)
     pitches = [
-        nearest_octave(int(pitch), instrument.lowest, instrument.highest)
-        for pitch in melody.pitch_N
+        fold_pitch(int(pitch), instrument.lowest, instrument.highest) for pitch in melody.pitch_N
     ]
     return replace(melody, pitch_N=np.array(pitches, np.int64))
 
 
 def _plan(rng: Rng, seconds: float, tempo: tuple[float, float], **more: object) -> Draft:
-    # Loudness, rubato and pauses are what the pianist's are; a bow's notes are mostly held to their end.
+    # Loudness, rubato and pauses are as for the pianist; bowed notes are mostly held to their end.
     touch = float(rng.choice((1.0, 1.0, 1.0, 0.9, 0.7)))
     return plan(rng, seconds, tempo=tempo, pedal=0.0, touch=(touch, touch), pauses=0.35, **more)  # pyright: ignore[reportArgumentType]
 
 
 def _home(rng: Rng, instrument: StringInstrument, low: float, high: float) -> int:
-    """A pitch at some share of the compass."""
+    """A pitch at some share of the pitch range."""
     return round(
         instrument.lowest + (instrument.highest - instrument.lowest) * rng.uniform(low, high)
     )
 
 
 def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: float) -> Write:
-    """Tunes around a pitch at some share of the compass, which changes now and then."""
+    """Tunes around a pitch at some share of the pitch range, which changes now and then."""
 
     def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
         draft = _plan(rng, seconds, tempo, rubato=0.08)
@@ -100,7 +98,7 @@ def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: f
 
 
 def _etude(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
-    """A tune at any pace, as busy as it likes: patterns of strokes are not to be learnt from a few styles alone."""
+    """A melody at any tempo and density, so that patterns of strokes are not learned from a few styles alone."""
     centre = float(np.exp(rng.uniform(np.log(44), np.log(150))))
     busy = tuple(int(value) for value in rng.choice(3, int(rng.integers(1, 4))))
     low = float(rng.uniform(0.05, 0.5))
@@ -108,7 +106,7 @@ def _etude(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
 
 
 def _run(*, broken: bool) -> Write:
-    """Scales, or broken chords, up and down the compass, turning now and then on the way."""
+    """Scales, or broken chords, up and down the pitch range, turning now and then on the way."""
 
     def write(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
         draft = _plan(rng, seconds, (50, 110))

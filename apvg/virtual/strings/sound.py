@@ -1,9 +1,8 @@
-"""What the performance sounds like: a bowed string made of partials, whose loudness, colour and pitch the motion drives.
+"""Synthesis of bowed strings: a sum of partials whose loudness, timbre and pitch follow the motion.
 
-The string follows the bow: its amplitude the speed of the hair and the weight on it, its brightness where it is bowed and
-how hard, its pitch the finger with its vibrato and its slides. A string that the bow leaves rings on for a moment; a bow that
-turns on it damps it. Partials of a bowed string fall as 1/n (Helmholtz motion); the body's resonances stand over them; the
-rest is own choice.
+The amplitude follows the bow's speed and weight, the brightness its bowing point and force, the pitch the finger with its vibrato
+and slides. A string rings on when the bow leaves it, and is damped when the bow turns on it. Partials of a bowed string fall as 1/n
+(Helmholtz motion) and are shaped by resonances of the body; the rest is own choice.
 """
 
 from __future__ import annotations
@@ -15,25 +14,25 @@ from scipy.ndimage import gaussian_filter1d
 
 from apvg.virtual.strings.performance import Performance
 
-#: How often the motion is asked, Hz; what lies between is drawn straight.
+#: Control rate, Hz: the motion is sampled at it, and interpolated linearly.
 _CONTROL_HZ = 200
 _MOST_PARTIALS = 48
 
 
 @dataclass(frozen=True)
 class Voice:
-    """How an instrument, its strings and its bow sound.
+    """The sound of an instrument, its strings and its bow.
 
     Attributes:
-        resonances: Of the body: Hz, gain, width in octaves.
+        resonances: Resonances of the body: Hz, gain, width in octaves.
         unresonant: Gain between them.
-        falls: Partials fall as n to the power of minus this.
-        partials: How many there are at least before they fall faster.
-        speaks: Seconds in which a string answers the bow.
-        rings: Seconds in which a string falls to 1/e when the bow has left it.
-        damped: The same when the bow lies on it and hardly moves.
-        hair: Loudness of the hair's noise beside the tone.
-        catches: The same where the bow sets on and turns.
+        falls: The amplitude of partial n falls as n to the power of minus this.
+        partials: Number of partials, at least, before they fall faster.
+        speaks: Response time of a string to the bow, seconds.
+        rings: Time in which a string falls to 1/e after the bow has left it, seconds.
+        damped: The same while the bow is on it and hardly moves.
+        hair: Level of the hair's noise relative to the tone.
+        catches: The same at the start of strokes.
     """
 
     resonances: tuple[tuple[float, float, float], ...] = (
@@ -54,9 +53,9 @@ class Voice:
 
 
 def draw_voice(random: np.random.Generator) -> Voice:
-    """Another instrument every time, drawn more widely than they are built.
+    """A random instrument, from a wider range than that of real ones.
 
-    Its attacks go from bitten to as soft as those of sampled strings, which have no catch in them.
+    Attacks range from hard to as soft as those of sampled strings.
     """
     hz_N = 10 ** random.uniform(1.85, 3.6, int(random.integers(4, 10)))
     return Voice(
@@ -87,8 +86,8 @@ def synthesise(
         performance: What is played.
         seconds: Length.
         sample_rate: Hz.
-        random: Of the bow's noise and of the strings' small differences.
-        voice: What it is played on; a cello by default.
+        random: Source of the bow's noise and of small variations in pitch.
+        voice: The sound of the instrument; a cello by default.
     """
     voice = voice or Voice()
     samples = round(seconds * sample_rate)
@@ -104,7 +103,7 @@ def synthesise(
         drift_C = 1 + 0.0004 * _wander(len(time_C), random, 0.3)
         hz_C = 440 * 2 ** ((pitch_CI[:, string] - 69) / 12) * drift_C
         sound_S += _string(voice, hz_C, force_CI[:, string], near_C, time_C, sample_rate, samples)
-    # The hair's own noise, loudest when the bow sets on and turns.
+    # Noise of the hair, loudest when the bow starts and turns.
     noise_S = random.standard_normal(samples)
     noise_S = noise_S - gaussian_filter1d(noise_S, sample_rate / 1500)
     force_S = np.interp(time_S, time_C, force_CI.max(axis=1))
@@ -120,14 +119,14 @@ def _strings(
     """MIDI pitch and amplitude of every string [C, I]."""
     instrument, notes = performance.instrument, performance.notes
     bow, left = performance.bow(time_C), performance.left_hand(time_C)
-    # Whatever is sounding, or sounded last, on each string is stopped where it was.
+    # Each string keeps the stop of its current or last note.
     at_C = (np.searchsorted(notes.onset_N, time_C, side="right") - 1).clip(0)
     pitch_CI = np.zeros((len(time_C), instrument.strings))
     force_CI = np.zeros_like(pitch_CI)
     finger_C = performance.finger_N[at_C]
     stop_C = np.take_along_axis(left.stop_X4, (finger_C[:, None] - 1).clip(0), axis=1)[:, 0]
     touched_C = np.where(finger_C > 0, instrument.semitones(stop_C), 0.0)
-    # A slide is heard only where the same string is stopped before and after; else the pitch is the note's from its start.
+    # A slide sounds only on a string that is stopped before and after; otherwise the pitch is the note's from its start.
     own_C = performance.semitones_N[at_C] + left.vibrato_X
     slides_C = np.abs(touched_C - own_C) < 3
     heard_C = np.where(slides_C, touched_C, own_C)
@@ -143,7 +142,7 @@ def _strings(
 
 
 def _ring(drive_C: np.ndarray, bowed_C: np.ndarray, voice: Voice) -> np.ndarray:
-    """The string's amplitude: it speaks within a few milliseconds, and rings on where the bow is not on it."""
+    """The amplitude of a string: it responds within milliseconds, and rings on when the bow has left it."""
     falls_C = np.exp(-1 / (np.where(bowed_C, voice.damped, voice.rings) * _CONTROL_HZ))
     drive_C = gaussian_filter1d(drive_C, voice.speaks * _CONTROL_HZ)
     rung_C, held = np.zeros_like(drive_C), 0.0
@@ -156,11 +155,11 @@ def _ring(drive_C: np.ndarray, bowed_C: np.ndarray, voice: Voice) -> np.ndarray:
 def _string(
     voice: Voice, hz_C: np.ndarray, force_C: np.ndarray, near_C: np.ndarray, time_C: np.ndarray, sample_rate: int, samples: int
 ) -> np.ndarray:  # fmt: skip
-    """One string's partials through the body, with what lies beyond half the sample rate left out."""
+    """One string's partials through the body, up to half the sample rate."""
     time_S = np.arange(samples) / sample_rate
     hz_S = np.interp(time_S, time_C, hz_C)
     turn_S = np.exp(2j * np.pi * np.cumsum(hz_S) / sample_rate)
-    # The louder and the nearer to the bridge, the more partials.
+    # More partials for louder notes and bowing points nearer to the bridge.
     cut_C = (voice.partials + 1.2 * near_C) * (
         0.6 + 0.8 * force_C / max(float(force_C.max()), 1e-9)
     )

@@ -1,4 +1,4 @@
-"""Generated piano pieces: tonal music in many styles that two human hands can play, the same for the same seed."""
+"""Composes piano pieces: tonal music in many styles, playable by two hands, deterministic for a given seed."""
 
 from __future__ import annotations
 
@@ -8,14 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from apvg.music.notes import Notes
-from apvg.virtual.common.playing import Stroke, play
-from apvg.virtual.common.styles import HELD_OUT_STYLES, STYLES
-
-__all__ = ["HELD_OUT_STYLES", "STYLES", "Piece", "compose"]
-
-
-#: The fewest seconds that a piece is composed for.
-SHORTEST = 5
+from apvg.virtual.common.draft import SHORTEST
+from apvg.virtual.common.playing import PlayedNote, play
+from apvg.virtual.piano.styles import STYLES
 
 
 @dataclass(frozen=True)
@@ -25,7 +20,7 @@ class Piece:
     Attributes:
         name: Style and seed, e.g. "waltz-0007".
         style: One of `STYLES`.
-        seed: What it was drawn from.
+        seed: Its random seed.
         notes: As performed; pitches 21..108, velocities 25..120.
         hand_N: int64, which hand plays each note: 0 left, 1 right.
     """
@@ -60,8 +55,8 @@ def compose(style: str, seed: int, seconds: float) -> Piece:
     return Piece(f"{style}-{seed:04d}", style, seed, notes, hand_N)
 
 
-def _to_notes(strokes: list[Stroke], pedal: list[tuple[float, float]]) -> Notes:
-    """Strokes with what the pedal keeps sounding, until the same key is struck again."""
+def _to_notes(strokes: list[PlayedNote], pedal: list[tuple[float, float]]) -> Notes:
+    """Played notes as Notes, which sound until the pedal is released or the same key is struck again."""
     struck_again: dict[int, float] = {}
     sounding = []
     for stroke in reversed(strokes):

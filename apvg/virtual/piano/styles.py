@@ -1,6 +1,6 @@
-"""Ways to write for the piano: each style draws a plan and fills it with notes for two hands.
+"""Styles of piano music: each plans a piece and fills it with notes for two hands.
 
-Every style takes a generator and the seconds of music wanted, and returns the written piece.
+A style is a function of a random generator and the length in seconds; it returns the draft of a piece.
 """
 
 from __future__ import annotations
@@ -463,7 +463,7 @@ def slow_romance(rng: Rng, seconds: float) -> Draft:
 
 
 def random_walk(rng: Rng, seconds: float) -> Draft:
-    """Each hand on its own walks the keyboard, with onsets that keep no beat: no pattern helps to foresee it."""
+    """Each hand walks the keyboard independently, with onsets off any beat, so that no pattern can be predicted."""
     draft = plan(rng, seconds, tempo=(60, 120), rubato=0.1, pedal=0.2, pauses=0.3)
     end = draft.phrases[-1].end
     for hand in (LEFT, RIGHT):
