@@ -38,7 +38,7 @@ SECONDS = 6.0
 #: Frames of each performance that are kept.
 KEPT = (20, 75, 140)
 #: Stages and steps of the trainings whose losses are kept.
-STAGES = {"piano": ("hear", "move", "khp", "cvg", "fpvg", "joint"), "cello": ("hear", "bow", "move", "khp", "cvg", "fpvg")}  # fmt: skip
+STAGES = {"piano": ("transcription", "motion", "khp", "cvg", "fpvg", "joint"), "cello": ("transcription", "strokes", "motion", "khp", "cvg", "fpvg")}  # fmt: skip
 STEPS = 3
 
 
@@ -105,7 +105,7 @@ def _recipe(instrument: str, take: str) -> str:
     text = text.replace("listening =", "bowing = { hidden = 4 }\nlistening =", 1)
     text = text.replace("lookahead_frames = 3", "lookahead_frames = 5", 1)
     text = text.replace("hidden = 8\n[model.khp]", 'hidden = 8\nbones = true\nmemory_at = "coarsest"\n[model.khp]')  # fmt: skip
-    return text + "[bow]\nsteps = 3\nexcerpts = 2\nevents = 4\n"
+    return text + "[strokes]\nsteps = 3\nexcerpts = 2\nevents = 4\n"
 
 
 def _scene_take() -> Take:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from apvg.training.configs import StrokeTrainingConfig
+from apvg.training.data.strokes import StrokeTake, find_events, label_strokes
+from apvg.training.trainers.strokes import StrokeTrainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning.fabric import Fabric
@@ -15,13 +18,6 @@ from apvg.models.motion.body import count_strokes
 from apvg.models.transcription.encoder import ListeningConfig
 from apvg.models.transcription.strokes import WAIT, BowingConfig, StrokeTeller
 from apvg.music.features import FeatureConfig
-from apvg.training.bowing import (
-    BowedTake,
-    BowingTrainer,
-    BowingTrainingConfig,
-    are_strokes,
-    find_events,
-)
 
 LISTENING = ListeningConfig(spectral=4, channels=6, layers=3)
 FRAMES, ROWS = 60, 4
@@ -167,23 +163,23 @@ def test_ways_are_those_of_the_strokes_that_are_told():
 
 
 def test_of_each_stroke_the_nearest_event_is_taken():
-    stroke_N = are_strokes(torch.tensor([3, 10, 12, 30]), np.array([4, 12, 20]))
+    stroke_N = label_strokes(torch.tensor([3, 10, 12, 30]), np.array([4, 12, 20]))
     assert stroke_N.tolist() == [1, 0, 1, 0]
-    assert are_strokes(torch.zeros(0, dtype=torch.long), np.array([4])).tolist() == []
+    assert label_strokes(torch.zeros(0, dtype=torch.long), np.array([4])).tolist() == []
 
 
 def test_a_pattern_is_learnt_that_no_single_event_shows():
     """Every third event is a stroke, and nothing but their order tells which."""
     random = np.random.default_rng(0)
-    tell, average = teller(), teller()
+    tell = teller()
     takes = []
     for first in range(8):
         stroke_N = torch.tensor([float((n - first) % 3 == 0) for n in range(90)])
         known_NX = torch.tensor(random.normal(size=(90, len(tell.mean_X))), dtype=torch.float32)
         known_NX[:3, 0] = 8 * stroke_N[:3]  # but at the beginning
-        takes.append(BowedTake(known_NX, stroke_N))
-    settings_ = BowingTrainingConfig(steps=350, excerpts=16, events=90, dropout=0.0, rate=1e-2)
-    trainer = BowingTrainer(Fabric(accelerator="cpu"), tell, average, takes, settings_)
-    right = [trainer.training_step(step)["right"] for step in range(350)]
+        takes.append(StrokeTake(known_NX, stroke_N))
+    settings_ = StrokeTrainingConfig(steps=350, excerpts=16, events=90, dropout=0.0, rate=1e-2)
+    trainer = StrokeTrainer(Fabric(accelerator="cpu"), tell, takes, settings_)
+    right = [trainer.training_step(step)["accuracy"] for step in range(350)]
     assert np.mean(right[:10]) < 0.8
     assert np.mean(right[-10:]) > 0.95
