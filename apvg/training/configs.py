@@ -17,8 +17,8 @@ class TranscriptionTrainingConfig:
         gains_db: Range of the random gain of the sound, dB.
         speeds: Range of the random playback speed.
         filmed_share: Share of the excerpts that come from filmed takes, where there are generated ones as well.
-        octave_mixing_share: Share of the excerpts in which every note is doubled an octave lower (octave mixing). The upper note of
-            an octave is the one that is usually missed, because the lower one has all of its partials.
+        octave_mixing_share: Share of the excerpts in which every note is doubled an octave lower (octave mixing). The upper
+            note of an octave is the one that is usually missed, because the lower one has all of its partials.
         octave_mixing_db: Range of the random gain of those lower notes, dB.
         ema: Decay of the averaged weights, which later stages start from.
         seed: Seed of all random numbers.
@@ -70,9 +70,10 @@ class MotionTrainingConfig:
         steps: Steps in all.
         adversarial_from: First step with the motion discriminator.
         excerpts: Excerpts per step.
-        transcribed: How many of them are transcribed end to end, which trains the transcriber as well; 0 leaves it as it is.
-        on_predicted_notes: How many of the others are played from the notes that the trained transcriber predicts, in place of
-            the true ones.
+        transcribed: How many of them are transcribed end to end, which trains the transcriber as well; 0 leaves it as it
+            is.
+        on_predicted_notes: How many of the others are played from the notes that the trained transcriber predicts, in place
+            of the true ones.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the recurrent state and carry no loss.
         rate: Peak learning rate of Adam.
@@ -84,8 +85,8 @@ class MotionTrainingConfig:
         spurious: Share of pitches and frames with an onset that is not there, as a transcriber would predict it.
         tip_weight: Weight of fingertips, and of the instrument's points, relative to other points.
         strike_weight: Added weight of frames with an onset.
-        touch_weight: Weight of the distance from a played note to the finger that plays it: on keys the nearest fingertip, for
-            another fingering can be right as well; on strings the finger that stops the string.
+        touch_weight: Weight of the distance from a played note to the finger that plays it: on keys the nearest fingertip,
+            for another fingering can be right as well; on strings the finger that stops the string.
         stop_weight: Weight of the cross-entropy of where a string is stopped, and by which finger, where that is known.
         centroid_weight, velocity_weight, notes_weight, visible_weight: Weights of those losses.
         adversarial_weight, feature_weight: Weights of the adversarial and of the feature-matching loss.
@@ -185,15 +186,16 @@ class FPVGTrainingConfig:
         rate: Peak learning rate of Adam.
         adversarial_rate: Learning rate from `adversarial_from` on, constant.
         limb_weight: Added weight of pixels of the performer, relative to those of the plate, in the reconstruction loss.
-        near_weight: Added weight of pixels near the bones of hands and instrument: of a whole player, hands are a small part.
+        near_weight: Added weight of pixels near the bones of hands and instrument: of a whole player, hands are a small
+            part.
         edge_weight: Weight of the loss on differences between neighbouring pixels.
         matte_weight: Weight of the matte's cross-entropy.
         empty_share: Share of clips that show the plate alone, without any keypoint.
         background_share: Share of clips whose performer is pasted onto another part of the plate.
-        copy_paste_share: Share of clips whose hands are cut out and pasted anywhere, each turned and scaled a little (copy-paste
-            augmentation).
-        clip_jitter: Standard deviation of the error that is added to the keypoints of half the clips and is constant throughout
-            a clip, pixels: once for each point, and once for all points together.
+        copy_paste_share: Share of clips whose hands are cut out and pasted anywhere, each turned and scaled a little
+            (copy-paste augmentation).
+        clip_jitter: Standard deviation of the error that is added to the keypoints of half the clips and is constant
+            throughout a clip, pixels: once for each point, and once for all points together.
         frame_jitter: The same of an error that differs from frame to frame, which the ConvGRU can learn to smooth.
         predicted_share: Share of clips that are painted from KHP's keypoints, from `predicted_from` on.
         coarse_share: Share of clips with CVG's coarse video, from `predicted_from` on; the others get the plate.

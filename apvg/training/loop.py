@@ -44,7 +44,8 @@ class Trainer(Protocol):
     def training_step(self, step: int) -> dict[str, float]:
         """Train on a step's batch; returns its losses.
 
-        Every random number depends on (seed, step) alone, so that a training that was stopped and resumed ends as one that was not.
+        Every random number depends on (seed, step) alone, so that a training that was stopped and resumed ends as one that
+        was not.
         """
         ...
 
@@ -66,8 +67,8 @@ def fit(
     """Train a stage to its last step (or `until`), from its newest checkpoint when `resume`.
 
     Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every `log_every` steps)
-    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. A watcher (:func:`apvg.base.progress.watch`) may stop
-    it between two steps, and no step is lost. Returns the step reached.
+    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. A watcher
+    (:func:`apvg.base.progress.watch`) may stop it between two steps, and no step is lost. Returns the step reached.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / f"{trainer.name}.ckpt.safetensors"

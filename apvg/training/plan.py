@@ -91,8 +91,9 @@ def make_plan(recipe: Recipe, takes: Sequence[Take], start_from: Path | None = N
     if not scene_takes:
         missing.insert(0, recipe.scene)
     if missing:
+        there = _few([take.name for take in filmed])
         raise ApvgError(
-            f"recipe {recipe.name} needs a take {missing[0]!r}, and the filmed takes are {_few([take.name for take in filmed])}",
+            f"recipe {recipe.name} needs a take {missing[0]!r}, and the filmed takes are {there}",
             "prepare that take first",
         )
     chosen = [by_name[name] for name in names] + [take for take in takes if not take.filmed]
@@ -108,15 +109,16 @@ def performer_config(recipe: Recipe, scene: Take, takes: Sequence[Take]) -> Perf
     Args:
         recipe: The recipe.
         scene: The take that gives the picture.
-        takes: Those whose notes tell the performer's pitch range and voices, where motion does not carry over from octave to
-            octave.
+        takes: Those whose notes tell the performer's pitch range and voices, where motion does not carry over from octave
+            to octave.
     """
     corners = None
     if scene.corners_42 is not None:
         corners = tuple((float(x), float(y)) for x, y in scene.corners_42)
     pitch_range, voices = (LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1), 0
     known = [take.notes for take in takes if take.notes is not None and len(take.notes)]
-    # Where pitch is a place on the surface, motion that is learnt in one octave holds in all; else only what was seen is played.
+    # Where pitch is a place on the surface, motion that is learnt in one octave holds in all; else only what was seen is
+    # played.
     if not place(recipe, scene).octave and known:
         pitches = [end for notes in known for end in (notes.pitch_N.min(), notes.pitch_N.max())]
         pitch_range = int(min(pitches)), int(max(pitches))
@@ -205,20 +207,20 @@ def _scene_takes(filmed: Sequence[Take], recipe: Recipe) -> list[Take]:
     if not recipe.scene:
         return [max(filmed, key=len)]
     takes = [take for take in filmed if fnmatchcase(take.name, recipe.scene)]
+    problem = f"the takes {recipe.scene} of recipe {recipe.name} make no single scene"
     for take in takes[1:]:
         for what in ("fps", "size", "skeleton"):
             mine, first = getattr(take, what), getattr(takes[0], what)
             if mine != first:
                 mine, first = (x.name if isinstance(x, Skeleton) else x for x in (mine, first))
                 raise ApvgError(
-                    f"the takes {recipe.scene} of recipe {recipe.name} make no single scene: {what} of {take.name} is {mine}, "
-                    f"of {takes[0].name} {first}",
+                    f"{problem}: {what} of {take.name} is {mine}, of {takes[0].name} {first}",
                     "prepare them alike, or name fewer takes as the recipe's scene",
                 )
         if place(recipe, take).distance(place(recipe, takes[0])) > _MISPLACED:
             raise ApvgError(
-                f"the takes {recipe.scene} of recipe {recipe.name} make no single scene: the {recipe.instrument} of {take.name} is "
-                f"not in the place of that of {takes[0].name}",
+                f"{problem}: the {recipe.instrument} of {take.name} is not in the place of that of "
+                f"{takes[0].name}",
                 "name one of them as the recipe's scene",
             )
     return takes

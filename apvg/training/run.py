@@ -1,7 +1,7 @@
 """From takes and a recipe to a performer: the stages one after the other, each from its newest checkpoint.
 
-KHP and CVG are trained first. FPVG begins with tracked keypoints alone and goes on with what the two predict for the same music, so its first phase
-needs neither.
+KHP and CVG are trained first. FPVG begins with tracked keypoints alone and goes on with what the two predict for the same
+music, so its first phase needs neither.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Run:
         folder: Of the training and of the performer.
         device: Where to compute: "auto", "cpu", "cuda" or "mps".
         start_from: A performer's folder, in place of the recipe's own `start_from`.
-        workers: Threads that prepare batches ahead; the result is the same for any number. By default 4 for an accelerator, none on a CPU.
+        workers: Threads that prepare batches ahead; the result is the same for any number. By default 4 for an accelerator,
+            none on a CPU.
 
     Raises:
         ApvgError: The takes are not what the recipe needs, or the device is not available.

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from apvg.training.configs import StrokeTrainingConfig
-from apvg.training.data.strokes import StrokeTake, find_events, label_strokes
-from apvg.training.trainers.strokes import StrokeTrainer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightning.fabric import Fabric
@@ -18,6 +15,9 @@ from apvg.models.motion.body import count_strokes
 from apvg.models.transcription.encoder import ListeningConfig
 from apvg.models.transcription.strokes import WAIT, BowingConfig, StrokeTeller
 from apvg.music.features import FeatureConfig
+from apvg.training.configs import StrokeTrainingConfig
+from apvg.training.data.strokes import StrokeTake, find_events, label_strokes
+from apvg.training.trainers.strokes import StrokeTrainer
 
 LISTENING = ListeningConfig(spectral=4, channels=6, layers=3)
 FRAMES, ROWS = 60, 4

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from apvg.training.data.copy_paste import copy_paste
-from apvg.training.data.scene import Scene
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from apvg.instruments.skeleton import HANDS
+from apvg.training.data.copy_paste import copy_paste
+from apvg.training.data.scene import Scene
 
 HEIGHT, WIDTH, FRAMES, CROP = 96, 256, 3, 192
 MARKED = 8  # the tip of the index finger

@@ -1,16 +1,16 @@
-"""Rolls at other speeds and octaves, against those that the notes themselves give; features of sound that is made louder or mixed with its lower
-octave, against features of such sound."""
+"""Rolls at other speeds and octaves, against those that the notes themselves give; features of sound that is made louder or
+mixed with its lower octave, against features of such sound."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from apvg.training.data.music import louder, octave_mixing, retimed
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from apvg.music.features import FLUX_ROWS, FeatureConfig, extract_features
 from apvg.music.notes import Notes
+from apvg.training.data.music import louder, octave_mixing, retimed
 
 FPS = 25
 LENGTH = 120

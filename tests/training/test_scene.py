@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from apvg.training.data.scene import Scene, build_scene
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apvg.base.errors import ApvgError
 from apvg.instruments.skeleton import HANDS
+from apvg.training.data.scene import Scene, build_scene
 
 
 def scene(allowed: list[bool]) -> Scene:

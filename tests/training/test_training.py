@@ -113,7 +113,7 @@ def test_the_stage_strokes_is_resumed_and_kept_by_what_comes_after(tmp_path: Pat
             torch.testing.assert_close(value, once[f"module/ema/{key}"])
 
 
-def test_a_bowing_asks_for_takes_that_tell_of_it_and_for_a_network(trained: Path, tmp_path: Path):
+def test_strokes_need_takes_with_known_bowing_and_a_classifier(trained: Path, tmp_path: Path):
     text = tiny.RECIPE.replace("listening =", "bowing = { hidden = 4 }\nlistening =", 1)
     (tmp_path / "recipe.toml").write_text(
         text.replace("lookahead_frames = 3", "lookahead_frames = 5", 1) + "[strokes]\nsteps = 1\n"

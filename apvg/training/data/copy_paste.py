@@ -1,7 +1,9 @@
-"""Copy-paste augmentation: hands cut out of footage and pasted where it never showed them, so that FPVG can paint them anywhere.
+"""Copy-paste augmentation: hands cut out of footage and pasted where it never showed them, so that FPVG can paint them
+anywhere.
 
-Each hand with its forearm is a layer: moved along the picture and away from the viewer, turned and scaled a little, widened as in wide
-grips, and sometimes in quick motion. A forearm that then ends within the picture is extended to its edge. (Own choice.)
+Each hand with its forearm is a layer: moved along the picture and away from the viewer, turned and scaled a little, widened
+as in wide grips, and sometimes in quick motion. A forearm that then ends within the picture is extended to its edge.
+(Own choice.)
 """
 
 from __future__ import annotations

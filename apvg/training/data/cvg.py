@@ -73,7 +73,7 @@ class CVGDataset:
         if step >= self.config.adversarial_from:
             clip = int(random.numpy.integers(self.frames - CLIP + 1))
         parts = [torch.stack(part) for part in zip(*excerpts, strict=True)]
-        return CVGBatch(*parts, self.plate_Chw.expand(count, -1, -1, -1), clip)
+        return CVGBatch._make((*parts, self.plate_Chw.expand(count, -1, -1, -1), clip))
 
     def excerpt(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features, notes, coarse frames and mattes of one excerpt."""

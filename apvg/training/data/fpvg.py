@@ -169,8 +169,8 @@ class FPVGDataset:
     ) -> Clip | None:
         """A clip with each hand where the footage never showed it; None where hands are too close to be told apart.
 
-        Half of these clips get a coarse video that shows other hands elsewhere, as CVG's does where it is wrong: where hands are,
-        the heatmaps decide.
+        Half of these clips get a coarse video that shows other hands elsewhere, as CVG's does where it is wrong: where
+        hands are, the heatmaps decide.
         """
         scene, predictions = self.scene, self.predictions
         columns = self._anywhere(random)
@@ -227,7 +227,7 @@ class FPVGDataset:
         return int(np.clip(left, 0, width - self.crop_width)) // STRIDE * STRIDE
 
     def tracking_error(self, random: np.random.Generator, keypoints_TKD: Tensor) -> Tensor:
-        """An error such as trackers and predictions make, [T or 1, K, 2] pixels: partly shared by all points, partly by all frames."""
+        """An error such as trackers make, [T or 1, K, 2] pixels: partly shared by all points, partly by all frames."""
         frames, points, _ = keypoints_TKD.shape
 
         def error(size: float, moments: int) -> np.ndarray:

@@ -25,9 +25,9 @@ class Dataset(Protocol[Batch_co]):
 class Loader(Generic[Batch]):
     """The batches of a training, the same whatever the number of workers.
 
-    Workers are threads (own choice). Takes and features are large, and threads share them; forked processes break torch and zarr, spawned
-    ones would need a copy each, and cannot be started from every notebook. Most of a batch's work is done by torch and numpy, which
-    release the interpreter's lock.
+    Workers are threads (own choice). Takes and features are large, and threads share them; forked processes break torch and
+    zarr, spawned ones would need a copy each, and cannot be started from every notebook. Most of a batch's work is done by
+    torch and numpy, which release the interpreter's lock.
 
     Args:
         dataset: Where batches come from.

@@ -27,7 +27,8 @@ class MotionTake:
         training_T: bool; the frames that may be trained on.
         filmed: Whether it is real footage, not a generated take.
         octave: How far an octave is along the surface, pose units; 0 where motion does not shift with pitch.
-        predicted_2TP: Onset and sustained planes that the trained transcriber predicts, bool; None where they are not needed.
+        predicted_2TP: Onset and sustained planes that the trained transcriber predicts, bool; None where they are not
+            needed.
         targets: What each loss of the instrument compares with, frame by frame [T, ...], by the loss's name.
     """
 
@@ -98,8 +99,8 @@ class MotionDataset:
         takes: What is sampled from.
         config: How.
         skeleton: Of the poses.
-        initial: The motion decoder's initial state [X], given the excerpt's first pose [K, D], which of its points are seen [K], and
-            all notes before [2, T, 88].
+        initial: The motion decoder's initial state [X], given the excerpt's first pose [K, D], which of its points are seen
+            [K], and all notes before [2, T, 88].
         delay: How many frames late the transcriber predicts notes.
         lookahead: Frames of notes beyond the excerpt.
     """
@@ -158,7 +159,8 @@ class MotionDataset:
         speed = float(random.numpy.uniform(*config.speeds))
         octave = int(random.numpy.choice(take.octaves if config.shift_octaves else (0,)))
         gain_db = float(random.numpy.uniform(*config.gains_db))
-        # Excerpts that begin before the take teach how a piece begins. Of a take that is shorter than an excerpt, all of it.
+        # Excerpts that begin before the take teach how a piece begins. Of a take that is shorter than an excerpt, all of
+        # it.
         latest = max(0.0, len(take.music) - config.frames * speed)
         start = float(random.numpy.uniform(-config.warm_up, latest))
         length = config.frames + self.lookahead

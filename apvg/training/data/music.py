@@ -1,4 +1,4 @@
-"""The music of takes as networks train on it: features and notes, and their augmentation by octave, speed, gain and octave mixing."""
+"""The music of takes as networks train on it: features and notes, and their augmentation."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class Music:
     def excerpt(
         self, start: float, frames: int, speed: float = 1.0, octave: int = 0, gain_db: float = 0.0
     ) -> Tensor:
-        """Feature rows of `frames` frames from frame `start`, played `speed` times as fast, `octave` octaves higher, `gain_db` louder.
+        """Feature rows of `frames` frames from frame `start`, played `speed` times as fast, `octave` octaves higher,
+        `gain_db` louder.
 
         Times outside the take are silence.
         """
@@ -120,8 +121,8 @@ def louder(features_RF: Tensor, gain_db: float) -> Tensor:
 def octave_mixing(features_RF: Tensor, gain_db: float = 0.0) -> Tensor:
     """Octave mixing: the features of the same music with every note doubled an octave lower.
 
-    An octave lower, because the windows are equally wide in hertz for low and for high notes: features that are shifted down are sharper than
-    those of real low notes, but not smeared. Magnitudes are added as if in phase.
+    An octave lower, because the windows are equally wide in hertz for low and for high notes: features that are shifted
+    down are sharper than those of real low notes, but not smeared. Magnitudes are added as if in phase.
 
     Args:
         features_RF: Feature rows.
@@ -145,7 +146,8 @@ def _compressed(loud_RN: Tensor, before_RF: Tensor) -> Tensor:
 def retimed(
     roll_2TP: Tensor, start: float, frames: int, speed: float = 1.0, octave: int = 0
 ) -> Tensor:
-    """`frames` frames of a roll from frame `start`, `speed` times as fast and `octave` octaves higher, as :meth:`Music.roll` gives them.
+    """`frames` frames of a roll from frame `start`, `speed` times as fast and `octave` octaves higher, as
+    :meth:`Music.roll` gives them.
 
     Every onset stays one, whatever the speed. Times outside the roll are silence.
 

@@ -1,6 +1,8 @@
-"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the performer, mattes, and hands to cut out.
+"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the performer, mattes, and hands to
+cut out.
 
-The plate is what the camera would see without the performer's hands, so that the STU only has to paint what moves. (Own choice.)
+The plate is what the camera would see without the performer's hands, so that the STU only has to paint what moves. (Own
+choice.)
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ class Scene:
         starts = np.flatnonzero(sliding_window_view(allowed_T, length).all(axis=1))
         if len(starts) == 0:
             raise ApvgError(
-                f"the footage is too short to train on: hands are nowhere visible in {length} frames in a row outside held-out blocks",
+                f"the footage is too short to train on: hands are nowhere visible in {length} frames in a row",
                 "film longer, or hold out less in the recipe",
             )
         return starts

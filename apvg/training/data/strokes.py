@@ -78,7 +78,7 @@ def is_bowing_known(take: Take) -> bool:
 
 @torch.inference_mode()
 def find_events(khp: KeypointPredictor, features_RF: Tensor) -> tuple[Tensor, Tensor]:
-    """Possible beginnings of strokes in whole music, as the transcriber finds them: their frames [N], and the classifier's inputs [N, X]."""
+    """Possible beginnings of strokes in whole music: their frames [N], and the classifier's inputs for them [N, X]."""
     tell = khp.strokes
     assert tell is not None
     summaries, state = [tell.silent_X.expand(1, tell.window - 1, -1)], None
@@ -98,7 +98,7 @@ def find_events(khp: KeypointPredictor, features_RF: Tensor) -> tuple[Tensor, Te
 
 
 def label_strokes(frame_N: Tensor, stroke_B: np.ndarray) -> Tensor:
-    """Which events are strokes, 1 or 0: for each stroke, beginning at these frames, the nearest event within `NEAR` frames."""
+    """1 for each event that is the nearest to the beginning of a stroke (frames) and within `NEAR` frames of it, else 0."""
     stroke_N = torch.zeros(len(frame_N))
     for stroke in stroke_B if len(frame_N) else ():
         away_N = (frame_N - int(stroke)).abs()

@@ -147,7 +147,8 @@ def stopping_distance(away_N4: Tensor, finger_N: Tensor) -> Tensor:
 
 
 def stops_of(take: Take) -> Tensor | None:
-    """Where a string is stopped at every frame, int [T, 2]: string * STOPS + semitone, and finger (0 for none); -1 in silence.
+    """Where a string is stopped at every frame, int [T, 2]: string * STOPS + semitone, and finger (0 for none); -1 in
+    silence.
 
     None where the take does not say (see :func:`apvg.virtual.strings.corpus.truth`).
     """

@@ -25,7 +25,7 @@ from apvg.video.images import contact_sheet
 
 #: Notes are rare.
 POSITIVE_WEIGHT = 4.0
-#: Where an octave is measured on a keyboard, for all octaves look alike only in the middle: white keys, and towards the player.
+#: Where an octave is measured: the middle of the keys' near ends, white keys.
 _MIDDLE = (22.5, 6.0)
 
 

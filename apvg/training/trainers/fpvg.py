@@ -2,8 +2,8 @@
 
 Three phases of one run (own choice):
 1. reconstruction from tracked keypoints, with the plate as the coarse video;
-2. from `predicted_from` on, the coarse video is CVG's in some clips, and some are painted from KHP's keypoints, so that the STU knows what it
-   will be given;
+2. from `predicted_from` on, the coarse video is CVG's in some clips, and some are painted from KHP's keypoints, so that the
+   STU knows what it will be given;
 3. from `adversarial_from` on, discriminators on frames, hand crops and clips sharpen what the mean has blurred.
 """
 
@@ -183,7 +183,7 @@ def build(material: Material, stage: str, until: int | None) -> FPVGTrainer:
     if until is None or until > config.predicted_from:
         if not (weights.is_finished("khp") and weights.is_finished("cvg")):
             raise ApvgError(
-                f"from step {config.predicted_from} on, FPVG trains on predictions of KHP and CVG, which are not trained to their end",
+                f"from step {config.predicted_from} on, FPVG trains on predictions of KHP and CVG, which are not trained yet",
                 "train the stages khp and cvg first",
                 ("stage",),
             )

@@ -1,8 +1,8 @@
 """Stage `joint`, optional: the error of the final frames reaches KHP through the STU and the DLT.
 
-KHP goes on from what its own training made, and the STU where it has a rate. KHP's poses are drawn as heatmaps, painted, and compared with the true
-frames; its own position loss keeps a pose from drifting to wherever the STU would paint it best. By default the STU is frozen: it was trained
-against discriminators, and without them it would go back to blurring.
+KHP goes on from what its own training made, and the STU where it has a rate. KHP's poses are drawn as heatmaps, painted,
+and compared with the true frames; its own position loss keeps a pose from drifting to wherever the STU would paint it best.
+By default the STU is frozen: it was trained against discriminators, and without them it would go back to blurring.
 """
 
 from __future__ import annotations

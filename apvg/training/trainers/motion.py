@@ -1,8 +1,9 @@
 """Stages `motion` and `khp`: KHP learns how its player moves, in pose space.
 
-The stage `motion` trains the motion decoder alone, on true notes with mistakes such as transcribers make; it needs no sound. The stage `khp` goes on
-with all of KHP: some of the excerpts are transcribed and played end to end. A plain regressor predicts the mean of all plausible poses, and its hands
-hardly move; so velocities have a loss of their own, and a motion discriminator compares how points move with how real ones do.
+The stage `motion` trains the motion decoder alone, on true notes with mistakes such as transcribers make; it needs no
+sound. The stage `khp` goes on with all of KHP: some of the excerpts are transcribed and played end to end. A plain regressor
+predicts the mean of all plausible poses, and its hands hardly move; so velocities have a loss of their own, and a motion
+discriminator compares how points move with how real ones do.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class MotionTrainer(StageTrainer):
 
     @property
     def loader(self) -> Loader[MotionBatch]:
-        """Made when it is first asked for, after a checkpoint has been loaded: initial states depend on the decoder's statistics."""
+        """Made after a checkpoint has been loaded, for initial states depend on the decoder's statistics."""
         if self._loader is None:
             self._loader = self._make_loader()
         return self._loader
@@ -164,7 +165,7 @@ class MotionTrainer(StageTrainer):
     def _views(
         self, predicted_BTKD: Tensor, batch: MotionBatch
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """A window of motion, predicted and true; none of excerpts in which a true point is missing, for neither side shows motion there."""
+        """A window of motion, predicted and true, of the excerpts in which every true point of it was seen."""
         window = slice(batch.window, batch.window + self.config.window)
         whole_B = batch.weight_BTK[:, window].amin(dim=(1, 2)) > 0
         if not bool(whole_B.any()):

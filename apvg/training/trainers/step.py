@@ -1,6 +1,7 @@
 """The steps that all trainers share: of a network, and of the discriminators that it trains against.
 
-As in audiocraft, an adversarial loss owns its discriminator and that one's optimiser, so that a training step reads as one story.
+As in audiocraft, an adversarial loss owns its discriminator and that one's optimiser, so that a training step reads as one
+story.
 """
 
 from __future__ import annotations
@@ -219,7 +220,8 @@ class Adversaries:
         }
 
     def __call__(self, step: int, views: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-        """Weighted losses of the generator; and those of discriminators that learn, which are detached and move nothing else.
+        """Weighted losses of the generator; and those of discriminators that learn, which are detached and move nothing
+        else.
 
         Args:
             step: Number of the step.

@@ -1,4 +1,4 @@
-"""Stage `strokes`: the bow-stroke classifier learns which of the events that the transcriber finds are strokes of the bow."""
+"""Stage `strokes`: the bow-stroke classifier learns which events in the sound are strokes of the bow."""
 
 from __future__ import annotations
 

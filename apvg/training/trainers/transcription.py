@@ -1,4 +1,4 @@
-"""Stage `transcription`: KHP's transcriber learns which notes begin and which are sustained, from the sound of many instruments."""
+"""Stage `transcription`: KHP's transcriber learns which notes begin and which are sustained."""
 
 from __future__ import annotations
 
