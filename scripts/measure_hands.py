@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from apvg.models.pose_space import PoseSpace
 from apvg.takes.take import load_takes
+from apvg.training.plan import place, training_mask
 from apvg.training.recipe import load_recipe
-from apvg.training.run import build_stages, performer_config, training_mask
 from apvg.virtual.piano.hands import measure_hands, mirrored, strikes_seen, to_json
 
 
@@ -27,7 +28,7 @@ def main(takes: str, name: str) -> None:
             or (recipe.takes and take.name not in recipe.takes)
         ):
             continue
-        space = build_stages(performer_config(recipe, take))[0]
+        space = PoseSpace(take.size[0], place(recipe, take))
         poses_TKD = space.to_poses(torch.from_numpy(take.keypoints_TKD).float()).numpy()
         seen_TK = (take.confidence_TK > 0) & training_mask(take, recipe)[:, None]
         for hand, ids in take.skeleton.hands.items():

@@ -23,7 +23,7 @@ from apvg.models.khp import HELD
 from apvg.music.features import extract_features
 from apvg.music.notes import Notes
 from apvg.takes.take import Take, load_takes
-from apvg.training.run import resample
+from apvg.training.data.music import resample
 
 LIKELIHOODS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 #: A note is heard that is told so many frames early or late, at most.

@@ -32,28 +32,25 @@ node_channels = 8
 graph_layers = 1
 hidden = 8
 [model.khp]
-channels = 8
-layers = 2
-hidden = 8
 lookahead_frames = 3
-decided = true
-listening = { spectral = 4, channels = 6, layers = 4 }
+transcriber = { decided = true, encoder = { spectral = 4, channels = 6, layers = 4 } }
+motion = { channels = 8, layers = 2, hidden = 8 }
 [model.cvg]
 channels = 8
 layers = 2
 picture = 4
 lookahead_frames = 3
-listening = { spectral = 4, channels = 6, layers = 4 }
+encoder = { spectral = 4, channels = 6, layers = 4 }
 
-[hear]
+[transcription]
 steps = 6
 excerpts = 2
 frames = 30
-[move]
+[motion]
 steps = 6
 adversarial_from = 3
 excerpts = 2
-heard = 0
+transcribed = 0
 frames = 30
 warm_up = 5
 window = 16
@@ -61,8 +58,8 @@ window = 16
 steps = 6
 adversarial_from = 3
 excerpts = 3
-heard = 1
-by_ear = 1
+transcribed = 1
+on_predicted_notes = 1
 frames = 30
 warm_up = 5
 window = 16

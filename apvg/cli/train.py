@@ -26,7 +26,9 @@ class Train:
     """Folder of the performer."""
     recipe: str
     """Name of a recipe that comes with apvg, or a TOML file."""
-    stage: Literal["hear", "bow", "move", "khp", "cvg", "fpvg", "joint", "all"] = "all"
+    stage: Literal["transcription", "strokes", "motion", "khp", "cvg", "fpvg", "joint", "all"] = (
+        "all"
+    )
     """Which stage to train."""
     until: Steps | None = None
     """Stop after this step, to go on later with --resume."""
@@ -48,7 +50,7 @@ class Train:
 
         recipe = load_recipe(self.recipe)
         stages = (
-            ("hear", "bow", "move", "khp", "cvg", "fpvg", "joint")
+            ("transcription", "strokes", "motion", "khp", "cvg", "fpvg", "joint")
             if self.stage == "all"
             else (self.stage,)
         )

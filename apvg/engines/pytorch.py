@@ -36,7 +36,7 @@ class PyTorchEngine:
     def transcribe(
         self, features_RF: Tensor, state: TranscriberState | None
     ) -> tuple[Tensor, TranscriberState]:
-        transcription, after = self._stages.khp.transcriber(features_RF[None], state)
+        transcription, after = self._stages.khp.transcribe(features_RF[None], state)
         return transcription.notes_B2TP[0], after
 
     @torch.inference_mode()
@@ -44,7 +44,7 @@ class PyTorchEngine:
         self, notes_2TP: Tensor, state: MotionState | None
     ) -> tuple[Tensor, Tensor, MotionState]:
         stages = self._stages
-        motion, after = stages.khp.motion(notes_2TP[None], state)
+        motion, after = stages.khp.pose(notes_2TP[None], state)
         keypoints_TKD = stages.space.to_pixels(motion.poses_BTKD[0])
         # All points of a limb are as visible as the limb; the others always are.
         confidence_TK = keypoints_TKD.new_ones(keypoints_TKD.shape[:2])

@@ -7,14 +7,20 @@ motion of many pieces), and why a MIDI file can take the place of transcription 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from apvg.instruments.instrument import Instrument
 from apvg.instruments.skeleton import Skeleton
 from apvg.models.motion import MOTION_DECODERS, Motion, MotionConfig, MotionState
-from apvg.models.transcription import TRANSCRIBERS, TranscriberConfig, TranscriberState
+from apvg.models.transcription import (
+    TRANSCRIBERS,
+    TranscriberConfig,
+    TranscriberState,
+    Transcription,
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,20 @@ class KHPConfig:
             raise ValueError(
                 "KHP's lookahead_frames cannot be less than the delay of its transcriber"
             )
+
+    def for_instrument(self, instrument: Instrument) -> KHPConfig:
+        """The same, with what it leaves open as the instrument says: transcriber, motion decoder and decisions."""
+        transcriber, motion = self.transcriber, self.motion
+        kind = transcriber.kind or instrument.transcriber
+        decided = transcriber.decided or TRANSCRIBERS[kind].decides
+        decisions = instrument.surface.decisions if motion.decisions is None else motion.decisions
+        return replace(
+            self,
+            transcriber=replace(transcriber, kind=kind, decided=decided),
+            motion=replace(
+                motion, decoder=motion.decoder or instrument.motion_decoder, decisions=decisions
+            ),
+        )
 
     @property
     def delay(self) -> int:
@@ -75,3 +95,15 @@ class KeypointPredictor(nn.Module):
         notes, transcriber = self.transcriber(features_BRF, state.transcriber if state else None)
         motion, after = self.motion(notes.notes_B2TP, state.motion if state else None)
         return motion, KHPState(transcriber, after)
+
+    def transcribe(
+        self, features_BRF: Tensor, state: TranscriberState | None = None
+    ) -> tuple[Transcription, TranscriberState]:
+        """The first half alone; see :class:`apvg.models.transcription.NoteTranscriber`."""
+        return self.transcriber(features_BRF, state)
+
+    def pose(
+        self, notes_B2TP: Tensor, state: MotionState | None = None, initial_BX: Tensor | None = None
+    ) -> tuple[Motion, MotionState]:
+        """The second half alone; see :class:`apvg.models.motion.MotionDecoder`."""
+        return self.motion(notes_B2TP, state, initial_BX)

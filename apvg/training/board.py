@@ -1,14 +1,21 @@
-"""TensorBoard: the curves of a training as it runs, and at each checkpoint what it makes at present."""
+"""TensorBoard: the curves of a training as it runs, and pictures at each checkpoint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from apvg.training.plan import Plan
+    from apvg.training.weights import Weights
+
 #: Called at a checkpoint: a panel's name to an RGB uint8 picture [H, W, 3].
 Panels = Callable[[], Mapping[str, np.ndarray]]
+#: How much of a take the figure of keypoints shows, seconds.
+_SHOWN = 20.0
 
 
 class Board:
@@ -17,8 +24,8 @@ class Board:
     def __init__(self, folder: Path, panels: Panels | None = None) -> None:
         """
         Args:
-            folder: Of this stage.
-            panels: Pictures beside the trainer's own, made when a checkpoint has been written.
+            folder: Of the stage.
+            panels: Makes pictures beside the trainer's own, at each checkpoint.
         """
         from torch.utils.tensorboard import SummaryWriter
 
@@ -26,7 +33,7 @@ class Board:
         self._writer: SummaryWriter | None = None
 
     def begin(self, step: int) -> None:
-        """What an earlier run wrote after this step is dropped, as its curve is."""
+        """Drop what an earlier run wrote after this step."""
         self._writer = self._writer_of(str(self._folder), purge_step=step + 1 if step else None)
 
     def curve(self, step: int, row: Mapping[str, float]) -> None:
@@ -49,3 +56,32 @@ class Board:
         """Write what is left."""
         if self._writer is not None:
             self._writer.close()
+
+
+def keypoint_panels(plan: Plan, weights: Weights, *, joint: bool) -> Panels:
+    """The paper's figure of predicted and true keypoints, of a held-out block of the scene where there is one.
+
+    Args:
+        plan: The training.
+        weights: Where KHP's come from.
+        joint: Whether those of the stage `joint` are wanted.
+    """
+    from apvg.evaluation.figures import component_picture
+    from apvg.measures.motion import pose_component, seen
+    from apvg.training.data.music import resample
+
+    take = plan.scene_takes[0]
+    held_out = list(plan.recipe.held_out.get(take.name, {}).values())
+    start, stop = held_out[0] if held_out else (0.0, take.duration)
+    shown = slice(round(start * take.fps), round(min(stop, start + _SHOWN) * take.fps))
+
+    def panels() -> dict[str, np.ndarray]:
+        from apvg.performer import Performer
+
+        performer = Performer(weights.averaged(("khp",), joint=joint))
+        predicted = performer.predict_keypoints(resample(take, performer.sample_rate))
+        true_TKD = seen(take.keypoints_TKD, take.confidence_TK)
+        component = pose_component(seen(*predicted)[shown], true_TKD[shown])
+        return {"keypoints": component_picture(component, take.fps, start)}
+
+    return panels

@@ -1,4 +1,4 @@
-"""Checkpoints that a training goes on from exactly: all weights and optimiser states in one safetensors file."""
+"""Checkpoints that a training resumes from exactly: all weights and optimiser states in one safetensors file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from apvg.base.files import atomic_path
 def save_checkpoint(
     path: Path, step: int, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
 ) -> None:
-    """Write the state after `step` steps. Random numbers need no saving: trainers draw them from (seed, step)."""
+    """Write the state after `step` steps. Random numbers need no saving: they depend on (seed, step) alone."""
     tensors: dict[str, Tensor] = {}
     settings: dict[str, Any] = {"step": step}
     for name, module in modules.items():
@@ -49,7 +49,9 @@ def load_checkpoint(
             settings = json.loads(file.metadata()["settings"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except Exception as error:
-        raise ApvgError(f"{path} is not a readable checkpoint; delete it to start anew") from error
+        raise ApvgError(
+            f"{path} is not a readable checkpoint", "delete it to start anew"
+        ) from error
     for name, module in modules.items():
         module.load_state_dict(_below(tensors, f"module/{name}/"))
     for name, optimizer in optimizers.items():

@@ -1,4 +1,4 @@
-"""The loop that every stage's trainer runs in: steps, curves, checkpoints, pictures, resumption."""
+"""The loop that every stage is trained in: steps, curves, checkpoints, pictures, resumption."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import csv
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-import torch
-from lightning.fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 
@@ -18,66 +16,42 @@ from apvg.base.errors import ApvgError
 from apvg.base.progress import Stopped, track
 from apvg.training.board import Board
 from apvg.training.checkpoint import load_checkpoint, save_checkpoint
+from apvg.training.data.loader import Loader
 
 
 class Trainer(Protocol):
     """What the loop needs of a stage.
 
-    `training_step` must draw every random number from (its seed, step), so that a run that was stopped and resumed is
-    the run that was not.
+    Attributes:
+        name: Of the stage.
+        steps: In all.
+        loader: Where batches come from.
+        modules, optimizers: All that a checkpoint must hold, by name.
     """
 
     name: str
     steps: int
-    modules: Mapping[str, nn.Module]
-    optimizers: Mapping[str, Optimizer]
 
-    def training_step(self, step: int) -> dict[str, float]: ...
+    @property
+    def loader(self) -> Loader[Any]: ...
 
-    def picture_HWC(self) -> np.ndarray | None: ...
+    @property
+    def modules(self) -> Mapping[str, nn.Module]: ...
 
+    @property
+    def optimizers(self) -> Mapping[str, Optimizer]: ...
 
-class ExponentialMovingAverage:
-    """A slowly following copy of a module's weights, which is what ships."""
+    def training_step(self, step: int) -> dict[str, float]:
+        """Train on a step's batch; returns its losses.
 
-    def __init__(self, module: nn.Module, average: nn.Module, decay: float) -> None:
-        self.module, self.average, self.decay = module, average, decay
-        average.load_state_dict(module.state_dict())
-        average.requires_grad_(False)
+        Every random number depends on (seed, step) alone, so that a training that was stopped and resumed ends as one that
+        was not.
+        """
+        ...
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Follow the module; quickly at first, when its weights are still far from anything."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        averages, values = self.average.state_dict(), self.module.state_dict()
-        for name, average in averages.items():
-            if average.is_floating_point():
-                average.lerp_(values[name].to(average.dtype), 1 - decay)
-            else:
-                average.copy_(values[name])
-
-
-def seed_step(seed: int, step: int, rank: int = 0) -> np.random.Generator:
-    """Random numbers of one step, for numpy (returned) and torch (set), whatever steps went before."""
-    generator = np.random.default_rng((seed, step, rank))
-    torch.manual_seed(int(generator.integers(2**31)))
-    return generator
-
-
-def descend(fabric: Fabric, module: nn.Module, optimizer: Optimizer, max_norm: float = 1.0) -> None:
-    """One step down clipped gradients; none where they are not finite, which would spoil every weight for good."""
-    norm = fabric.clip_gradients(module, optimizer, max_norm=max_norm, error_if_nonfinite=False)
-    assert norm is not None
-    if bool(norm.isfinite()):
-        optimizer.step()
-
-
-def cosine_rate(step: int, steps: int, *, warmup: int = 200, floor: float = 0.05) -> float:
-    """Share of the peak learning rate at a step: linear warm-up, then half a cosine down to `floor`."""
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = min((step - warmup) / max(steps - warmup, 1), 1.0)
-    return floor + (1 - floor) * 0.5 * (1 + float(np.cos(np.pi * progress)))
+    def picture_HWC(self) -> np.ndarray | None:
+        """What the averaged weights make at present, RGB uint8; None where losses say enough."""
+        ...
 
 
 def fit(
@@ -93,8 +67,8 @@ def fit(
     """Train a stage to its last step (or `until`), from its newest checkpoint when `resume`.
 
     Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every `log_every` steps)
-    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. Whoever watches
-    (:func:`apvg.base.progress.watch`) may stop it between two steps, which loses none. Returns the step reached.
+    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. A watcher
+    (:func:`apvg.base.progress.watch`) may stop it between two steps, and no step is lost. Returns the step reached.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / f"{trainer.name}.ckpt.safetensors"
@@ -128,8 +102,8 @@ def fit(
                 row = {key: float(np.mean(values)) for key, values in sums.items()}
                 if not any(np.isfinite(value) for value in sums[next(iter(sums))]):
                     raise ApvgError(
-                        f"training {trainer.name} has lost its way at step {step + 1}: its losses are no numbers any more; "
-                        f"delete {checkpoint} and begin again with a lower rate in the recipe"
+                        f"the training of the stage {trainer.name} diverged before step {step + 1}: its losses are not finite",
+                        f"delete {checkpoint} and start again with a lower rate in the recipe",
                     )
                 row["steps_per_second"] = (step + 1 - first) / (time.monotonic() - began_at)
                 _append_curve(curve, step + 1, row)
@@ -144,6 +118,8 @@ def fit(
         if reached > first:
             keep(reached)
         raise
+    finally:
+        trainer.loader.close()
     if last > first:
         keep(last)
     if board is not None:
@@ -163,7 +139,7 @@ def _append_curve(path: Path, step: int, row: Mapping[str, float]) -> None:
 
 
 def _truncate_curve(path: Path, step: int) -> None:
-    """Drop what a run wrote after the checkpoint that is now gone on from."""
+    """Drop what was written after the checkpoint that is resumed from."""
     if not path.exists():
         return
     header, *lines = path.read_text().splitlines()

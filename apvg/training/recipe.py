@@ -1,4 +1,4 @@
-"""Recipes: what a performer is trained on and how, to the seed; one TOML file each."""
+"""Recipes: what a performer is trained on and how, down to the seeds; one TOML file each."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from pathlib import Path
 
 from apvg.base.config import from_dict
 from apvg.base.errors import ApvgError
-from apvg.bundle import STAGES
+from apvg.bundle import NETWORKS
 from apvg.models.cvg import CVGConfig
 from apvg.models.khp import KHPConfig
 from apvg.models.stu import STUConfig
-from apvg.training.bowing import BowingTrainingConfig
-from apvg.training.cvg import CVGTrainingConfig
-from apvg.training.fpvg import FPVGTrainingConfig
-from apvg.training.hearing import HearingTrainingConfig
-from apvg.training.joint import JointTrainingConfig
-from apvg.training.khp import KHPTrainingConfig
+from apvg.training.configs import (
+    CVGTrainingConfig,
+    FPVGTrainingConfig,
+    JointTrainingConfig,
+    MotionTrainingConfig,
+    StrokeTrainingConfig,
+    TranscriptionTrainingConfig,
+)
 
-#: Trainings of a part of KHP, and the part's name in it.
-PARTS = {"hear": "listen", "bow": "strokes", "move": "move"}
+#: Stages that train one part of KHP each.
+KHP_PARTS = ("transcription", "strokes", "motion")
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,17 @@ class Recipe:
         instrument: What it plays.
         licence: Of the performer.
         credit: Whom to name.
-        scene: The take whose picture the performer has; CVG and FPVG train on it. The longest, when empty; a pattern as
-            "evening-*" for several that one still camera has filmed.
-        takes: The filmed takes whose motion KHP trains on; empty for all. It trains on all generated ones.
-        held_out: Take to block name to (start, stop) in seconds, kept out of every stage's training.
-        start_from: Name or folder of a performer whose weights to begin with; random ones, when empty.
-        start_stages: The stages that begin with those weights; the others begin with random ones. "hear", "bow" and "move" are
-            the parts of "khp".
-        guard: Seconds on each side of a held-out block that are not trained on either.
-        model: Shapes of the stages; KHP that starts from another performer's is of that one's.
-        hear, bow, move, khp, cvg, fpvg, joint: How each stage is trained; one without steps stays as it begins.
+        scene: The take that gives the performer's picture; CVG and FPVG train on it. The longest filmed take, when empty; a
+            pattern such as "evening-*" for several takes of one fixed camera.
+        takes: The filmed takes whose motion KHP trains on; all of them, when empty. It also trains on all generated takes.
+        held_out: Take name to block name to (start, stop) in seconds, excluded from the training of every stage.
+        start_from: Name or folder of a performer whose weights to start from; random weights, when empty.
+        start_stages: The stages that start from those weights; the others start from random ones. "transcription",
+            "strokes" and "motion" are the parts of "khp".
+        guard: Seconds before and after each held-out block that are excluded as well.
+        model: Shapes of the stages. KHP that starts from another performer has the shape of that one's.
+        transcription, strokes, motion, khp, cvg, fpvg, joint: How each stage is trained; one without steps keeps its
+            initial weights.
     """
 
     name: str
@@ -63,30 +66,33 @@ class Recipe:
     takes: tuple[str, ...] = ()
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     start_from: str = ""
-    start_stages: tuple[str, ...] = STAGES
+    start_stages: tuple[str, ...] = NETWORKS
     guard: float = 2.0
     model: ModelConfig = field(default_factory=ModelConfig)
-    hear: HearingTrainingConfig = field(default_factory=HearingTrainingConfig)
-    bow: BowingTrainingConfig = field(default_factory=BowingTrainingConfig)
-    move: KHPTrainingConfig = field(default_factory=lambda: KHPTrainingConfig(steps=0, heard=0))
-    khp: KHPTrainingConfig = field(default_factory=KHPTrainingConfig)
+    transcription: TranscriptionTrainingConfig = field(default_factory=TranscriptionTrainingConfig)
+    strokes: StrokeTrainingConfig = field(default_factory=StrokeTrainingConfig)
+    motion: MotionTrainingConfig = field(
+        default_factory=lambda: MotionTrainingConfig(steps=0, transcribed=0)
+    )
+    khp: MotionTrainingConfig = field(default_factory=MotionTrainingConfig)
     cvg: CVGTrainingConfig = field(default_factory=CVGTrainingConfig)
     fpvg: FPVGTrainingConfig = field(default_factory=FPVGTrainingConfig)
     joint: JointTrainingConfig = field(default_factory=JointTrainingConfig)
 
     def __post_init__(self) -> None:
-        unknown = sorted(set(self.start_stages) - {*STAGES, *PARTS})
+        known = (*NETWORKS, *KHP_PARTS)
+        unknown = sorted(set(self.start_stages) - set(known))
         if unknown:
-            raise ValueError(
-                f"start_stages: no stage {unknown[0]}; there are {', '.join((*STAGES, *PARTS))}"
-            )
-        if self.bow.steps and not self.model.khp.bowing.hidden:
-            raise ValueError(
-                "the stage bow is for a model whose khp has a bowing of some hidden size"
-            )
-        own = not self.start_from  # else KHP is of the shape that it starts from
-        if self.move.by_ear or (self.khp.by_ear and own and not self.model.khp.decided):
-            raise ValueError("by_ear is for the stage khp, of a model whose khp has decided = true")
+            raise ValueError(f"start_stages: no stage {unknown[0]}; there are {', '.join(known)}")
+        own = not self.start_from  # else KHP has the shape of the one that it starts from
+        if self.motion.on_predicted_notes:
+            raise ValueError("on_predicted_notes can be set for the stage khp, not for motion")
+        if self.khp.on_predicted_notes and own and not self.model.khp.transcriber.decided:
+            raise ValueError("khp.on_predicted_notes needs decided = true in model.khp.transcriber")
+
+    def steps(self, stage: str) -> int:
+        """How many steps a stage is trained for."""
+        return getattr(self, stage).steps
 
 
 def load_recipe(name: str | Path) -> Recipe:
@@ -102,6 +108,9 @@ def load_recipe(name: str | Path) -> Recipe:
         return from_dict(Recipe, tomllib.loads(path.read_text()), where=path.name)
     except OSError:
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.toml"))) or "none"
-        raise ApvgError(f"there is no recipe {name}; known here: {known}") from None
+        raise ApvgError(
+            f"there is no recipe {name}",
+            f"choose one of those that are there ({known}), or name a TOML file",
+        ) from None
     except (ValueError, tomllib.TOMLDecodeError) as error:
         raise ApvgError(f"recipe {path}: {error}") from None

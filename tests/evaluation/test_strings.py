@@ -19,7 +19,7 @@ from apvg.instruments.strings import CELLO
 from apvg.models.motion.body import STOPS
 from apvg.takes.about import About
 from apvg.takes.take import Take, load_takes
-from apvg.training.khp import stops_of
+from apvg.training.losses.playing import stops_of
 from apvg.video.drawing import draw_skeleton
 
 SIZE = 64

@@ -38,7 +38,7 @@ SECONDS = 6.0
 #: Frames of each performance that are kept.
 KEPT = (20, 75, 140)
 #: Stages and steps of the trainings whose losses are kept.
-STAGES = {"piano": ("hear", "move", "khp", "cvg", "fpvg", "joint"), "cello": ("hear", "bow", "move", "khp", "cvg", "fpvg")}  # fmt: skip
+STAGES = {"piano": ("transcription", "motion", "khp", "cvg", "fpvg", "joint"), "cello": ("transcription", "strokes", "motion", "khp", "cvg", "fpvg")}  # fmt: skip
 STEPS = 3
 
 
@@ -102,10 +102,12 @@ def _recipe(instrument: str, take: str) -> str:
         return text
     text = text.replace('"piano"', f'"{instrument}"').replace('"tiny"', f'"{take}"')
     text = text.replace("held_out.tiny", f"held_out.{take}").replace("[joint]\nsteps = 3", "[joint]\nsteps = 0")  # fmt: skip
-    text = text.replace("listening =", "bowing = { hidden = 4 }\nlistening =", 1)
+    text = text.replace(
+        "transcriber = {", 'transcriber = { kind = "bowed notes", strokes = { hidden = 4 },'
+    )
     text = text.replace("lookahead_frames = 3", "lookahead_frames = 5", 1)
-    text = text.replace("hidden = 8\n[model.khp]", 'hidden = 8\nbones = true\nmemory_at = "coarsest"\n[model.khp]')  # fmt: skip
-    return text + "[bow]\nsteps = 3\nexcerpts = 2\nevents = 4\n"
+    text = text.replace("hidden = 8\n[model.khp]", 'hidden = 8\nbones = true\nrecurrent_level = "coarsest"\n[model.khp]')  # fmt: skip
+    return text + "[strokes]\nsteps = 3\nexcerpts = 2\nevents = 4\n"
 
 
 def _scene_take() -> Take:
@@ -156,14 +158,12 @@ def read(name: str) -> dict[str, Any]:
         return dict(file)
 
 
-def everything() -> dict[str, dict[str, Any]]:
-    """All of it, measured now."""
-    made: dict[str, dict[str, Any]] = {}
+def everything() -> Iterator[tuple[str, dict[str, Any]]]:
+    """All of it by name, measured now, one after the other."""
     for name in PERFORMERS:
-        made[f"performance-{name}"] = performance(name)
-        made[f"losses-{name}"] = losses(name)
-        made[f"figures-{name}"] = figures(name)
-    return made
+        yield f"performance-{name}", performance(name)
+        yield f"losses-{name}", losses(name)
+        yield f"figures-{name}", figures(name)
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -197,7 +197,7 @@ def farthest(now: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, tuple
 
 def main() -> None:
     compare = "--compare" in sys.argv
-    for name, data in everything().items():
+    for name, data in everything():
         if compare:
             away = farthest(data, read(name))
             worst = sorted(away.items(), key=lambda item: -item[1][0])[:4]

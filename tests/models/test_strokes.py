@@ -17,13 +17,9 @@ from apvg.models.transcription.encoder import EncoderConfig
 from apvg.models.transcription.strokes import WAIT, StrokeClassifier, StrokeConfig
 from apvg.models.transcription.transcriber import BowedNoteTranscriber, TranscriberConfig
 from apvg.music.features import FeatureConfig
-from apvg.training.bowing import (
-    BowedTake,
-    BowingTrainer,
-    BowingTrainingConfig,
-    are_strokes,
-    find_events,
-)
+from apvg.training.configs import StrokeTrainingConfig
+from apvg.training.data.strokes import StrokeTake, find_events, label_strokes
+from apvg.training.trainers.strokes import StrokeTrainer
 
 ENCODER = EncoderConfig(spectral=4, channels=6, layers=3)
 FRAMES, ROWS = 60, 4
@@ -172,23 +168,23 @@ def test_bow_directions_follow_the_strokes():
 
 
 def test_of_each_stroke_the_nearest_event_is_taken():
-    stroke_N = are_strokes(torch.tensor([3, 10, 12, 30]), np.array([4, 12, 20]))
+    stroke_N = label_strokes(torch.tensor([3, 10, 12, 30]), np.array([4, 12, 20]))
     assert stroke_N.tolist() == [1, 0, 1, 0]
-    assert are_strokes(torch.zeros(0, dtype=torch.long), np.array([4])).tolist() == []
+    assert label_strokes(torch.zeros(0, dtype=torch.long), np.array([4])).tolist() == []
 
 
 def test_a_pattern_is_learnt_that_no_single_event_shows():
     """Every third event is a stroke, and nothing but their order tells which."""
     random = np.random.default_rng(0)
-    strokes, average = classifier(), classifier()
+    strokes = classifier()
     takes = []
     for first in range(8):
         stroke_N = torch.tensor([float((n - first) % 3 == 0) for n in range(90)])
         known_NX = torch.tensor(random.normal(size=(90, len(strokes.mean_X))), dtype=torch.float32)
         known_NX[:3, 0] = 8 * stroke_N[:3]  # but at the beginning
-        takes.append(BowedTake(known_NX, stroke_N))
-    settings_ = BowingTrainingConfig(steps=350, excerpts=16, events=90, dropout=0.0, rate=1e-2)
-    trainer = BowingTrainer(Fabric(accelerator="cpu"), strokes, average, takes, settings_)
-    right = [trainer.training_step(step)["right"] for step in range(350)]
+        takes.append(StrokeTake(known_NX, stroke_N))
+    settings_ = StrokeTrainingConfig(steps=350, excerpts=16, events=90, dropout=0.0, rate=1e-2)
+    trainer = StrokeTrainer(Fabric(accelerator="cpu"), strokes, takes, settings_)
+    right = [trainer.training_step(step)["accuracy"] for step in range(350)]
     assert np.mean(right[:10]) < 0.8
     assert np.mean(right[-10:]) > 0.95

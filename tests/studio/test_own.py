@@ -29,7 +29,7 @@ def test_a_training_in_the_middle_of_which_the_server_ends_goes_on(tmp_path: Pat
     room.mkdir()
     recipe = tmp_path / "small.toml"
     text = tiny.RECIPE.replace("[fpvg]\nsteps = 6", "[fpvg]\nsteps = 40")
-    for stage in ("hear", "move", "khp", "joint"):
+    for stage in ("transcription", "motion", "khp", "joint"):
         text = text.replace(f"[{stage}]\nsteps = 6", f"[{stage}]\nsteps = 0")
     recipe.write_text(text)
     project = Project("me", "Me", str(recipe), "hands", "film.mp4")

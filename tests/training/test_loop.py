@@ -1,4 +1,4 @@
-"""The training loop's own parts."""
+"""The optimise step that all trainers share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lightning.fabric import Fabric
 from torch import nn
 from torch.optim import Adam
 
-from apvg.training.loop import descend
+from apvg.training.trainers.step import clipped_step
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -20,7 +20,7 @@ def test_gradients_that_are_not_finite_leave_the_weights_alone(bad: float) -> No
     for factor in (bad, 1.0):
         optimizer.zero_grad()
         fabric.backward(factor * module(torch.ones(1, 2)).sum())
-        descend(fabric, module, optimizer)
+        clipped_step(fabric, module, optimizer)
         stayed = [
             torch.equal(old, new) for old, new in zip(before, linear.parameters(), strict=True)
         ]

@@ -1,5 +1,5 @@
-"""Rolls of struck and held keys at other speeds and octaves, against those that the notes themselves give; sound that is made
-louder or doubled after its features were taken, against features of such sound."""
+"""Rolls at other speeds and octaves, against those that the notes themselves give; features of sound that is made louder or
+mixed with its lower octave, against features of such sound."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from apvg.music.features import FLUX_ROWS, FeatureConfig, extract_features
 from apvg.music.notes import Notes
-from apvg.training.music import doubled, louder, retimed
+from apvg.training.data.music import louder, octave_mixing, retimed
 
 FPS = 25
 LENGTH = 120
@@ -36,22 +36,22 @@ def roll_and_notes(drawn: list[tuple[int, int, int]]) -> tuple[torch.Tensor, Not
 @settings(max_examples=40, deadline=None)
 @given(drawn=whole_notes, start=st.integers(-20, 60), octave=st.sampled_from([-1, 0, 1]))
 def test_at_its_own_speed_a_roll_is_what_the_notes_give(drawn, start: int, octave: int) -> None:
-    told_2TP, notes = roll_and_notes(drawn)
+    roll_2TP, notes = roll_and_notes(drawn)
     frames = LENGTH - max(start, 0)
     expected_2TP = notes.transposed(12 * octave).roll(FPS, frames, start=start)
-    got_2TP = retimed(told_2TP, start, frames, octave=octave)
+    got_2TP = retimed(roll_2TP, start, frames, octave=octave)
     np.testing.assert_array_equal(got_2TP.numpy(), expected_2TP)
 
 
 @settings(max_examples=60, deadline=None)
 @given(drawn=whole_notes, start=st.floats(-20, 60), speed=st.floats(0.7, 1.4))
 def test_every_strike_stays_one_whatever_the_speed(drawn, start: float, speed: float) -> None:
-    told_2TP, notes = roll_and_notes(drawn)
+    roll_2TP, notes = roll_and_notes(drawn)
     turns_N = np.array([turn for first, length, _ in drawn for turn in (first, first + length)])
     # Halfway between two frames, seconds and frames may be rounded differently.
     assume((np.abs((turns_N - start) / speed % 1 - 0.5) > 1e-6).all())
     expected_2TP = notes.roll(FPS, 80, start=start, speed=speed)
-    np.testing.assert_array_equal(retimed(told_2TP, start, 80, speed).numpy(), expected_2TP)
+    np.testing.assert_array_equal(retimed(roll_2TP, start, 80, speed).numpy(), expected_2TP)
 
 
 def tones(pitches: list[int], rate: int) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_doubled_features_are_nearly_those_of_doubled_sound(
     lower_S = tones([pitch - 12 for pitch in pitches], config.sample_rate)
     once_RF = torch.from_numpy(extract_features(once_S, config))
     both_RF = torch.from_numpy(extract_features(once_S + 10 ** (gain_db / 20) * lower_S, config))
-    got_RF = doubled(once_RF, gain_db)[FLUX_ROWS:]
+    got_RF = octave_mixing(once_RF, gain_db)[FLUX_ROWS:]
     away, apart = (got_RF - both_RF[FLUX_ROWS:]).abs(), (once_RF - both_RF)[FLUX_ROWS:].abs()
     # Not the same: low notes fill more bins, and phases differ.
     assert away.square().mean() < 0.35 * apart.square().mean()

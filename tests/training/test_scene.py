@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from apvg.base.errors import ApvgError
 from apvg.instruments.skeleton import HANDS
-from apvg.training.scene import Scene, build_scene
+from apvg.training.data.scene import Scene, build_scene
 
 
 def scene(allowed: list[bool]) -> Scene:

@@ -84,10 +84,12 @@ class NoteTranscriber(nn.Module):
     Attributes:
         wait: Look-ahead on top of the encoder's, frames.
         one_by_one: Whether it goes through frames in a loop, which an exported graph cannot.
+        decides: Whether it gives decisions whatever its config says.
     """
 
     wait: ClassVar[int] = 0
     one_by_one: ClassVar[bool] = False
+    decides: ClassVar[bool] = False
 
     def __init__(self, config: TranscriberConfig) -> None:
         super().__init__()
@@ -152,7 +154,7 @@ class BowedNoteTranscriber(NoteTranscriber):
     """A transcriber whose onsets are bow strokes: slurred notes have none."""
 
     wait = WAIT
-    one_by_one = True
+    one_by_one = decides = True
 
     def __init__(self, config: TranscriberConfig) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Hands put elsewhere: the picture shows them where the keypoints say."""
+"""Copy-paste augmentation: the picture shows hands where the keypoints are."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from apvg.instruments.skeleton import HANDS
-from apvg.training.copy_paste import free_hands
-from apvg.training.scene import Scene
+from apvg.training.data.copy_paste import copy_paste
+from apvg.training.data.scene import Scene
 
 HEIGHT, WIDTH, FRAMES, CROP = 96, 256, 3, 192
 MARKED = 8  # the tip of the index finger
@@ -46,12 +46,12 @@ def scene() -> Scene:
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 10_000), hand=st.sampled_from([0, 1]))
 def test_the_light_is_on_the_fingertip(seed: int, hand: int) -> None:
-    free = free_hands(np.random.default_rng(seed), scene(), slice(0, FRAMES), CROP)
-    assert free is not None
+    pasted = copy_paste(np.random.default_rng(seed), scene(), slice(0, FRAMES), CROP)
+    assert pasted is not None
     for frame in range(FRAMES):
-        x, y = free.keypoints_TKD[frame, 21 * hand + MARKED].tolist()
+        x, y = pasted.keypoints_TKD[frame, 21 * hand + MARKED].tolist()
         assume(8 < x < CROP - 8 and 8 < y < HEIGHT - 8)
-        light_HW = free.pictures[hand][0][frame, 0]
+        light_HW = pasted.layers[hand][0][frame, 0]
         # Other copies of the spot, drawn out from the picture's edge, are not looked at.
         near_HW = light_HW[round(y) - 8 : round(y) + 8, round(x) - 8 : round(x) + 8]
         rows_H = torch.arange(round(y) - 8, round(y) + 8) + 0.5
@@ -59,16 +59,16 @@ def test_the_light_is_on_the_fingertip(seed: int, hand: int) -> None:
         whole = near_HW.sum()
         found = (near_HW.sum(0) @ columns_W / whole, near_HW.sum(1) @ rows_H / whole)
         np.testing.assert_allclose(found, (x, y), atol=0.6)
-        assert free.pictures[hand][1][frame, int(y), int(x)] > 0.9
+        assert pasted.layers[hand][1][frame, int(y), int(x)] > 0.9
 
 
 def test_hands_are_drawn_out_along_the_keys_and_not_across() -> None:
     one, ratios = scene(), []
     was_D = torch.tensor([np.ptp(one.keypoints_TKD[0, :21, axis].numpy()) for axis in (0, 1)])
     for seed in range(200):
-        free = free_hands(np.random.default_rng(seed), one, slice(0, FRAMES), CROP)
-        assert free is not None
-        is_D = torch.tensor([np.ptp(free.keypoints_TKD[0, :21, axis].numpy()) for axis in (0, 1)])
+        pasted = copy_paste(np.random.default_rng(seed), one, slice(0, FRAMES), CROP)
+        assert pasted is not None
+        is_D = torch.tensor([np.ptp(pasted.keypoints_TKD[0, :21, axis].numpy()) for axis in (0, 1)])
         ratios.append((is_D / was_D).tolist())
     wider, higher = np.mean(ratios, axis=0)
     assert 1.05 < wider < 1.2

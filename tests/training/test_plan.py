@@ -29,8 +29,8 @@ def take(name: str, split: str, seconds: float) -> Take:
 def test_only_takes_of_the_split_train_are_trained_on(tmp_path, recipe):
     takes = [take("a", "train", 1.0), take("b", "validation", 2.0), take("c", "test", 2.0)]
     run = Run(recipe, takes, tmp_path, device="cpu")
-    assert [one.name for one in run.takes] == ["a"]
-    assert [one.name for one in run.scene_takes] == ["a"]
+    assert [one.name for one in run.plan.takes] == ["a"]
+    assert [one.name for one in run.plan.scene_takes] == ["a"]
 
 
 def test_a_take_of_another_split_is_refused(tmp_path, recipe):
@@ -49,15 +49,15 @@ def test_a_scene_may_be_of_several_takes(tmp_path, recipe):
         take("yard", "train", 2.0),
     ]
     run = Run(replace(recipe, scene="hall-*"), takes, tmp_path, device="cpu")
-    assert [one.name for one in run.scene_takes] == ["hall-1", "hall-2"]
-    scene, music = run._scene(), run._scene_music()
+    assert [one.name for one in run.plan.scene_takes] == ["hall-1", "hall-2"]
+    scene, music = run.material.cache.scene, run.material.cache.scene_music
     assert len(scene.frames_TCHW) == len(scene.keypoints_TKD) == len(music) == 61
     np.testing.assert_array_equal(
         scene.frames_TCHW[26:].numpy().transpose(0, 2, 3, 1), takes[1].frames_THWC
     )
     assert 25 not in scene.training_T  # no clip goes on from one take to the next
     assert {24, 26, 60} <= set(scene.training_T.tolist())
-    first, second = (run._music(one) for one in run.scene_takes)
+    first, second = (run.material.cache.music(one) for one in run.plan.scene_takes)
     np.testing.assert_array_equal(music.excerpt(26, 30), second.excerpt(0, 30))
     assert music.notes is not None
     assert first.notes is not None
@@ -72,7 +72,7 @@ def test_takes_of_two_cameras_make_no_scene(tmp_path, recipe):
     with pytest.raises(ApvgError, match="size of hall-2"):
         Run(replace(recipe, scene="hall-*"), [one, wide], tmp_path)
     moved = replace(one, name="hall-2", corners_42=np.array(one.corners_42) + 5)
-    with pytest.raises(ApvgError, match="keyboard of hall-2"):
+    with pytest.raises(ApvgError, match="the piano of hall-2 is not in the place"):
         Run(replace(recipe, scene="hall-*"), [one, moved], tmp_path)
     with pytest.raises(ApvgError, match=r"needs a take 'attic-\*'"):
         Run(replace(recipe, scene="attic-*"), [one], tmp_path)

@@ -1,7 +1,8 @@
-"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the hands, mattes, and hands to cut out.
+"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the performer, mattes, and hands to
+cut out.
 
-The plate is what the camera would see without the performer's hands, so that the STU need only paint what moves. Own
-choice throughout.
+The plate is what the camera would see without the performer's hands, so that the STU only has to paint what moves. (Own
+choice.)
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from apvg.base.errors import ApvgError
 from apvg.base.progress import track
 from apvg.instruments.skeleton import Skeleton
 
+_KNUCKLE = 9  # of the middle finger, within a hand
 _CELL = 4  # pixels per cell of the grid that limbs are rasterised on
 _CHUNK = 256  # frames worked on at a time
-_SAMPLES = 300  # frames that tell a scene's colours
+_SAMPLES = 300  # frames that a scene's colours are taken from
 _ON_BONES, _AROUND = 0.3, 2.0  # limb distances: nothing but a hand; what is seen around it
 
 
@@ -61,8 +63,8 @@ class Scene:
         starts = np.flatnonzero(sliding_window_view(allowed_T, length).all(axis=1))
         if len(starts) == 0:
             raise ApvgError(
-                f"the footage is too short to train on: nowhere are hands seen in {length} frames in a row that are not "
-                "kept out of training; film longer, or hold out less"
+                f"the footage is too short to train on: hands are nowhere visible in {length} frames in a row",
+                "film longer, or hold out less in the recipe",
             )
         return starts
 
@@ -76,7 +78,7 @@ def build_scene(
 ) -> Scene:
     """Find the plate and the mattes of a still camera's footage.
 
-    Only frames that `allowed_T` (bool) lets in shape the plate; those of them that show all hands are trained on.
+    The plate is made of frames in `allowed_T` (bool) alone; those of them that show all hands are trained on.
     """
     frames_TCHW = torch.from_numpy(np.ascontiguousarray(frames_THWC.transpose(0, 3, 1, 2)))
     keypoints = torch.from_numpy(keypoints_TKD.astype(np.float32))
@@ -84,7 +86,7 @@ def build_scene(
     distance_Thw = limb_distances(keypoints, confidence, skeleton, frames_THWC.shape[1:3])
     # Tight for the plate, so that as much of it as possible is seen in some frame; loose for what may be painted.
     plate_CHW = clean_plate(frames_TCHW, distance_Thw < 0.65, np.flatnonzero(allowed_T))
-    hands = [i for ids in skeleton.hands.values() for i in ids]
+    hands = [i for ids in skeleton.players.values() for i in ids]
     training_T = np.flatnonzero(allowed_T & (confidence_TK[:, hands] > 0).all(axis=1))
     mattes_THW = difference_mattes(frames_TCHW, plate_CHW, distance_Thw < 1)
     hands_THW = mattes_THW
@@ -116,14 +118,14 @@ def limb_distances(
         + (_CELL - 1) / 2
     )
     nearest_TN = torch.full((len(keypoints_TKD), rows * columns), float("inf"))
-    palms = [(ids[0], ids[9]) for ids in skeleton.hands.values()]
+    ends = palms(skeleton)
     shoulders = [i for i, name in enumerate(skeleton.points) if name.endswith("_shoulder")]
     body = set(skeleton.parts.get("body", ()))
     with_elbow = any("elbow" in name for name in skeleton.points)
     for start in track(range(0, len(keypoints_TKD), _CHUNK), "finding the limbs"):
         chunk = slice(start, start + _CHUNK)
         points, seen = keypoints_TKD[chunk], confidence_TK[chunk] > 0
-        palm_T = torch.stack([(points[:, a] - points[:, b]).norm(dim=-1) for a, b in palms])
+        palm_T = torch.stack([(points[:, a] - points[:, b]).norm(dim=-1) for a, b in ends])
         size_T1 = palm_T.amax(dim=0)[:, None]
         segments = [
             (points[:, a], points[:, b], 0.35 * size_T1, seen[:, a] & seen[:, b])
@@ -137,7 +139,7 @@ def limb_distances(
                 if {a, b} <= body
             ]
         if not with_elbow:
-            for wrist, knuckle in palms:
+            for wrist, knuckle in ends:
                 away = F.normalize(points[:, wrist] - points[:, knuckle], dim=-1)
                 elbow = points[:, wrist] + away * 2 * max(height, width)
                 both_T = seen[:, wrist] & seen[:, knuckle]
@@ -155,6 +157,11 @@ def limb_distances(
             relative_TN[~seen_T] = float("inf")
             nearest_TN[chunk] = torch.minimum(nearest_TN[chunk], relative_TN)
     return nearest_TN.unflatten(1, (rows, columns))
+
+
+def palms(skeleton: Skeleton) -> list[tuple[int, int]]:
+    """Two points of each limb that plays, whose distance is its size: of a hand the wrist and the middle finger's knuckle."""
+    return [(ids[0], ids[min(_KNUCKLE, len(ids) - 1)]) for ids in skeleton.players.values()]
 
 
 def clean_plate(
@@ -196,9 +203,9 @@ def of_hand_colour(
     distance_Thw: torch.Tensor,
     allowed_T: np.ndarray,
 ) -> torch.Tensor:
-    """The mattes where a pixel's colour is more often met on bones than around hands, uint8 [T, H, W].
+    """The mattes where a pixel's colour is more frequent on bones than around hands, uint8 [T, H, W].
 
-    Colours are counted in frames of `allowed_T`: on bones a hand is all that is seen, around it all else.
+    Colours are counted in frames of `allowed_T`: on bones nothing but a hand is seen, around it all else.
     """
     chosen = _some(allowed_T)
     distance_N = _per_pixel(distance_Thw[chosen]).flatten()
@@ -226,7 +233,7 @@ def of_hand_colour(
 
 
 def _some(allowed_T: np.ndarray) -> np.ndarray:
-    """Enough of the frames, evenly spaced."""
+    """`_SAMPLES` of the frames, evenly spaced."""
     return allowed_T[np.linspace(0, len(allowed_T) - 1, _SAMPLES).astype(int)]
 
 

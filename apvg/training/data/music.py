@@ -1,10 +1,12 @@
-"""The music of takes as KHP and CVG train on it: features, notes, and the shifts and stretches that multiply them."""
+"""The music of takes as networks train on it: features and notes, and their augmentation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import av
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,9 +20,10 @@ from apvg.music.features import (
     shift_features,
 )
 from apvg.music.notes import Notes, concatenated
+from apvg.takes.take import Take
 
+#: Semitones.
 OCTAVE = 12
-OCTAVE_IN_WHITE_KEYS = 7.0
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class Music:
     """A take's music on the clock of its frames.
 
     Attributes:
-        frames: How long it is.
-        features_RF: Feature rows of the sound, float16; may lie on disk. None where it is only played from, not heard.
+        frames: Its length.
+        features_RF: Feature rows of the sound, float16; may be mapped from disk. None where only the notes are needed.
         notes: The notes played; None where they are not known.
         config: Of the features.
     """
@@ -45,25 +48,26 @@ class Music:
 
     @property
     def octaves(self) -> Sequence[int]:
-        """Shifts, in octaves, that keep every note on the keyboard."""
+        """Shifts, in octaves, that keep every note within the 88 pitches."""
         return octave_shifts(self.notes) if self.notes is not None and len(self.notes) else (0,)
 
     def excerpt(
         self, start: float, frames: int, speed: float = 1.0, octave: int = 0, gain_db: float = 0.0
     ) -> Tensor:
-        """Feature rows of `frames` frames from frame `start`, played `speed` times as fast, `octave` higher, louder.
+        """Feature rows of `frames` frames from frame `start`, played `speed` times as fast, `octave` octaves higher,
+        `gain_db` louder.
 
         Times outside the take are silence.
         """
         if self.features_RF is None:
-            raise ValueError("this music was loaded without its sound")
+            raise ValueError("this music has no features")
         per_frame = self.config.rows_per_frame
         rows = torch.arange(frames * per_frame) * speed + start * per_frame
         features_RF = shift_features(_at(self.features_RF, rows), octave * OCTAVE)
         return louder(features_RF, gain_db) if gain_db else features_RF
 
     def roll(self, start: float, frames: int, speed: float = 1.0, octave: int = 0) -> Tensor:
-        """[2, frames, 88]: the keys struck and held in the same frames; zeros where the notes are not known."""
+        """Onset and sustained planes of the same frames, [2, frames, 88] in 0..1; zeros where the notes are not known."""
         if self.notes is None:
             return torch.zeros(2, frames, KEY_COUNT)
         moved = self.notes.transposed(octave * OCTAVE)
@@ -71,7 +75,7 @@ class Music:
 
 
 def joined(musics: Sequence[Music]) -> Music:
-    """The music of takes, one after the other; its notes are known where those of all are."""
+    """The music of takes, one after the other. Notes and features are known if those of all takes are."""
     if len(musics) == 1:
         return musics[0]
     config, notes, frames = musics[0].config, [], 0
@@ -89,25 +93,40 @@ def joined(musics: Sequence[Music]) -> Music:
 
 
 def octave_shifts(notes: Notes) -> range:
-    """Shifts, in octaves, that keep every note on the keyboard."""
+    """Shifts, in octaves, that keep every note within the 88 pitches."""
     keys_N = notes.pitch_N - LOWEST_PITCH
     return range(-(int(keys_N.min()) // OCTAVE), (KEY_COUNT - 1 - int(keys_N.max())) // OCTAVE + 1)
 
 
-def louder(features_RF: Tensor, gain_db: float) -> Tensor:
-    """The features of the same music so much louder: their compression undone, and done again.
+def resample(take: Take, sample_rate: int) -> np.ndarray:
+    """A take's sound at another rate, mono float32; exactly as long as its frames."""
+    resampler = av.AudioResampler("flt", "mono", sample_rate)
+    frame = av.AudioFrame.from_ndarray(take.samples_S[None].astype(np.float32), "flt", "mono")
+    frame.sample_rate = take.sample_rate
+    pieces = [p.to_ndarray()[0] for f in (frame, None) for p in resampler.resample(f)]
+    samples_S = np.concatenate(pieces)
+    wanted = round(len(take) * sample_rate / take.fps)
+    return np.pad(samples_S, (0, max(0, wanted - len(samples_S))))[:wanted]
 
-    Exact but for the onset strength of the first rows, which the rows before them would tell.
+
+def louder(features_RF: Tensor, gain_db: float) -> Tensor:
+    """The features of the same sound at another gain: the compression is undone, and applied again.
+
+    Exact but for the onset strength of the first rows, which depends on the rows before them.
     """
     loud_RN = torch.expm1(features_RF[:, :-1].float())
     return _compressed(10 ** (gain_db / 20) * loud_RN, features_RF)
 
 
-def doubled(features_RF: Tensor, gain_db: float = 0.0) -> Tensor:
-    """The features of the same music with every note doubled an octave lower, the lower ones so much louder.
+def octave_mixing(features_RF: Tensor, gain_db: float = 0.0) -> Tensor:
+    """Octave mixing: the features of the same music with every note doubled an octave lower.
 
-    Lower ones, for the windows are as wide in hertz for low notes as for high ones: features that are moved down are
-    sharper than those of low notes, but not smeared. Spectra are added as if in phase, which they are nowhere for long.
+    An octave lower, because the windows are equally wide in hertz for low and for high notes: features that are shifted
+    down are sharper than those of real low notes, but not smeared. Magnitudes are added as if in phase.
+
+    Args:
+        features_RF: Feature rows.
+        gain_db: Of the lower notes.
     """
     lower_RF = shift_features(features_RF, -OCTAVE)
     own_RN, lower_RN = (torch.expm1(f_RF[:, :-1].float()) for f_RF in (features_RF, lower_RF))
@@ -125,35 +144,39 @@ def _compressed(loud_RN: Tensor, before_RF: Tensor) -> Tensor:
 
 
 def retimed(
-    told_2TP: Tensor, start: float, frames: int, speed: float = 1.0, octave: int = 0
+    roll_2TP: Tensor, start: float, frames: int, speed: float = 1.0, octave: int = 0
 ) -> Tensor:
-    """`frames` frames of a roll of struck and held keys [2, T, 88] from frame `start` on, as :meth:`Music.roll` gives them.
+    """`frames` frames of a roll from frame `start`, `speed` times as fast and `octave` octaves higher, as
+    :meth:`Music.roll` gives them.
 
-    Every strike stays one, whatever the speed; outside the roll nothing sounds.
+    Every onset stays one, whatever the speed. Times outside the roll are silence.
+
+    Args:
+        roll_2TP: Onset and sustained planes, [2, T, 88], bool.
     """
-    struck_TP, held_TP = told_2TP.int()
-    roll_2TP = torch.zeros(2, frames, KEY_COUNT)
+    onset_TP, sustained_TP = roll_2TP.int()
+    moved_2TP = torch.zeros(2, frames, KEY_COUNT)
 
     def moved(frame_N: Tensor) -> Tensor:
         return ((frame_N.double() - start) / speed).round().long()  # as exact as notes are
 
-    # Keys go down and up at the frames that strikes are moved to by the same rule, or they might be held too soon.
-    turns_TP = F.pad(held_TP, (0, 0, 1, 1)).diff(dim=0)
-    turn_N, key_N = torch.nonzero(turns_TP, as_tuple=True)
+    # Notes begin and end at frames that are rounded as onsets are, or they might be sustained too soon.
+    turns_TP = F.pad(sustained_TP, (0, 0, 1, 1)).diff(dim=0)
+    turn_N, pitch_N = torch.nonzero(turns_TP, as_tuple=True)
     changes_TP = torch.zeros(frames + 1, KEY_COUNT, dtype=torch.int)
     changes_TP.index_put_(
-        (moved(turn_N).clamp(0, frames), key_N), turns_TP[turn_N, key_N], accumulate=True
+        (moved(turn_N).clamp(0, frames), pitch_N), turns_TP[turn_N, pitch_N], accumulate=True
     )
-    roll_2TP[1] = changes_TP.cumsum(dim=0)[:-1] > 0
-    struck_N, key_N = torch.nonzero(struck_TP, as_tuple=True)
-    at_N = moved(struck_N)
+    moved_2TP[1] = changes_TP.cumsum(dim=0)[:-1] > 0
+    onset_N, pitch_N = torch.nonzero(onset_TP, as_tuple=True)
+    at_N = moved(onset_N)
     shown_N = (at_N >= 0) & (at_N < frames)
-    roll_2TP[:, at_N[shown_N], key_N[shown_N]] = 1.0
-    return _shift(roll_2TP, octave * OCTAVE)
+    moved_2TP[:, at_N[shown_N], pitch_N[shown_N]] = 1.0
+    return _shift(moved_2TP, octave * OCTAVE)
 
 
 def interpolate(values_TX: Tensor, times: Tensor) -> Tensor:
-    """Rows of `values_TX` [T, ...] at fractional indices, linearly; the ends are held."""
+    """Rows of `values_TX` [T, ...] at fractional indices, linearly; beyond both ends the last one."""
     times = times.clamp(0, len(values_TX) - 1)
     below = times.floor().long()
     above = (below + 1).clamp(max=len(values_TX) - 1)
