@@ -1,9 +1,9 @@
-"""Train and judge every variant of an ablation, for several seeds, and print how each differs from the full painter.
+"""Train and evaluate every variant of an ablation with several seeds, and print the figures of each.
 
     python scripts/ablate.py TAKES OUT_DIR
 
-Each run is a folder OUT_DIR/VARIANT-SEED with the trained performer and its report. What is there already is not done again, and a
-training that was stopped goes on from its checkpoint. OUT_DIR/ablations.json and the printed Markdown table hold all runs.
+Each run is a folder OUT_DIR/VARIANT-SEED with the trained performer and its report. Runs that are there already are kept, and a training
+that was stopped resumes from its checkpoint. OUT_DIR/ablations.json and the printed Markdown table hold all runs.
 """
 
 from __future__ import annotations
@@ -55,32 +55,34 @@ class Ablate:
     takes: Annotated[Path, tyro.conf.Positional]
     """Folder of the takes that the base recipe names."""
     out_dir: Annotated[Path, tyro.conf.Positional]
-    """Where runs are kept."""
+    """Folder of the runs."""
     seeds: int = 2
-    """How many seeds, from 0 on: their spread is what chance does."""
+    """How many seeds, from 0 on; their spread is the effect of chance."""
     only: tuple[str, ...] = ()
     """Variants to run; all by default."""
     variants: Path = VARIANTS
     """The base recipe and its variants."""
     seconds: float | None = None
-    """How much of the held-out block is judged; all by default."""
+    """How much of the held-out block is evaluated; all by default."""
     no_read_back: bool = False
-    """Leave out the hand tracker on generated and real frames."""
+    """Do not run the hand tracker on generated and real frames."""
     table_only: bool = False
-    """Run nothing; print what is there."""
+    """Run nothing; print the runs that are there."""
 
 
 def main(asked: Ablate) -> None:
     plan = tomllib.loads(asked.variants.read_text())
     if unknown := sorted(set(asked.only) - set(plan["variants"])):
-        raise ApvgError(f"no variant {unknown[0]!r}; there are {', '.join(plan['variants'])}")
+        raise ApvgError(
+            f"there is no variant {unknown[0]!r}", f"choose among {', '.join(plan['variants'])}"
+        )
     if not asked.table_only:
         takes = load_takes(asked.takes)
-        # Seed by seed: a table of all variants is there as soon as can be.
+        # Seed by seed, so that a table of all variants is there early.
         for seed in range(asked.seeds):
             for variant in asked.only or plan["variants"]:
                 folder = train(plan, variant, seed, takes, asked.out_dir)
-                judge(folder, takes, asked)
+                evaluate(folder, takes, asked)
     runs = results(plan["variants"], asked.out_dir)
     with atomic_path(asked.out_dir / "ablations.json", force=True) as partial:
         partial.write_text(json.dumps(runs, indent=2))
@@ -113,7 +115,7 @@ def train(
     folder = out_dir / f"{variant}-{seed}"
     if (folder / "config.json").exists():
         return folder
-    print(f"{folder.name} is being trained", flush=True)
+    print(f"training {folder.name}", flush=True)
     before = plan["variants"][variant].get("after")
     if before and not (folder / "training").exists():
         trained = train(plan, before, seed, takes, out_dir) / "training"
@@ -124,8 +126,8 @@ def train(
     return folder
 
 
-def judge(folder: Path, takes: Sequence[Take], asked: Ablate) -> None:
-    """A report of what was held out (of several blocks the first), unless it is there."""
+def evaluate(folder: Path, takes: Sequence[Take], asked: Ablate) -> None:
+    """A report on what was held out (of several blocks the first), unless it is there."""
     report = folder / "report"
     if report.exists():
         return

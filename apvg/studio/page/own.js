@@ -140,7 +140,7 @@ function arrange(projects, first) {
   if (first) boxes.get(first)?.element.scrollIntoView({ behavior: "smooth", block: "start" });
 }
 
-const STAGES = { hear: "to listen", move: "to move", khp: "to move to the music", cvg: "to paint a sketch", fpvg: "to paint you", joint: "all of it together" };
+const STAGES = { transcription: "to listen", motion: "to move", khp: "to move to the music", cvg: "to paint a sketch", fpvg: "to paint you", joint: "all of it together" };
 function doing(job) {
   if (job.status === "waiting") return job.place ? `Waiting: ${job.place} before this.` : "Waiting to begin …";
   let text = "Working";
