@@ -17,7 +17,7 @@ from apvg.base.progress import track
 from apvg.cli.arguments import Corners, Duration, FrameRate, Jobs, Moment, Offset, Rectangle, Size
 
 if TYPE_CHECKING:
-    from apvg.takes.plan import PrepareOptions
+    from apvg.takes.prepare import PrepareOptions
     from apvg.takes.recording import Recording
 
 
@@ -169,7 +169,7 @@ class Prepare:
         self, recording: Recording, crop: tuple[int, int, int, int] | None
     ) -> PrepareOptions:
         """How a recording is prepared; `crop` is its own in --crops."""
-        from apvg.takes.plan import PrepareOptions
+        from apvg.takes.prepare import PrepareOptions
 
         shown = crop or self.crop or recording.crop or "auto"
         column = None
