@@ -130,11 +130,12 @@ class Prepare:
         from dataclasses import replace
 
         from apvg.takes.about import NOT_STATED
-        from apvg.takes.readers import Asked, read_source
+        from apvg.takes.readers import ReaderOptions, read_source
 
         plain = self.reader == "footage"
-        asked = Asked(self.audio, self.midi, None if plain else self.instrument, self.chunk_mark)
-        recordings = read_source(self.reader, self.footage, asked)
+        instrument = None if plain else self.instrument
+        options = ReaderOptions(self.audio, self.midi, instrument, self.chunk_mark)
+        recordings = read_source(self.reader, self.footage, options)
         if self.name is not None:
             if len(recordings) > 1:
                 raise ApvgError(

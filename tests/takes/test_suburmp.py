@@ -15,8 +15,8 @@ from apvg.cli.main import main
 from apvg.music.reading import read_audio
 from apvg.takes.prepare import PrepareOptions
 from apvg.takes.prepare.align import soundtrack
+from apvg.takes.readers.suburmp import find_songs
 from apvg.takes.sequences import SoundChunks, read_picture, read_sound
-from apvg.takes.suburmp import find_songs
 from apvg.takes.take import Take
 
 
