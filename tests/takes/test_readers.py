@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from miniatures import MINIATURES
@@ -93,18 +94,19 @@ def told(recording: Recording) -> Recording:
 @readers
 @pytest.mark.parametrize("option", [field.name for field in fields(ReaderOptions)])
 def test_options_are_taken_or_refused(name: str, source: Path, option: str):
-    value = getattr(GIVEN, option)
+    value: Any = getattr(GIVEN, option)
+    chosen: dict[str, Any] = {option: value}
     if option not in READERS[name].options:
         refusal = f"the reader {name} does not take"
     elif isinstance(value, Path):
         refusal = "is one file, but"  # for several videos
     else:
-        found = read_source(name, source, ReaderOptions(**{option: value}))
+        found = read_source(name, source, ReaderOptions(**chosen))
         assert found
         assert found != read_source(name, source, ReaderOptions())
         return
     with pytest.raises(ApvgError, match=refusal) as refused:
-        read_source(name, source, ReaderOptions(**{option: value}))
+        read_source(name, source, ReaderOptions(**chosen))
     assert refused.value.options == (option,)
 
 

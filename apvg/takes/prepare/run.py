@@ -56,7 +56,8 @@ def prepare(
 
     A take that was made of the same recording with the same options is left as it is. A run that was stopped is continued: a step
     whose artefact is there, made of the same files with the same options, is not run again, and tracking continues block by block.
-    The artefacts stay in the take's folder (``prepared/``), so that later steps can be run again without tracking again.
+    The artefacts stay in the take's folder (``prepared/``), so that later steps can be run again without tracking again; where one
+    was deleted, its step and those after it are run again.
 
     Args:
         recording: The footage.
@@ -77,6 +78,8 @@ def prepare(
     origin = _origin(recording, options)
     made_folder = not folder.exists()
     staging = folder / f".{recording.name}.partial"
+    if from_step is None and not force:
+        from_step = _missing_step(target, origin)
     done = _already(target, origin, force=force, redo=from_step is not None)
     if done is not None:
         return done
@@ -207,6 +210,15 @@ def _already(target: Path, origin: dict[str, Any], *, force: bool, redo: bool) -
         "replace it, or choose another folder",
         options=["force"],
     )
+
+
+def _missing_step(target: Path, origin: dict[str, Any]) -> StepName | None:
+    """The first step whose artefact was deleted from a take that was made in the same way."""
+    if not (target / ARTEFACTS / _STEPS_FILE).exists():  # of an older version, which kept none
+        return None
+    if Take.load(target, lazy_sound=True).metadata.get("origin") != origin:
+        return None
+    return next((step for step in STEPS if not _is_there(target, step)), None)
 
 
 def _origin(recording: Recording, options: PrepareOptions) -> dict[str, Any]:
