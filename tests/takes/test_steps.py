@@ -34,9 +34,10 @@ ARTEFACTS = {
 }
 
 
-@pytest.fixture
-def recording(tmp_path: Path) -> Recording:
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     """Two hands that move, and a click; the keypoints are OpenPose's, so that nothing slow is at work."""
+    tmp_path = tmp_path_factory.mktemp("footage")
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (FRAMES, 120, 200, 3), dtype=np.uint8)
     write_video(tmp_path / "solo.mp4", frames, (Fraction(n, 20) for n in range(FRAMES)))
@@ -53,11 +54,18 @@ def recording(tmp_path: Path) -> Recording:
     )
 
 
+@pytest.fixture(scope="module")
+def finished(recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished take, which no test changes."""
+    folder = tmp_path_factory.mktemp("takes")
+    prepare(recording, folder, OPTIONS)
+    return folder / "solo"
+
+
 @pytest.fixture
-def made(recording: Recording, tmp_path: Path) -> Path:
-    """The folder of a finished take."""
-    prepare(recording, tmp_path / "takes", OPTIONS)
-    return tmp_path / "takes" / "solo"
+def made(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(finished, tmp_path / "takes" / "solo"))
 
 
 def written(folder: Path) -> dict[str, tuple[int, int]]:
@@ -105,13 +113,12 @@ def test_artefacts_are_small_and_frames_are_kept_once(made: Path):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_and_those_after_it_are_run_again(
-    recording: Recording, made: Path, step: StepName, tmp_path: Path
+    recording: Recording, finished: Path, made: Path, step: StepName
 ):
-    shutil.copytree(made, tmp_path / "before")
     before, frame = written(made), os.stat(made / "frames" / "c" / "0" / "0" / "0" / "0").st_ino
     take = prepare(recording, made.parent, OPTIONS, from_step=step)
     assert rewritten(before, written(made)) == list(STEPS[STEPS.index(step) :])
-    assert_same(take, Take.load(tmp_path / "before"))
+    assert_same(take, Take.load(finished))
     same_file = os.stat(made / "frames" / "c" / "0" / "0" / "0" / "0").st_ino == frame
     assert same_file == (step != "track")
     assert [path.name for path in made.parent.iterdir()] == ["solo"]
@@ -119,14 +126,13 @@ def test_a_step_and_those_after_it_are_run_again(
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_whose_artefact_is_deleted_is_run_again(
-    recording: Recording, made: Path, step: StepName, tmp_path: Path
+    recording: Recording, finished: Path, made: Path, step: StepName
 ):
-    shutil.copytree(made, tmp_path / "before")
     before = written(made)
     (made / ARTEFACTS[step]).unlink()
     take = prepare(recording, made.parent, OPTIONS)
     assert rewritten(before, written(made)) == list(STEPS[STEPS.index(step) :])
-    assert_same(take, Take.load(tmp_path / "before"))
+    assert_same(take, Take.load(finished))
 
 
 def test_nothing_is_run_again_without_need(recording: Recording, made: Path):
@@ -203,9 +209,8 @@ def test_a_stopped_run_keeps_the_steps_that_are_done(
 
 
 def test_a_stopped_run_of_a_later_step_leaves_the_take(
-    recording: Recording, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recording: Recording, finished: Path, made: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    shutil.copytree(made, tmp_path / "before")
 
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -213,8 +218,8 @@ def test_a_stopped_run_of_a_later_step_leaves_the_take(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(run, "align", stop)
         prepare(recording, made.parent, OPTIONS, from_step="clean")
-    assert_same(Take.load(made), Take.load(tmp_path / "before"))
+    assert_same(Take.load(made), Take.load(finished))
     # What lies beside it is not taken for a run of every step.
     take = prepare(recording, made.parent, OPTIONS, force=True)
-    assert_same(take, Take.load(tmp_path / "before"))
+    assert_same(take, Take.load(finished))
     assert [path.name for path in made.parent.iterdir()] == ["solo"]

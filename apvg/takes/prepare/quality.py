@@ -148,7 +148,7 @@ class QualityReport:
         return cls.from_dict(load_json(folder / cls.file))
 
 
-#: What the figures should be. The first ones are also told of a take in which all is well.
+#: What the figures should be. The first ones are also the reasons for a good verdict.
 _SUMMARY = 4
 TARGETS: tuple[tuple[Target, Callable[[QualityReport], float]], ...] = (
     (

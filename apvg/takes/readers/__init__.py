@@ -27,7 +27,7 @@ def read_source(reader: str, source: Path, options: ReaderOptions) -> list[Recor
     Args:
         reader: A name in :data:`READERS`.
         source: The source's file or folder.
-        options: What the reader is told.
+        options: For the reader.
 
     Raises:
         ApvgError: There is no such reader, it does not take one of the options, or it finds no recordings.

@@ -12,7 +12,7 @@ from apvg.takes.recording import Recording
 
 @dataclass(frozen=True)
 class ReaderOptions:
-    """What a reader can be told; None where nothing is said.
+    """Options of readers, of which each takes some; None where an option is not given.
 
     Attributes:
         audio: The sound's file or folder.
