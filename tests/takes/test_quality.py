@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from apvg.instruments.skeleton import HANDS
+from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS
 from apvg.music.notes import Notes
 from apvg.takes.about import About
 from apvg.takes.prepare.assess import measure
 from apvg.takes.prepare.page import write_page
-from apvg.takes.prepare.quality import QualityReport
+from apvg.takes.prepare.quality import QualityReport, hand_checks, judged
 from apvg.takes.take import Take, sample_count
 
 FPS, FRAMES = 25, 500
@@ -145,3 +147,52 @@ def test_the_report_is_complete_in_itself(tmp_path):
     # Both hands' colours are on it.
     for colour in ((90, 170, 255), (255, 150, 70)):
         assert (np.abs(sheet_HWC.astype(int) - colour).sum(axis=-1) < 60).sum() > 100
+
+
+@pytest.mark.parametrize(
+    ("figure", "good", "usable", "poor"),
+    [
+        ("both_hands_found", 0.99, 0.9, 0.89),
+        ("mean_confidence", 0.8, 0.6, 0.59),
+        ("jumps_per_minute", 2.0, 12.0, 12.1),
+        ("jitter", 0.02, 0.05, 0.051),
+        ("label_swaps", 0, None, 1),
+        ("overlapping_frames", 0, 1, None),
+    ],
+)
+def test_each_figure_alone_makes_the_verdict(figure, good, usable, poor):
+    """… and the row of the report's table says the same."""
+    report = judge(*good_hands())
+    for grade, value in (("good", good), ("usable", usable), ("poor", poor)):
+        if value is None:
+            continue
+        changed = judged(replace(report, **{figure: value}))
+        assert changed.verdict == grade, (figure, value)
+        grades = [check.grade for check in hand_checks(changed)]
+        assert sorted(set(grades) - {"good"}) == sorted({grade} - {"good"})
+        assert len(changed.reasons) == (4 if grade == "good" else 1)
+
+
+def test_the_report_is_plain_data_and_back():
+    """With a body and without, with an instrument's own figures and without."""
+    onset_N = np.linspace(1, 19, 60)
+    notes = Notes(onset_N, onset_N + 0.1, onset_N + 0.1, np.full(60, 60), np.full(60, 64))
+    corners_42 = np.array([[4, 10], [252, 10], [252, 50], [4, 50]], np.float32)
+    for changes, keys in (({}, set()), ({"notes": notes, "corners_42": corners_42}, {"key_hit"})):
+        report = judge(*good_hands(), **changes)
+        data = json.loads(json.dumps(report.to_dict()))
+        assert {"key_hit", "body_found", "body_confidence", "playing"} & data.keys() == keys
+        assert QualityReport.from_dict(data) == report
+    body_TKD = np.concatenate([np.zeros((FRAMES, 9, 2)), good_hands()[0]], axis=1)
+    report = judge(body_TKD, np.full((FRAMES, 51), 0.9), skeleton=BODY_AND_HANDS)
+    assert report.to_dict()["body_found"] == 1
+    assert QualityReport.from_dict(report.to_dict()) == report
+
+
+def test_a_reason_says_what_to_do_without_options_of_one_door():
+    raw_TKD, raw_TK = good_hands()
+    raw_TK[100:400, :21] = 0
+    silent_S = np.zeros(sample_count(FRAMES, FPS, 8000), np.float32)
+    report = judge(raw_TKD, raw_TK, samples_S=silent_S)
+    assert len(report.reasons) == 2
+    assert not any("--" in reason for reason in report.reasons)
