@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any
 
 import zarr
 
@@ -19,29 +19,18 @@ from apvg.music.notes import Notes
 from apvg.takes.lock import only_one
 from apvg.takes.notes import read_notes
 from apvg.takes.prepare.align import Offsets, align, corners_in_take
-from apvg.takes.prepare.artefacts import load_json, save_json
 from apvg.takes.prepare.assess import assess
 from apvg.takes.prepare.clean import Cleaned, clean
 from apvg.takes.prepare.found import given
 from apvg.takes.prepare.layouts import LAYOUTS
 from apvg.takes.prepare.options import SAMPLE_RATE, STEPS, PrepareOptions, StepName, check
 from apvg.takes.prepare.quality import QualityReport
+from apvg.takes.prepare.staging import Staging, is_there, keeps_artefacts
 from apvg.takes.prepare.track import BLOCKS, Tracked, track
 from apvg.takes.recording import Recording
 from apvg.takes.sequences import fingerprint, probe_picture
 from apvg.takes.take import Take
 from apvg.video.reading import VideoInfo
-
-#: The folder of the steps' artefacts in a take's folder, and the file that says what they were made of.
-ARTEFACTS = "prepared"
-_STEPS_FILE = "steps.json"
-#: What each step writes, in a take's folder; the artefact itself last.
-_WRITES: dict[StepName, tuple[str, ...]] = {
-    "track": ("frames", f"{ARTEFACTS}/{Tracked.file}"),
-    "clean": (f"{ARTEFACTS}/{Cleaned.file}",),
-    "align": ("samples", f"{ARTEFACTS}/{Offsets.file}"),
-    "assess": ("quality.html", "contact_sheet.png", QualityReport.file),
-}
 
 
 def prepare(
@@ -94,7 +83,7 @@ def prepare(
             if done is not None:
                 return done
             try:
-                staged = _Staging(staging, _inputs(recording, options))
+                staged = Staging(staging, _inputs(recording, origin))
                 if from_step is not None:
                     staged.redo(from_step, target)
                 _run(recording, options, info, notes, staged, origin)
@@ -128,7 +117,7 @@ def _run(
     options: PrepareOptions,
     info: VideoInfo,
     notes: Notes | None,
-    staged: _Staging,
+    staged: Staging,
     origin: dict[str, Any],
 ) -> None:
     """The steps, and the take that they make, in the staging folder."""
@@ -214,11 +203,11 @@ def _already(target: Path, origin: dict[str, Any], *, force: bool, redo: bool) -
 
 def _missing_step(target: Path, origin: dict[str, Any]) -> StepName | None:
     """The first step whose artefact was deleted from a take that was made in the same way."""
-    if not (target / ARTEFACTS / _STEPS_FILE).exists():  # of an older version, which kept none
+    if not keeps_artefacts(target):  # of an older version
         return None
     if Take.load(target, lazy_sound=True).metadata.get("origin") != origin:
         return None
-    return next((step for step in STEPS if not _is_there(target, step)), None)
+    return next((step for step in STEPS if not is_there(target, step)), None)
 
 
 def _origin(recording: Recording, options: PrepareOptions) -> dict[str, Any]:
@@ -242,16 +231,19 @@ def _origin(recording: Recording, options: PrepareOptions) -> dict[str, Any]:
     )
 
 
-def _inputs(recording: Recording, options: PrepareOptions) -> dict[StepName, dict[str, Any]]:
+def _plain(data: Any) -> Any:
+    return json.loads(json.dumps(data))
+
+
+def _inputs(recording: Recording, origin: dict[str, Any]) -> dict[StepName, dict[str, Any]]:
     """What each step depends on, beside the steps before it. Plain data, equal after JSON."""
-    origin = _origin(recording, options)
     files, asked = origin["files"], origin["options"]
 
     def chosen(names: Sequence[str], among: dict[str, Any]) -> dict[str, Any]:
         return {name: among.get(name) for name in names}
 
     framing = ["fps", "start", "duration", "crop", "size", "layout", "person"]
-    if options.crop == "auto":  # a crop that is found holds the corners
+    if asked["crop"] == "auto":  # a crop that is found holds the corners
         framing.append("corners")
     return {
         "track": chosen(["video", "openpose"], files) | chosen(framing, asked),
@@ -261,117 +253,3 @@ def _inputs(recording: Recording, options: PrepareOptions) -> dict[StepName, dic
         | {"instrument": recording.about.instrument},
         "assess": {"name": recording.name, "about": origin["about"]},
     }
-
-
-def _plain(data: Any) -> Any:
-    return json.loads(json.dumps(data))
-
-
-class _Artefact(Protocol):
-    def save(self, folder: Path) -> None: ...
-
-    @classmethod
-    def load(cls, folder: Path) -> Self: ...
-
-
-_A = TypeVar("_A", bound=_Artefact)
-
-
-class _Staging:
-    """The folder in which a take is made, with the artefacts of the steps that are done.
-
-    Args:
-        folder: What a stopped run has left there is kept as far as it was made of the same inputs.
-        inputs: What each step depends on.
-    """
-
-    def __init__(self, folder: Path, inputs: dict[StepName, dict[str, Any]]) -> None:
-        self.folder, self._inputs = folder, inputs
-        begun = folder / BLOCKS / "inputs.json"
-        if not (begun.exists() and load_json(begun) == inputs["track"]):
-            shutil.rmtree(folder, ignore_errors=True)
-            save_json(begun, inputs["track"])
-
-    def step(self, name: StepName, kind: type[_A], run: Callable[[], _A]) -> _A:
-        """The artefact of a step: loaded where it is there, else made. Then all later steps are run again, too."""
-        where = (self.folder / _WRITES[name][-1]).parent
-        if self._made_of().get(name) == self._inputs[name] and _is_there(self.folder, name):
-            return kind.load(where)
-        self._drop(name)
-        artefact = run()
-        artefact.save(where)
-        save_json(self._steps_file, self._made_of() | {name: self._inputs[name]})
-        return artefact
-
-    def redo(self, name: StepName, target: Path) -> None:
-        """Drop the artefacts from a step on. Those before it are taken from the take `target`, where it is there.
-
-        Raises:
-            ApvgError: The take lacks them, or they were made with other options.
-        """
-        before = STEPS[: STEPS.index(name)]
-        if not before:
-            shutil.rmtree(self.folder)
-            save_json(self.folder / BLOCKS / "inputs.json", self._inputs["track"])
-        elif target.exists():
-            self._refuse_others(target, before)
-            # No inputs are written for its blocks, of which there are none: this folder is never continued.
-            shutil.rmtree(self.folder)
-            for path in (path for step in before for path in _WRITES[step]):
-                _link(target / path, self.folder / path)
-            zarr.open_group(self.folder, mode="a")
-            save_json(self._steps_file, {step: self._inputs[step] for step in before})
-        self._drop(name)
-
-    def _refuse_others(self, target: Path, before: Sequence[StepName]) -> None:
-        kept = target / ARTEFACTS / _STEPS_FILE
-        made_of = load_json(kept) if kept.exists() else {}
-        for step in before:
-            if step not in made_of or not _is_there(target, step):
-                raise ApvgError(
-                    f"{target} does not hold what the step {step} made",
-                    "run every step again",
-                    options=["force"],
-                )
-            inputs, others = self._inputs[step], made_of[step]
-            changed = [what for what in inputs if inputs[what] != others.get(what)]
-            if changed:
-                raise ApvgError(
-                    f"the step {step} of {target} was made with another {' and '.join(changed)}",
-                    f"give the same again, or run the steps from {step} on",
-                )
-
-    def _drop(self, name: StepName) -> None:
-        """Delete what a step and those after it have written; blocks of a tracking that is not finished stay."""
-        later = STEPS[STEPS.index(name) :]
-        made_of = self._made_of()
-        save_json(self._steps_file, {step: made_of[step] for step in made_of if step not in later})
-        for path in (self.folder / _WRITES[step][-1] for step in later):
-            path.unlink(missing_ok=True)
-
-    @property
-    def _steps_file(self) -> Path:
-        return self.folder / ARTEFACTS / _STEPS_FILE
-
-    def _made_of(self) -> dict[str, Any]:
-        return load_json(self._steps_file) if self._steps_file.exists() else {}
-
-
-def _is_there(folder: Path, step: StepName) -> bool:
-    return all((folder / path).exists() for path in _WRITES[step])
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same file or folder in a second place, without a copy where the file system can do that."""
-
-    def link(first: str, second: str) -> None:
-        try:
-            os.link(first, second)
-        except OSError:
-            shutil.copy2(first, second)
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=link)
-    else:
-        link(str(source), str(target))
