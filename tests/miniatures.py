@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -178,3 +178,36 @@ def write_song(
         write_jpeg(root / "img" / f"{name}.jpg", grey_HWC)
         first = round((ms - (500 if mark == "end" else 0)) * 44.1)
         write_wav(root / "chunk" / f"{name}.wav", sound_SC[first : first + 22050], 44100)
+
+
+# ---------------------------------------------------------------------------------------------- every reader
+
+
+def _footage(root: Path) -> Path:
+    """Three videos, one of them with a capital suffix, and what is no video."""
+    grey_HWC = np.full((16, 24, 3), 100, np.uint8)
+    for name in ("b.mp4", "a.MOV", "c.mkv"):
+        write_video(root / name, [grey_HWC] * 3, (n / NTSC for n in range(3)))
+    (root / "notes.txt").write_text("no video")
+    return root
+
+
+def _urmp(root: Path) -> Path:
+    write_urmp_piece(root, "19_Pavane_cl_vn_vc")
+    write_urmp_piece(root, "01_Jupiter_vn_vc")
+    return root
+
+
+def _suburmp(root: Path) -> Path:
+    sound_SC = np.random.default_rng(0).integers(-20000, 20000, (70560, 2), np.int16)
+    for split, instrument, song in (("validation", "cello", 3), ("train", "violin", 11), ("train", "cello", 3)):  # fmt: skip
+        write_song(root, sound_SC, split=split, instrument=instrument, song=song)
+    return root
+
+
+#: For every registered reader, a writer of a small source in a new folder; it returns the source.
+MINIATURES: dict[str, Callable[[Path], Path]] = {
+    "footage": _footage,
+    "urmp": _urmp,
+    "suburmp": _suburmp,
+}

@@ -17,7 +17,7 @@ from apvg.base.progress import track
 from apvg.cli.arguments import Corners, Duration, FrameRate, Jobs, Moment, Offset, Rectangle, Size
 
 if TYPE_CHECKING:
-    from apvg.takes.plan import PrepareOptions
+    from apvg.takes.prepare import PrepareOptions
     from apvg.takes.recording import Recording
 
 
@@ -130,11 +130,12 @@ class Prepare:
         from dataclasses import replace
 
         from apvg.takes.about import NOT_STATED
-        from apvg.takes.readers import Asked, read_source
+        from apvg.takes.readers import ReaderOptions, read_source
 
         plain = self.reader == "footage"
-        asked = Asked(self.audio, self.midi, None if plain else self.instrument, self.chunk_mark)
-        recordings = read_source(self.reader, self.footage, asked)
+        instrument = None if plain else self.instrument
+        options = ReaderOptions(self.audio, self.midi, instrument, self.chunk_mark)
+        recordings = read_source(self.reader, self.footage, options)
         if self.name is not None:
             if len(recordings) > 1:
                 raise ApvgError(
@@ -169,7 +170,7 @@ class Prepare:
         self, recording: Recording, crop: tuple[int, int, int, int] | None
     ) -> PrepareOptions:
         """How a recording is prepared; `crop` is its own in --crops."""
-        from apvg.takes.plan import PrepareOptions
+        from apvg.takes.prepare import PrepareOptions
 
         shown = crop or self.crop or recording.crop or "auto"
         column = None

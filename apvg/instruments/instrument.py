@@ -37,6 +37,7 @@ class Instrument:
         generator: Of its virtual player; none where empty.
         unplaced: Name of the instrument in whose place it is learnt from footage in which its surface has no known place; empty
             where that makes no difference.
+        placed: The same for footage in which a surface has a known place, of an instrument that is not described.
         programs: General MIDI programs that sound like it, from 0.
     """
 
@@ -52,13 +53,13 @@ class Instrument:
     figures: tuple[str, ...] = ()
     generator: str = ""
     unplaced: str = ""
+    placed: str = ""
     programs: tuple[int, ...] = ()
 
     def seen(self, corners_42: np.ndarray | None) -> Instrument:
         """The instrument as it can be learnt from footage where its surface has these corners (None: not known)."""
-        if corners_42 is not None or not self.unplaced:
-            return self
-        return replace(INSTRUMENTS[self.unplaced], name=self.name)
+        other = self.unplaced if corners_42 is None else self.placed
+        return replace(INSTRUMENTS[other], name=self.name) if other else self
 
 
 INSTRUMENTS: Registry[Instrument] = Registry("instrument", "apvg.instruments")
@@ -73,8 +74,8 @@ def _add(instrument: Instrument) -> Instrument:
     return INSTRUMENTS.register(instrument.name, instrument)
 
 
-#: Whatever is played in footage of which no more is known.
-PERSON = _add(Instrument("person"))
+#: Whatever is played in footage of which no more is known; where corners are known, they are a keyboard's.
+PERSON = _add(Instrument("person", placed="piano"))
 PIANO = _add(
     Instrument(
         "piano",

@@ -1,4 +1,4 @@
-"""One process at a time for each take: a lock that the system lets go of when its holder ends, however it ends."""
+"""One process at a time for each take: a lock that the system releases when its holder ends, however it ends."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ def _open_locked(path: Path, what: str) -> IO[str]:
             holder = file.read().strip() or "(just started)"
             file.close()
             raise ApvgError(
-                f"process {holder} is {what} at this moment; wait until it is done, or stop it"
+                f"process {holder} is {what} at this moment",
+                "wait until it is done, or stop it",
             )
         # Whoever held it may have removed the file between its opening and its locking.
         with suppress(FileNotFoundError):

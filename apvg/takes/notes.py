@@ -10,7 +10,7 @@ from apvg.base.errors import ApvgError
 from apvg.music.midi import read_midi
 from apvg.music.notes import Notes
 
-#: A table tells nothing of loudness; the middle of MIDI's range (own choice).
+#: A table has no loudness; the middle of MIDI's range (own choice).
 _VELOCITY = 64
 
 
@@ -27,7 +27,7 @@ def read_notes(path: Path) -> Notes:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise ApvgError(f"cannot read the notes {path}; check that the file is there") from None
+        raise ApvgError(f"cannot read the notes {path}", "check that the file is there") from None
     rows = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -38,12 +38,12 @@ def read_notes(path: Path) -> Notes:
                 raise ValueError
         except ValueError:
             raise ApvgError(
-                f"line {number} of {path} is no note: {line.strip()[:40]!r}; "
-                "it must be onset s, frequency Hz, duration s"
+                f"line {number} of {path} is no note: {line.strip()[:40]!r}",
+                "it must be onset s, frequency Hz, duration s",
             ) from None
         rows.append((onset, round(69 + 12 * np.log2(frequency / 440)), onset + duration))
     if not rows:
-        raise ApvgError(f"{path} holds no notes; restore the file")
+        raise ApvgError(f"{path} holds no notes", "restore the file")
     onset_N, pitch_N, offset_N = np.array(sorted(rows), np.float64).T
     return Notes(
         onset_N=onset_N,

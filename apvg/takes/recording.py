@@ -1,4 +1,4 @@
-"""A recording: what every reader finds, and one take is made of."""
+"""A recording: the files that one take is made of, as every reader finds them."""
 
 from __future__ import annotations
 

@@ -119,7 +119,8 @@ def read_picture(
             if image_HWC.shape != size:
                 raise ApvgError(
                     f"{path} is {image_HWC.shape[1]}x{image_HWC.shape[0]}, but the pictures before it "
-                    f"are {size[1]}x{size[0]}; restore the file"
+                    f"are {size[1]}x{size[0]}",
+                    "restore the file",
                 )
         yield image_HWC
 
@@ -140,7 +141,7 @@ def read_sound(
     joined_S = _join(sound, own_rate)[round((sound.lead + Fraction(start)) * own_rate) :]
     if not len(joined_S):
         raise ApvgError(
-            f"cannot start at {start:g} s: the sound of {sound} ends earlier; start earlier"
+            f"cannot start at {start:g} s: the sound of {sound} ends earlier", "start earlier"
         )
     samples_S = np.concatenate(list(resample(joined_S[None], (), own_rate, sample_rate)), axis=1)[0]
     return samples_S if duration is None else samples_S[: round(duration * sample_rate)]
@@ -180,8 +181,8 @@ def _join(sound: SoundChunks, rate: int) -> np.ndarray:
         path = sound.paths[reaching]
         if firsts[reaching] > known or probe_audio(path).sample_rate != rate:
             raise ApvgError(
-                f"{path} does not go on where the sound before it ends, or has another sample rate; "
-                "restore the files"
+                f"{path} does not go on where the sound before it ends, or has another sample rate",
+                "restore the files",
             )
         chunk_S = read_audio(path, rate)[known - firsts[reaching] :]
         parts.append(chunk_S)

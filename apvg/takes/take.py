@@ -189,15 +189,15 @@ class Take:
         """
         path = Path(path)
         if not (path / "zarr.json").is_file():
-            raise ApvgError(f"{path} is not a take; name a folder that apvg prepare has written")
+            raise ApvgError(f"{path} is not a take", "name a folder that apvg prepare has written")
         store = zarr.open_group(path, mode="r")
         attributes: dict[str, Any] = store.attrs.asdict()
         version = attributes.get("apvg_take")
         if not isinstance(version, int):
-            raise ApvgError(f"{path} is not a take; name a folder that apvg prepare has written")
+            raise ApvgError(f"{path} is not a take", "name a folder that apvg prepare has written")
         if version > FORMAT_VERSION:
             raise ApvgError(
-                f"{path} was written by a newer apvg (take format {version}); update apvg"
+                f"{path} was written by a newer apvg (take format {version})", "update apvg"
             )
         try:
             frames = store.get("frames")
@@ -224,7 +224,7 @@ class Take:
                 metadata=attributes["metadata"],
             )
         except (KeyError, ValueError) as error:
-            raise ApvgError(f"the take {path} is damaged ({error}); prepare it again") from error
+            raise ApvgError(f"the take {path} is damaged ({error})", "prepare it again") from error
 
 
 def load_takes(folder: str | Path, *, lazy: bool = True) -> list[Take]:
@@ -240,7 +240,7 @@ def load_takes(folder: str | Path, *, lazy: bool = True) -> list[Take]:
         path.parent for path in folder.glob("*/zarr.json") if not path.parent.name.startswith(".")
     )
     if not paths:
-        raise ApvgError(f"no takes in {folder}; make some with: apvg prepare FOOTAGE {folder}")
+        raise ApvgError(f"no takes in {folder}", f"make some with: apvg prepare FOOTAGE {folder}")
     return [Take.load(path, lazy=lazy) for path in paths]
 
 

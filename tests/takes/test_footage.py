@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apvg.base.errors import ApvgError
-from apvg.takes.footage import find_recordings
+from apvg.takes.readers.footage import find_recordings
 from apvg.takes.recording import Recording
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apvg.takes.framing import find_crop
+from apvg.takes.prepare.framing import find_crop
 
 SIZE = (1280, 720)
 

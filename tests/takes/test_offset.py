@@ -11,17 +11,17 @@ import pytest
 from apvg.instruments.keyboard import key_x
 from apvg.music.notes import Notes
 from apvg.music.reading import read_audio
-from apvg.takes.footage import Recording
-from apvg.takes.found import LIKELY
-from apvg.takes.offset import (
+from apvg.takes.prepare.align import find_offsets
+from apvg.takes.prepare.found import LIKELY
+from apvg.takes.prepare.keys import match_keys
+from apvg.takes.prepare.matching import (
     ANALYSIS_RATE,
     ONSET_RATE,
-    find_offsets,
-    match_keys,
     match_onsets,
     note_onsets,
     sound_onsets,
 )
+from apvg.takes.recording import Recording
 
 SOUND = Path(__file__).parents[2] / "apvg" / "samples" / "prelude.ogg"
 
@@ -110,13 +110,13 @@ def test_real_music_is_found_in_a_part_of_itself():
 def test_nothing_is_claimed_without_anything_to_go_by(tmp_path):
     video, sound = tmp_path / "a.mp4", tmp_path / "a.wav"
     recording = Recording("a", video, sound, None)
-    offsets = find_offsets(recording, None, None, 25, 0.0, video_has_sound=False)
+    offsets = find_offsets(recording, None, [], video_has_sound=False)
     assert (offsets.sound.value, offsets.sound.word) == (0.0, "not found")
-    own = find_offsets(replace(recording, audio=video), None, None, 25, 0.0, video_has_sound=True)
+    own = find_offsets(replace(recording, audio=video), None, [], video_has_sound=True)
     assert (own.sound.value, own.sound.word) == (0.0, "sure")
     notes = melody(1)
-    found = find_offsets(
-        recording, notes, tips(notes, -5, 1000, 25), 25, 3.0, video_has_sound=False
-    )
+    match = match_keys(tips(notes, -5, 1000, 25), notes, 25)
+    assert match is not None
+    found = find_offsets(recording, notes, [("keys", match)], video_has_sound=False)
     assert found.notes == found.sound
-    assert found.sound.value == pytest.approx(-2.0, abs=0.04)
+    assert found.sound.value == pytest.approx(-5.0, abs=0.04)

@@ -20,8 +20,8 @@ from apvg.cli.main import main
 from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS
 from apvg.music.midi import read_midi
 from apvg.music.reading import read_audio
-from apvg.takes.plan import PrepareOptions
-from apvg.takes.soundtrack import soundtrack
+from apvg.takes.prepare import PrepareOptions
+from apvg.takes.prepare.align import soundtrack
 from apvg.takes.take import Take
 from apvg.video.reading import read_frames
 
@@ -107,7 +107,7 @@ def test_what_cannot_be_prepared_is_refused_before_any_work(tmp_path, capsys):
     status = prepare(video, folder, "--audio", tmp_path / "none.wav")
     assert_refused(capsys, status, folder, "none.wav")
     status = prepare(video, folder, "--audio", SOUND, "--crop", "0,0,9999,10")
-    assert_refused(capsys, status, folder, "--crop", "640x512")
+    assert_refused(capsys, status, folder, "crop", "640x512")
     status = prepare(tmp_path / "none.mp4", folder, "--audio", SOUND)
     assert_refused(capsys, status, folder, "none.mp4")
     (tmp_path / "void").mkdir()
@@ -116,9 +116,9 @@ def test_what_cannot_be_prepared_is_refused_before_any_work(tmp_path, capsys):
     cut.write_bytes(video.read_bytes()[:3000])
     assert_refused(capsys, prepare(cut, folder, "--audio", SOUND), folder, "cut.mp4")
     status = prepare(video, folder, "--audio", SOUND, "--start", 60)
-    assert_refused(capsys, status, folder, "--start 60")
+    assert_refused(capsys, status, folder, "start 60")
     status = prepare(video, folder, "--audio", SOUND, "--corners", "0,0,10,0,0,10,10,10")
-    assert_refused(capsys, status, folder, "--corners")
+    assert_refused(capsys, status, folder, "corners")
 
 
 def test_footage_without_sound_makes_a_silent_take(tmp_path, capsys):
@@ -127,7 +127,7 @@ def test_footage_without_sound_makes_a_silent_take(tmp_path, capsys):
     assert prepare(video, tmp_path / "takes", *options) == 0
     error = capsys.readouterr().err
     assert "no sound" in error
-    assert "--audio" in error
+    assert "the sound's file" in error
     take = Take.load(tmp_path / "takes" / "mute")
     assert len(take.samples_S) == len(take) * take.sample_rate // take.fps
     assert not take.samples_S.any()
@@ -160,9 +160,9 @@ def test_a_python_that_is_too_new_is_named(monkeypatch):
 
 KILLED_RUN = """
 import os, signal, sys
-from apvg.takes import following
+from apvg.takes.prepare import track
 from apvg.takes.pose import mediapipe
-following.FRAMES_PER_BLOCK = 4
+track.FRAMES_PER_BLOCK = 4
 kill_at, see, frames = int(sys.argv[1]), mediapipe.Tracker.see, 0
 def see_and_die(self, image):
     global frames

@@ -32,8 +32,8 @@ import resource, sys
 limit = int(sys.argv[1])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-from apvg.takes import following
-following.FRAMES_PER_BLOCK = 4
+from apvg.takes.prepare import track
+track.FRAMES_PER_BLOCK = 4
 from apvg.cli.main import main
 sys.exit(main(sys.argv[2:]))
 """
@@ -175,5 +175,5 @@ def test_too_small_a_disk_is_said_at_once(tmp_path, capsys, monkeypatch):
     assert main(["prepare", str(video), str(tmp_path / "takes"), *OPTIONS]) == 1
     error = capsys.readouterr().err
     assert "0 MB free" in error
-    assert "--size" in error
+    assert "a smaller size" in error
     assert not (tmp_path / "takes").exists()

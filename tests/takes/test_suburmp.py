@@ -13,10 +13,10 @@ from miniatures import hand_PD, write_jpeg, write_openpose, write_song, write_wa
 from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.cli.main import main
 from apvg.music.reading import read_audio
-from apvg.takes.plan import PrepareOptions
+from apvg.takes.prepare import PrepareOptions
+from apvg.takes.prepare.align import soundtrack
+from apvg.takes.readers.suburmp import find_songs
 from apvg.takes.sequences import SoundChunks, read_picture, read_sound
-from apvg.takes.soundtrack import soundtrack
-from apvg.takes.suburmp import find_songs
 from apvg.takes.take import Take
 
 

@@ -62,6 +62,17 @@ def test_a_take_without_notes_or_keyboard(tmp_path):
     assert read.keyboard is None
 
 
+def test_corners_are_a_keyboards_unless_the_instrument_has_none():
+    """Takes of pianos need not say so, as long as they have corners."""
+    take = make_take()
+    for instrument, unit in (("not stated", "white keys"), ("piano", "white keys"), ("cello", "frame heights")):  # fmt: skip
+        assert replace(take, about=About(instrument=instrument)).placement.unit == unit
+        bare = replace(take, about=About(instrument=instrument), corners_42=None)
+        assert bare.placement.unit == "frame heights"
+    assert take.instrument.figures == ("key-hit",)
+    assert take.instrument.name == "not stated"
+
+
 def test_frames_stay_on_disk_until_they_are_asked_for(tmp_path):
     make_take(frames=3 * FRAMES_PER_CHUNK).save(tmp_path / "made")
     read = Take.load(tmp_path / "made")

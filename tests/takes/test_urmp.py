@@ -12,8 +12,8 @@ from miniatures import NTSC, hand_PD, write_openpose, write_urmp
 from apvg.base.errors import ApvgError
 from apvg.cli.main import main
 from apvg.takes.notes import read_notes
+from apvg.takes.readers.urmp import INSTRUMENTS, SPLIT, find_players
 from apvg.takes.take import Take
-from apvg.takes.urmp import INSTRUMENTS, SPLIT, find_players
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +166,10 @@ def test_takes_of_one_piece(urmp, poses, tmp_path, capsys):
 
 
 def test_what_is_asked_of_the_wrong_reader_is_refused(urmp, tmp_path, capsys):
-    for option in ("--audio", "--midi"):
-        assert main(["prepare", str(urmp), str(tmp_path), "--reader", "urmp", option, "a.wav"]) == 1
-        assert f"{option} is not for --reader urmp" in capsys.readouterr().err
+    for option in ("audio", "midi"):
+        arguments = ["--reader", "urmp", f"--{option}", "a.wav"]
+        assert main(["prepare", str(urmp), str(tmp_path), *arguments]) == 1
+        assert f"the reader urmp does not take {option}" in capsys.readouterr().err
     crops = tmp_path / "crops.toml"
     crops.write_text("01_Jupiter_1_vn = [4, 0]\n")
     arguments = ["prepare", str(urmp), str(tmp_path), "--reader", "urmp", "--crops", str(crops)]

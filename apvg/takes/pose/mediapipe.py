@@ -15,7 +15,8 @@ import numpy as np
 
 from apvg.base.errors import ApvgError
 from apvg.instruments.skeleton import BODY_AND_HANDS, HANDS, Skeleton
-from apvg.takes.pose.tracks import Sightings, assign_hands
+from apvg.takes.pose.assignment import assign_hands
+from apvg.takes.pose.detections import Detections
 
 
 @contextmanager
@@ -44,10 +45,17 @@ try:
 except ImportError as error:
     found = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
     raise ApvgError(
-        f"MediaPipe 0.10.21, which finds the keypoints, has no build for {found}; "
-        "use Python 3.11 or 3.12 and: pip install 'apvg[pose]'"
-        if sys.version_info >= (3, 13)
-        else f"keypoints are found with MediaPipe, which cannot be loaded ({error}); pip install 'apvg[pose]'"
+        *(
+            (
+                f"MediaPipe 0.10.21, which finds the keypoints, has no build for {found}",
+                "use Python 3.11 or 3.12 and: pip install 'apvg[pose]'",
+            )
+            if sys.version_info >= (3, 13)
+            else (
+                f"keypoints are found with MediaPipe, which cannot be loaded ({error})",
+                "pip install 'apvg[pose]'",
+            )
+        )
     ) from error
 
 #: The 33 points of MediaPipe's pose model that the layout's body keeps.
@@ -68,7 +76,7 @@ _FOUND_AGAIN = 0.3
 
 
 class Tracker:
-    """Follows one performer through the frames of a video.
+    """Tracks one performer through the frames of a video; a :class:`apvg.takes.pose.detections.PoseTracker`.
 
     Args:
         skeleton: ``HANDS`` (hands alone, the hands model) or ``BODY_AND_HANDS`` (the holistic model: the body first, then
@@ -79,15 +87,18 @@ class Tracker:
         if skeleton not in (HANDS, BODY_AND_HANDS):
             raise ValueError(f"MediaPipe knows no layout {skeleton.name!r}")
         self.skeleton = skeleton
-        self.body_points = len(skeleton.parts.get("body", ()))
+        self.body_points = len(skeleton.part("body"))
+        # The models take a second to load, so each is loaded when it is first used.
         self._moving: Any = None
         self._still: Any = None
-        self.restart()
 
     def restart(self) -> None:
-        """Forget the frames seen so far."""
+        """Forget the frames so far."""
         if self._moving is not None:
             self._moving.close()
+            self._moving = None
+
+    def _load_moving(self) -> Any:
         settings: dict[str, Any] = {
             "min_detection_confidence": _FOUND,
             "min_tracking_confidence": _FOUND,
@@ -95,12 +106,11 @@ class Tracker:
         if self.body_points:
             # Its own smoothing lags behind.
             settings |= {"model_complexity": 1, "smooth_landmarks": False}
-            self._moving = _Quiet(Holistic, **settings)
-        else:
-            self._moving = _Quiet(Hands, max_num_hands=2, model_complexity=1, **settings)
+            return _Quiet(Holistic, **settings)
+        return _Quiet(Hands, max_num_hands=2, model_complexity=1, **settings)
 
     def close(self) -> None:
-        """Give the models back."""
+        """Free the models."""
         for model in (self._moving, self._still):
             if model is not None:
                 model.close()
@@ -111,33 +121,35 @@ class Tracker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def see(self, image_HWC: np.ndarray) -> Sightings:
-        """The next frame (RGB uint8, all of one size): one frame of sightings, in its pixels."""
-        sightings = Sightings.empty(1, self.body_points)
+    def see(self, image_HWC: np.ndarray) -> Detections:
+        """What is detected in the next frame (RGB uint8, all of one size), in its pixels; one frame."""
+        if self._moving is None:
+            self._moving = self._load_moving()
+        detections = Detections.empty(1, self.body_points)
         result = self._moving.process(image_HWC)
         if not self.body_points:
-            # The graph that follows hands has been seen to give three, though two were asked for.
+            # The graph sometimes gives three hands, though two were asked for.
             hands = sorted(_hands(result, image_HWC), key=lambda hand: -hand.score)[:2]
             for m, hand in enumerate(hands):
-                sightings.hands_TMPD[0, m] = hand.points_PD
-                sightings.score_TM[0, m] = hand.score
-                sightings.right_TM[0, m] = hand.right
-            return sightings
+                detections.hands_TMPD[0, m] = hand.points_PD
+                detections.score_TM[0, m] = hand.score
+                detections.right_TM[0, m] = hand.right
+            return detections
         if result.pose_landmarks is not None:
             landmarks = result.pose_landmarks.landmark
             for k, name in enumerate(self.skeleton.points[: self.body_points]):
                 landmark = landmarks[_POSE_POINTS[name]]
-                sightings.visibility_TB[0, k] = landmark.visibility
-                sightings.body_TBD[0, k] = _pixels([landmark], image_HWC)[0]
+                detections.visibility_TB[0, k] = landmark.visibility
+                detections.body_TBD[0, k] = _pixels([landmark], image_HWC)[0]
         for m, hand in enumerate((result.left_hand_landmarks, result.right_hand_landmarks)):
             if hand is not None:
-                sightings.hands_TMPD[0, m] = _pixels(hand.landmark, image_HWC)
-                sightings.score_TM[0, m] = 1.0
-                sightings.right_TM[0, m] = float(m)
-        return sightings
+                detections.hands_TMPD[0, m] = _pixels(hand.landmark, image_HWC)
+                detections.score_TM[0, m] = 1.0
+                detections.right_TM[0, m] = float(m)
+        return detections
 
     def find_hands(self, image_HWC: np.ndarray) -> list[np.ndarray]:
-        """The hands [21, 2] in a still picture, in its pixels; it leaves no trace in what is being followed."""
+        """The hands [21, 2] in a still picture, in its pixels, whatever was seen before."""
         if self._still is None:
             self._still = _Quiet(
                 Hands,
@@ -161,10 +173,10 @@ def track_hands(frames: Iterable[np.ndarray], fps: float) -> tuple[np.ndarray, n
         confidence_TK: [T, 42] float32; 0 where the hand was not seen in that frame.
     """
     with Tracker(HANDS) as tracker:
-        sightings = Sightings.concatenate(
-            [Sightings.empty(0, 0), *(tracker.see(frame_HWC) for frame_HWC in frames)]
+        detections = Detections.concatenate(
+            [Detections.empty(0, 0), *(tracker.see(frame_HWC) for frame_HWC in frames)]
         )
-    hands_THPD, score_TH = assign_hands(sightings)
+    hands_THPD, score_TH = assign_hands(detections)
     keypoints_TKD = np.nan_to_num(hands_THPD).reshape(-1, len(HANDS), 2)
     return keypoints_TKD, np.repeat(score_TH, len(HANDS) // 2, axis=1)
 

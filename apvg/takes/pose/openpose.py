@@ -16,7 +16,7 @@ import numpy as np
 
 from apvg.base.errors import ApvgError
 from apvg.instruments.skeleton import HAND_POINTS, Skeleton
-from apvg.takes.pose.tracks import Sightings
+from apvg.takes.pose.detections import Detections
 
 #: Where the points of our layouts are in OpenPose's body models, by their number of points.
 _BODY_25 = {
@@ -37,27 +37,27 @@ _HANDS = ("hand_left_keypoints_2d", "hand_right_keypoints_2d")
 _LEAST_HAND_POINTS = (len(HAND_POINTS) + 1) // 2
 
 
-class Unseeing:
-    """Stands where a tracker would, for keypoints that come from elsewhere: it sees nothing in any picture."""
+class NoTracker:
+    """Takes a tracker's place where keypoints come from files: it detects nothing in any picture."""
 
     def __init__(self, skeleton: Skeleton) -> None:
-        self.body_points = len(skeleton.parts.get("body", ()))
+        self.body_points = len(skeleton.part("body"))
 
-    def __enter__(self) -> Unseeing:
+    def __enter__(self) -> NoTracker:
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
     def restart(self) -> None:
-        """Nothing is remembered."""
+        """There is nothing to forget."""
 
-    def see(self, image_HWC: np.ndarray) -> Sightings:
-        """One frame in which nothing is seen."""
-        return Sightings.empty(1, self.body_points)
+    def see(self, image_HWC: np.ndarray) -> Detections:
+        """One frame without detections."""
+        return Detections.empty(1, self.body_points)
 
     def find_hands(self, image_HWC: np.ndarray) -> list[np.ndarray]:
-        """None."""
+        """No hands."""
         return []
 
 
@@ -68,7 +68,11 @@ def openpose_files(folder: Path, frames: int) -> list[Path]:
         ApvgError: There is no such folder, or it does not hold one file for each of so many frames.
     """
     if not folder.is_dir():
-        raise ApvgError(f"cannot read {folder}: there is no such folder; check --openpose")
+        raise ApvgError(
+            f"cannot read {folder}: there is no such folder",
+            "name the folder of OpenPose's files",
+            options=["openpose"],
+        )
     numbered = [
         (int(numbers[-1]), path)
         for path in folder.glob("*.json")
@@ -76,16 +80,16 @@ def openpose_files(folder: Path, frames: int) -> list[Path]:
     ]
     if len(numbered) != frames:
         raise ApvgError(
-            f"{folder} holds {len(numbered)} numbered JSON files, but the video has {frames} frames; "
-            "let OpenPose write one for each frame of this very video"
+            f"{folder} holds {len(numbered)} numbered JSON files, but the video has {frames} frames",
+            "let OpenPose write one for each frame of this very video",
         )
     return [path for _, path in sorted(numbered)]
 
 
 def read_people(
     paths: Sequence[Path], skeleton: Skeleton, person: tuple[int, int, int, int] | None
-) -> Sightings:
-    """What OpenPose saw of one performer, in source pixels.
+) -> Detections:
+    """What OpenPose detected of one performer, in source pixels.
 
     Args:
         paths: The file of each frame of the take; one may stand there several times.
@@ -95,20 +99,20 @@ def read_people(
     Raises:
         ApvgError: A file is damaged or of another body model than BODY_25 and COCO.
     """
-    names = [skeleton.points[k] for k in skeleton.parts.get("body", ())]
+    names = [skeleton.points[k] for k in skeleton.part("body")]
     triples = {path: _read(path, names, person) for path in dict.fromkeys(paths)}
     triples_TK3 = np.stack([triples[path] for path in paths])
     body_TB3, hands_T = triples_TK3[:, : len(names)], triples_TK3[:, len(names) :]
-    sightings = Sightings.empty(len(paths), len(names))
+    detections = Detections.empty(len(paths), len(names))
     for b in range(len(names)):
-        sightings.body_TBD[:, b] = _between(body_TB3[:, b])
-    sightings.visibility_TB[:] = body_TB3[..., 2]
+        detections.body_TBD[:, b] = _between(body_TB3[:, b])
+    detections.visibility_TB[:] = body_TB3[..., 2]
     for m in range(2):
         hand_TP3 = hands_T[:, m * len(HAND_POINTS) : (m + 1) * len(HAND_POINTS)]
-        seen_T, sightings.hands_TMPD[:, m] = _whole_hands(hand_TP3)
-        sightings.score_TM[seen_T, m] = hand_TP3[seen_T, :, 2].mean(axis=1)
-        sightings.right_TM[seen_T, m] = float(m)
-    return sightings
+        seen_T, detections.hands_TMPD[:, m] = _whole_hands(hand_TP3)
+        detections.score_TM[seen_T, m] = hand_TP3[seen_T, :, 2].mean(axis=1)
+        detections.right_TM[seen_T, m] = float(m)
+    return detections
 
 
 def _read(path: Path, names: Sequence[str], person: tuple[int, int, int, int] | None) -> np.ndarray:
@@ -119,7 +123,8 @@ def _read(path: Path, names: Sequence[str], person: tuple[int, int, int, int] | 
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"no field {error}" if isinstance(error, KeyError) else error
         raise ApvgError(
-            f"cannot read {path}: it is not what OpenPose writes for a frame ({reason}); write it again"
+            f"cannot read {path}: it is not what OpenPose writes for a frame ({reason})",
+            "write it again",
         ) from None
     if person is None:
         everyone = everyone[:1]

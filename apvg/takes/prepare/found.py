@@ -1,11 +1,11 @@
-"""What was found without being given, and how sure that is."""
+"""A value that was found or given, and how certain it is."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-#: From these shares on a find is called sure, and likely; below it is a guess. Own choice.
+#: From this certainty on a value is called sure, and likely; below that it is a guess. Own choice.
 SURE, LIKELY = 0.8, 0.4
 
 
@@ -15,9 +15,9 @@ class Found:
 
     Attributes:
         value: Plain data.
-        sure: 0..1; 1 for what was given.
+        sure: How certain it is, 0..1; 1 for what was given.
         how: How it was found, in words, with the figure behind `sure`.
-        given: Whether someone said so.
+        given: Whether the user gave it.
     """
 
     value: Any
@@ -45,5 +45,5 @@ class Found:
 
 
 def given(value: Any) -> Found:
-    """What the user said."""
+    """A value that the user gave."""
     return Found(value, 1.0, "given", given=True)

@@ -10,10 +10,11 @@ from typing import Literal
 
 from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.takes.about import About
+from apvg.takes.readers.reader import Reader, ReaderOptions
 from apvg.takes.recording import Recording
 from apvg.takes.sequences import ImageSequence, SoundChunks
 
-SOURCE = "Sub-URMP, https://www.cs.rochester.edu/~cxu22/d/vagan/"
+REMOTE = "https://www.cs.rochester.edu/~cxu22/d/vagan/"
 LICENCE = "as the download page of Sub-URMP states"
 CREDIT = "Lele Chen, Sudhanshu Srivastava, Zhiyao Duan, Chenliang Xu (Sub-URMP, from URMP)"
 BIBTEX = """
@@ -57,7 +58,7 @@ def find_songs(
     if not folders:
         what = "pictures" if instrument is None else f"pictures of {instrument!r}"
         raise ApvgError(
-            f"no {what} in {source / 'img'}/train or validation; name the folder of Sub-URMP"
+            f"no {what} in {source / 'img'}/train or validation", "name the folder of Sub-URMP"
         )
     return [
         recording
@@ -84,8 +85,8 @@ def _segments(
         path = source / lack / split / instrument / have[lonely[0]].name
         raise ApvgError(
             f"{path.with_suffix('.wav' if lack == 'chunk' else '.jpg')} is missing "
-            f"({len(lonely)} of {len(images | chunks)} files are without their other half); "
-            "restore it from Sub-URMP"
+            f"({len(lonely)} of {len(images | chunks)} files are without their other half)",
+            "restore it from Sub-URMP",
         )
     stretches: list[list[int]] = []
     for ms in sorted(images):
@@ -120,7 +121,7 @@ def _segments(
                 instrument=instrument.replace("_", " "),
                 split=split,
                 licence=LICENCE,
-                source=f"{SOURCE}: {split}, {instrument}{song}, {stretch[0]} to {stretch[-1]} ms",
+                source=f"Sub-URMP, {REMOTE}: {split}, {instrument}{song}, {stretch[0]} to {stretch[-1]} ms",
                 credit=CREDIT,
             ),
             fps=1000 // STEP_MS,
@@ -141,3 +142,17 @@ def _by_time(folder: Path, suffix: str, song: str) -> dict[int, Path]:
 
 def _match(path: Path) -> re.Match[str] | None:
     return _NAME.fullmatch(path.stem)
+
+
+def _read(source: Path, options: ReaderOptions) -> list[Recording]:
+    return find_songs(source, options.instrument, options.chunk_mark or "end")
+
+
+READER = Reader(
+    description="Sub-URMP: single players of URMP as still pictures, ten a second, each with half a second of sound",
+    read=_read,
+    options=frozenset({"instrument", "chunk_mark"}),
+    remote=REMOTE,
+    licence=LICENCE,
+    bibtex=BIBTEX,
+)

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from apvg.base.errors import ApvgError
 from apvg.takes.about import About
+from apvg.takes.readers.reader import Reader, ReaderOptions
 from apvg.takes.recording import Recording
 from apvg.video.reading import probe_video
 
-SOURCE = "URMP, https://labsites.rochester.edu/air/projects/URMP.html"
+REMOTE = "https://labsites.rochester.edu/air/projects/URMP.html"
 LICENCE = "as the download page of URMP states"
 CREDIT = "Bochen Li, Xinzhao Liu, Karthik Dinesh, Zhiyao Duan, Gaurav Sharma (URMP)"
 BIBTEX = """
@@ -70,7 +71,7 @@ def find_players(source: Path, instrument: str | None = None) -> list[Recording]
         ApvgError: There are no such pieces or players, or one of a player's files is missing.
     """
     if not source.is_dir():
-        raise ApvgError(f"cannot read {source}: there is no such folder; name the one of URMP")
+        raise ApvgError(f"cannot read {source}: there is no such folder", "name the one of URMP")
     folders = [source] if _FOLDER.fullmatch(source.name) else sorted(source.iterdir())
     pieces = [
         (folder, match)
@@ -79,15 +80,17 @@ def find_players(source: Path, instrument: str | None = None) -> list[Recording]
     ]
     if not pieces:
         raise ApvgError(
-            f"no pieces of URMP in {source}; name the folder that holds 01_Jupiter_vn_vc and the others"
+            f"no pieces of URMP in {source}",
+            "name the folder that holds 01_Jupiter_vn_vc and the others",
         )
     found = [
         recording for folder, match in pieces for recording in _players(folder, match, instrument)
     ]
     if not found:
         raise ApvgError(
-            f"nobody plays {instrument!r} in {source}; URMP knows "
-            + ", ".join(f"{name} ({code})" for code, name in INSTRUMENTS.items())
+            f"nobody plays {instrument!r} in {source}",
+            "URMP knows " + ", ".join(f"{name} ({code})" for code, name in INSTRUMENTS.items()),
+            options=["instrument"],
         )
     return found
 
@@ -120,7 +123,7 @@ def _players(folder: Path, match: re.Match[str], instrument: str | None) -> list
                     instrument=INSTRUMENTS[code],
                     split=SPLIT.get(composition, "train"),
                     licence=LICENCE,
-                    source=f"{SOURCE}: {folder.name}, player {k + 1}",
+                    source=f"URMP, {REMOTE}: {folder.name}, player {k + 1}",
                     credit=CREDIT,
                 ),
                 crop=(left, 0, right - left, info.height),
@@ -134,9 +137,24 @@ def _file(folder: Path, pattern: str, name: str) -> Path:
     """The one file of a pattern."""
     found = sorted(folder.glob(pattern))
     if len(found) != 1:
+        if not found:
+            raise ApvgError(f"{folder / name} is missing", "restore it from URMP")
         raise ApvgError(
-            f"{folder / name} is missing; restore it from URMP"
-            if not found
-            else f"{folder} holds {len(found)} files {pattern}, but only one can be right; remove the others"
+            f"{folder} holds {len(found)} files {pattern}, but only one can be right",
+            "remove the others",
         )
     return found[0]
+
+
+def _read(source: Path, options: ReaderOptions) -> list[Recording]:
+    return find_players(source, options.instrument)
+
+
+READER = Reader(
+    description="URMP: chamber music, every player's sound and notes apart, all players in one picture",
+    read=_read,
+    options=frozenset({"instrument"}),
+    remote=REMOTE,
+    licence=LICENCE,
+    bibtex=BIBTEX,
+)
