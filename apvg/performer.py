@@ -21,8 +21,10 @@ from apvg.engines.choosing import EngineName, choose_engine
 from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.installed import find_performer
+from apvg.instruments.instrument import Instrument, find_instrument
 from apvg.instruments.keyboard import KEY_COUNT, KEY_X, Keyboard, Keys
 from apvg.instruments.skeleton import Skeleton
+from apvg.instruments.surface import Placement
 from apvg.keypoint_files import usable_points
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.dlt import DifferentiableLandmarkTransformer
@@ -117,6 +119,20 @@ class Performer:
     def lookahead_seconds(self) -> float:
         """Music heard beyond the frame that is painted, seconds."""
         return self.config.lookahead_seconds
+
+    @cached_property
+    def instrument(self) -> Instrument:
+        """What it plays, as far as its scene lets that be known."""
+        return find_instrument(self.config.instrument).seen(self._corners_42)
+
+    @cached_property
+    def placement(self) -> Placement:
+        """Where the surface that is played on lies in the picture."""
+        return self.instrument.surface.place(self._corners_42)
+
+    @property
+    def _corners_42(self) -> np.ndarray | None:
+        return np.array(self.config.corners) if self.config.corners else None
 
     @cached_property
     def keyboard(self) -> Keyboard | None:

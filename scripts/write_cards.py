@@ -157,7 +157,7 @@ def _write_pianos(report: dict) -> None:
             hashes=hashes,
             role=ROLES[name],
             tables=tables,
-            music=_music_table(report["styles"]),
+            music=_music_table(report["music_styles"]),
             styles=len(STYLES) - len(HELD_OUT_STYLES),
         )
         (PERFORMERS / name / CARD).write_text(card)
@@ -243,20 +243,20 @@ def _music_table(styles: dict) -> str:
 
 def _bowing_table(styles: dict) -> str:
     rows = [
-        "| style | notes | told by | direction | string | stop | bow changes, F1 | motion of bow arm, left hand |",
+        "| style | notes | played from | direction | string | stop | bow changes, F1 | motion of bow arm, left hand |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for style, row in styles.items():
-        for told in ("sound", "notes"):
-            way = row[f"from_{told}"]
+        for given in ("sound", "notes"):
+            mean = row[f"from_{given}"]
             shares = " | ".join(
-                "" if way[name] is None else f"{way[name]:.2f}"
+                "" if mean[name] is None else f"{mean[name]:.2f}"
                 for name in ("direction", "string", "stop", "change_f1")
             )
             energies = ", ".join(
-                _shown(way[f"motion_energy_{part}"], ".2f") for part in ("bow_arm", "left_hand")
+                _shown(mean[f"motion_energy_{part}"], ".2f") for part in ("bow_arm", "left_hand")
             )
-            rows.append(f"| {style} | {row['notes']} | {told} | {shares} | {energies} |")
+            rows.append(f"| {style} | {row['notes']} | {given} | {shares} | {energies} |")
     last = list(styles)[-1]
     rows += ["", f"{last}:", "", "| figure | aim | measured |", "|---|---|---|"]
     rows += [_target_row(row) for row in styles[last]["targets"]]

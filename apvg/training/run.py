@@ -148,7 +148,7 @@ class Run:
 
     def _board(self, name: str) -> Board:
         """A stage's event files; of stages that predict keypoints with the paper's figure."""
-        from apvg.evaluation.figures import component_picture
+        from apvg.evaluation.charts import component_picture
         from apvg.measures.motion import pose_component, seen
 
         take = self.scene_takes[0]
