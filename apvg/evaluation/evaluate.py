@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from apvg.base.errors import ApvgError
 from apvg.base.progress import track
 from apvg.evaluation.failure_cases import worst_keypoints, worst_pictures
 from apvg.evaluation.figures.base import Figures, Reference, find_lag, playing
@@ -109,38 +110,44 @@ def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
     return any(b.start <= block.start and block.stop <= b.stop for b in held_out) or None
 
 
-def too_short(block: Block, take: Take) -> str | None:
+def too_short(block: Block, take: Take) -> ApvgError | None:
     """Why a block cannot be judged; None when it can."""
     if min(block.stop, take.duration) - block.start >= SHORTEST:
         return None
-    return (
-        f"block {block.name} has under two seconds of take {take.name}, which lasts {take.duration:.3g} s; "
-        "give a longer block, or a longer take"
+    return ApvgError(
+        f"block {block.name} has under two seconds of take {take.name}, which lasts {take.duration:.3g} s",
+        "give a longer block, or a longer take",
+        options=["block"],
     )
 
 
-def mismatch(performer: Performer, take: Take) -> str | None:
-    """Why the pictures of a take cannot be judged with this performer, and what to do; None when they can.
+def mismatch(performer: Performer, take: Take) -> ApvgError | None:
+    """Why the pictures of a take cannot be judged with this performer; None when they can.
 
     Pictures can be compared only within one scene: the same size, and the surface that is played on at the same place.
     """
     if not take.filmed:
-        return f"take {take.name} has no pictures; add a take with notes, or one of the performer's scene"
-    for what, has, needs in (
-        ("frames/s", take.fps, performer.fps),
-        ("size", tuple(take.size), tuple(performer.config.size)),
-        ("keypoint layout", take.skeleton.name, performer.skeleton.name),
+        return ApvgError(
+            f"take {take.name} has no pictures",
+            "add a take with notes, or one of the performer's scene",
+        )
+    for what, has, needs, option in (
+        ("frames/s", take.fps, performer.fps, "fps"),
+        ("size", tuple(take.size), tuple(performer.config.size), "size"),
+        ("keypoint layout", take.skeleton.name, performer.skeleton.name, "layout"),
     ):
         if has != needs:
-            return (
-                f"take {take.name} has {what} {has}, performer {performer.name} needs {needs}; "
-                "prepare the take again with that"
+            return ApvgError(
+                f"take {take.name} has {what} {has}, performer {performer.name} needs {needs}",
+                "prepare the take again with that",
+                options=[option],
             )
     away = performer.placement.distance(placement(performer, take))
     if np.isfinite(away) and away > SAME_SCENE * take.size[1]:
-        return (
+        return ApvgError(
             f"take {take.name} shows another scene than performer {performer.name} "
-            f"(the corners of the {performer.instrument.name} are up to {away:.0f} px apart); evaluate on a take of its own scene"
+            f"(the corners of the {performer.instrument.name} are up to {away:.0f} px apart)",
+            "evaluate on a take of its own scene",
         )
     return None
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from scipy.signal import resample_poly
 
 from apvg import __version__
-from apvg.base.errors import ApvgError
 from apvg.base.plain import to_plain
 from apvg.base.progress import track
 from apvg.base.workers import worker_pool
@@ -173,7 +172,7 @@ def _sort(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]) 
         wanted = [t for t in takes if reasons[t.name] or (t in tests and not component.by_block)]
         if heard := [take for take in wanted if component.knows(performer, take)]:
             pieces.append((component, heard))
-    left_out = {
+    unfit = {
         take.name: reason
         for take in takes
         if (reason := reasons[take.name]) is not None
@@ -184,13 +183,14 @@ def _sort(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]) 
         judged = []
         for block in judged_blocks(performer, take, blocks, whole=take.about.split == "test"):
             if reason := too_short(block, take):
-                left_out[f"{take.name}, {block.name}"] = reason
+                unfit[f"{take.name}, {block.name}"] = reason
             else:
                 judged.append(block)
         if judged:
             shown.append((take, judged))
     if not (shown or pieces):
-        raise ApvgError(next(iter(left_out.values())))
+        raise next(iter(unfit.values()))
+    left_out = {name: str(reason) for name, reason in unfit.items()}
     return _Judged(shown, pieces, left_out, asked=bool(blocks))
 
 

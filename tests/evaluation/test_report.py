@@ -250,8 +250,9 @@ def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
         report(take, tmp_path, blocks=[Block("all", 0.0, 16.0)])
     performer: Any = Oracle(take, still=True)
     performer.fps = 30
-    with pytest.raises(ApvgError, match="frames/s"):
+    with pytest.raises(ApvgError, match="frames/s") as refused:
         write_report(performer, [replace(take, notes=None)], tmp_path)
+    assert refused.value.options == ("fps",)
     elsewhere = replace(take, name="elsewhere", corners_42=CORNERS_42 + 5, notes=None)
     with pytest.raises(ApvgError, match="another scene"):
         report(elsewhere, tmp_path)
