@@ -118,6 +118,7 @@ def piano_figures() -> Figures:
         sample_rate=RATE,
         notes=notes,
         corners_42=CORNERS_42,
+        metadata={"size": [512, 128]},
     )
     answers = {RIGHT: played(2), **_degenerate(true_TKD)}
     reference, onset_R = Reference.of(take, PIANO), np.zeros(3000)

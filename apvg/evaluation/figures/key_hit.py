@@ -231,7 +231,7 @@ class KeyHits(Figures):
     section = "music"
     title = "Music alone"
     note = (
-        "These pieces have no picture to compare with: do the hands go where the notes are, and can the music be read back from the "
+        "Music without a picture to compare with: do the hands go where the notes are, and can the music be read back from the "
         "generated picture? Floors: the same hands on notes shifted in time, and on other keys."
     )
     piece = MusicFigures
