@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from apvg.base.config import from_dict, to_dict
 from apvg.base.errors import ApvgError
+from apvg.base.files import file_hash
 from apvg.format_3 import present_config, present_weights
 from apvg.installed import CONFIG
 from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
@@ -174,11 +174,6 @@ def read_plate(folder: Path, config: PerformerConfig) -> np.ndarray:
     if plate_HWC.shape[:2] != (config.size[1], config.size[0]):
         raise ApvgError(f"{folder / PLATE} has not the performer's size", "install it again")
     return plate_HWC
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _half(value: Tensor) -> Tensor:

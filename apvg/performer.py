@@ -18,7 +18,6 @@ from apvg.engines.protocol import Engine
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.installed import find_performer
 from apvg.instruments.instrument import Instrument
-from apvg.instruments.keyboard import Keyboard
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 from apvg.keypoint_files import usable_points
@@ -110,11 +109,6 @@ class Performer:
     def placement(self) -> Placement:
         """Where the surface that is played on lies in the picture."""
         return self.stages.placement
-
-    @property
-    def keyboard(self) -> Keyboard | None:
-        """The keyboard in the picture, where there is one."""
-        return Keyboard(np.array(self.config.corners)) if self.config.corners else None
 
     def perform(
         self,

@@ -138,7 +138,7 @@ class Benchmark:
 
     def _latency(self, name: str, block: int) -> Row:
         performer = Performer.from_pretrained(name)
-        performer.engine = choose_engine(performer)
+        performer.engine = choose_engine(performer.stages)
         samples_S = read_audio(_music(name), performer.sample_rate, duration=self.seconds)
         stated, took_N = measure_latency(performer, samples_S, block=block)
         p50, p95, p99 = (float(took_N.quantile(q)) for q in (0.5, 0.95, 0.99))

@@ -17,9 +17,9 @@ import torch
 
 from apvg import Performer
 from apvg.base.progress import track
-from apvg.instruments.keyboard import LOWEST_PITCH
+from apvg.instruments.keyboard import LOWEST_PITCH, Keyboard
 from apvg.measures.motion import fingertip_x, key_hit, motion_energy, seen
-from apvg.models.khp import HELD
+from apvg.models.transcription.transcriber import SUSTAINED
 from apvg.music.features import extract_features
 from apvg.music.notes import Notes
 from apvg.takes.take import Take, load_takes
@@ -41,7 +41,7 @@ def main() -> None:
     torch.set_num_threads(1)
     performer = Performer.from_pretrained(arguments.performer)
     takes = [take for take in load_takes(arguments.takes) if take.notes is not None]
-    if performer.keyboard is None or not takes:
+    if not isinstance(performer.placement, Keyboard) or not takes:
         parser.error("this is for performers at a keyboard, and takes whose notes are known")
     counts = {likelihood: np.zeros(3) for likelihood in LIKELIHOODS}
     missed: Counter[str] = Counter()
@@ -54,7 +54,7 @@ def main() -> None:
         for likelihood, count in counts.items():
             struck_TP = strokes(likely_TP, likelihood)
             count += [match(struck_TP, true_TP)[0].sum(), struck_TP.sum(), true_TP.sum()]
-        struck_TP = strokes(likely_TP, performer.config.khp.struck)
+        struck_TP = strokes(likely_TP, performer.config.khp.transcriber.onset_threshold)
         right_TP, found_TP = match(struck_TP, true_TP)
         missed.update(kinds(true_TP & ~found_TP, true_TP))
         ways = {
@@ -73,7 +73,9 @@ def main() -> None:
         print(
             f"{likelihood:10} {precision:10.3f} {recall:7.3f} {2 * right / max(heard + true, 1):6.3f}"
         )
-    print(f"missed at {performer.config.khp.struck}:", dict(missed.most_common()))
+    print(
+        f"missed at {performer.config.khp.transcriber.onset_threshold}:", dict(missed.most_common())
+    )
     print(f"{'hands are told':28} skill  energy of left, right hand")
     for way, figures in told.items():
         skill_N, left_N, right_N, notes_N = np.array(figures).T
@@ -92,7 +94,7 @@ def listen(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
     with torch.inference_mode():
         heard, _ = performer.stages.khp.transcriber(rows_RF[None].float())
     likely_2TP = heard.logits_B2TP[0].float().sigmoid()[:, late : late + len(take)].numpy()
-    return likely_2TP[0], likely_2TP[1] > HELD
+    return likely_2TP[0], likely_2TP[1] > SUSTAINED
 
 
 def strokes(likely_TP: np.ndarray, likelihood: float) -> np.ndarray:
@@ -149,17 +151,17 @@ def play(performer: Performer, take: Take, notes: Notes) -> tuple[float, float, 
     """Key-hit skill by the true notes, motion energy of both hands (nan where there is no keyboard), and how many notes count."""
     silence_S = np.zeros(round(take.duration * performer.sample_rate), np.float32)
     poses_TKD = seen(*performer.predict_keypoints(silence_S, notes))
-    keyboard = performer.keyboard
-    assert keyboard is not None
+    keyboard = performer.placement
+    assert isinstance(keyboard, Keyboard)
     assert take.notes is not None
     hit = key_hit(fingertip_x(poses_TKD, performer.skeleton, keyboard), take.notes, performer.fps)
     left = right = float("nan")
-    if take.keyboard is not None and take.fps == performer.fps:
+    if isinstance(take.placement, Keyboard) and take.fps == performer.fps:
         frames = min(len(poses_TKD), len(take))
         true_TKD = seen(take.keypoints_TKD, take.confidence_TK)[:frames]
         by_part = motion_energy(
             keyboard.to_keyboard(poses_TKD[:frames]),
-            take.keyboard.to_keyboard(true_TKD),
+            take.placement.to_keyboard(true_TKD),
             take.skeleton,
             take.fps,
         )

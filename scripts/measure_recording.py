@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from apvg import Performer
+from apvg.instruments.strings import StringInstrument
 from apvg.measures.bowing import CHANGE_TOLERANCE, bow_turns, matched
 from apvg.music.reading import read_audio
 
@@ -35,10 +36,11 @@ def main() -> None:
         onset_N = np.array([float(row["start"]) + arguments.later for row in csv.DictReader(file)])
     samples_S = read_audio(arguments.recording, performer.sample_rate)
     keypoints_TKD, _ = performer.predict_keypoints(samples_S, transpose=arguments.transpose)
-    config = performer.config
-    turn_C = bow_turns(
-        keypoints_TKD, performer.skeleton, config.instrument, config.size, performer.fps
-    )
+    strings, camera = performer.instrument.surface, performer.instrument.camera
+    if not isinstance(strings, StringInstrument) or camera is None:
+        parser.error(f"{performer.name} plays no strings that are described")
+    size, fps = performer.config.size, performer.fps
+    turn_C = bow_turns(keypoints_TKD, performer.skeleton, strings, camera, size, fps)
     turn_C = turn_C[(turn_C > onset_N[0] - 0.1) & (turn_C < onset_N[-1] + 0.1)]
     span = onset_N[-1] - onset_N[0]
     elsewhere = [

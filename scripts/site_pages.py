@@ -25,6 +25,7 @@ OUTSIDE = {
     "LICENSE": "LICENSE.txt",
     "apvg/performers/piano/card.md": "performers/piano.md",
     "apvg/performers/cello/card.md": "performers/cello.md",
+    "apvg/evaluation/report.schema.json": "report.schema.json",
 } | {
     path.relative_to(ROOT).as_posix(): f"recipes/{path.name}.txt"
     for path in (ROOT / "apvg" / "recipes").glob("*.toml")

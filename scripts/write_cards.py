@@ -16,7 +16,7 @@ import json
 import sys
 from pathlib import Path
 
-from apvg.bundle import CARD, STAGES, PerformerConfig, read_config
+from apvg.bundle import CARD, NETWORKS, PerformerConfig, read_config
 from apvg.virtual.piano.styles import HELD_OUT_STYLES, STYLES
 
 PERFORMERS = Path(__file__).parents[1] / "apvg" / "performers"
@@ -157,7 +157,7 @@ def _write_pianos(report: dict) -> None:
             hashes=hashes,
             role=ROLES[name],
             tables=tables,
-            music=_music_table(report["styles"]),
+            music=_music_table(report["music_styles"]),
             styles=len(STYLES) - len(HELD_OUT_STYLES),
         )
         (PERFORMERS / name / CARD).write_text(card)
@@ -189,7 +189,7 @@ def _about(config: PerformerConfig) -> dict:
 
 
 def _hash(config: PerformerConfig) -> str:
-    return ", ".join(f"{stage} `{config.weights[stage][:12]}`" for stage in STAGES)
+    return ", ".join(f"{stage} `{config.weights[stage][:12]}`" for stage in NETWORKS)
 
 
 def _table(figures: dict) -> str:
@@ -247,16 +247,16 @@ def _bowing_table(styles: dict) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for style, row in styles.items():
-        for source in ("sound", "notes"):
-            way = row[f"from_{source}"]
+        for given in ("sound", "notes"):
+            mean = row[f"from_{given}"]
             shares = " | ".join(
-                "" if way[name] is None else f"{way[name]:.2f}"
+                "" if mean[name] is None else f"{mean[name]:.2f}"
                 for name in ("direction", "string", "stop", "change_f1")
             )
             energies = ", ".join(
-                _shown(way[f"motion_energy_{part}"], ".2f") for part in ("bow_arm", "left_hand")
+                _shown(mean[f"motion_energy_{part}"], ".2f") for part in ("bow_arm", "left_hand")
             )
-            rows.append(f"| {style} | {row['notes']} | {source} | {shares} | {energies} |")
+            rows.append(f"| {style} | {row['notes']} | {given} | {shares} | {energies} |")
     last = list(styles)[-1]
     rows += ["", f"{last}:", "", "| figure | target | measured |", "|---|---|---|"]
     rows += [_target_row(row) for row in styles[last]["targets"]]

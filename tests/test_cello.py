@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apvg.instruments.camera import Camera
 from apvg.instruments.strings import CELLO
 from apvg.measures.bowing import bowing_figures
 from apvg.measures.motion import seen
@@ -31,7 +32,8 @@ def test_the_cellist_plays_the_air(told: str, monkeypatch: pytest.MonkeyPatch) -
         performer.skeleton,
         notes,
         truth(performance),
-        "cello",
+        CELLO,
+        Camera(),
         performer.config.size,
         performer.fps,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -61,3 +62,8 @@ def atomic_path(target: str | Path, *, force: bool = True) -> Iterator[Path]:
         os.replace(partial, target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

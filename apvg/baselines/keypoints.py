@@ -1,6 +1,6 @@
-"""Keypoints from sound without KHP: the mean pose, the nearest sound's pose, and Audio2BodyDynamics.
+"""Baselines for keypoints from sound: the mean pose, the pose of the nearest sound, and Audio2BodyDynamics.
 
-All learn from the same :class:`SoundAndPoses` and answer for whole music. Poses may be in pixels or in any other space.
+All are trained on the same :class:`SoundAndPoses` and predict whole pieces. Poses may be in pixels or in any other space.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from apvg.base.progress import track
 
 #: MFCC and their derivatives, log energy and its derivative: 28 numbers a frame, as Audio2BodyDynamics has them.
 MFCC = 13
-#: Samples a second that the baselines hear.
+#: Sample rate of the baselines, Hz.
 SAMPLE_RATE = 16_000
 
 
 @dataclass(frozen=True)
 class SoundAndPoses:
-    """What a baseline learns from: one stretch of music, and the poses that it was played with.
+    """Training data of baselines: one stretch of music, and the poses that it was played with.
 
     Attributes:
-        sound_TC: What :func:`mfcc` makes of the sound.
+        sound_TC: Features of the sound (:func:`mfcc`).
         poses_TKD: A pose for each frame; NaN where a point was not seen.
     """
 
@@ -40,7 +40,7 @@ class SoundAndPoses:
 
 
 class KeypointBaseline(Protocol):
-    """Answers with a pose for every frame of some music."""
+    """Predicts a pose for every frame of some music."""
 
     name: str
 
@@ -64,7 +64,7 @@ class MeanPose:
 
 
 class NearestSound:
-    """For every frame the pose of that training frame whose sound around it is most alike."""
+    """For every frame the pose of the training frame with the most similar sound around it."""
 
     name = "nearest sound"
 
@@ -79,11 +79,11 @@ class NearestSound:
     ) -> None:
         """
         Args:
-            takes: What to choose from.
-            fps: Frames a second.
+            takes: Training data.
+            fps: Frames per second.
             around: Frames before and after that are compared as well.
-            most: Frames to choose from at most; more are drawn from at random.
-            seed: Of that.
+            most: Training frames that are kept at most; of more, a random sample.
+            seed: Of that sample.
         """
         self.fps, self.around = fps, around
         self.mean_C, self.scale_C = _statistics(takes)
@@ -100,7 +100,7 @@ class NearestSound:
         self.sound_NC = torch.from_numpy(sound_NC)
 
     def predict(self, samples_S: np.ndarray) -> np.ndarray:
-        """Each frame is chosen by itself, so the pose jumps."""
+        """Each frame is retrieved by itself, so the pose jumps."""
         sound_TC = torch.from_numpy(self._windows(mfcc(samples_S, self.fps)))
         nearest_T = torch.cat(
             [torch.cdist(part_TC, self.sound_NC).argmin(dim=1) for part_TC in sound_TC.split(500)]
@@ -108,7 +108,7 @@ class NearestSound:
         return self.poses_NKD[nearest_T.numpy()]
 
     def _windows(self, sound_TC: np.ndarray) -> np.ndarray:
-        """Every frame's sound with that around it, [T, (2 around + 1) C]."""
+        """The features of every frame and of those around it, [T, (2 around + 1) C]."""
         scaled_TC = (sound_TC - self.mean_C) / self.scale_C
         padded_TC = np.pad(scaled_TC, ((self.around, self.around), (0, 0)), mode="edge")
         windows_TCW = np.lib.stride_tricks.sliding_window_view(padded_TC, 2 * self.around + 1, 0)
@@ -122,7 +122,7 @@ class Audio2BodyConfig:
     Attributes:
         hidden: Of the one-layer LSTM.
         components: Of the poses' PCA, which is what is predicted.
-        delay: Steps that the answer is later than the sound, so that a little of what comes is heard.
+        delay: Steps that the output is later than the input, so that the network sees some of the sound that follows.
         rate: Of Adam.
         dropout: Before the last layer.
         steps, excerpts, frames: Length of the training, excerpts a step, and their length (own choice).
@@ -166,14 +166,14 @@ class Audio2BodyDynamics:
         """Train on takes; a few minutes on one core."""
         self.fps, self.config = fps, config or Audio2BodyConfig()
         self.mean_C, self.scale_C = _statistics(takes)
-        # A point that was not seen is where it mostly is.
-        usual_KD = np.nanmean(np.concatenate([take.poses_TKD for take in takes]), axis=0)
-        poses = [np.where(np.isnan(take.poses_TKD), usual_KD, take.poses_TKD) for take in takes]
-        self.shape = usual_KD.shape
-        flat_NX = np.concatenate(poses).reshape(-1, usual_KD.size)
-        self.usual_X = flat_NX.mean(axis=0)
+        # A point that was not seen is at its mean place.
+        mean_KD = np.nanmean(np.concatenate([take.poses_TKD for take in takes]), axis=0)
+        poses = [np.where(np.isnan(take.poses_TKD), mean_KD, take.poses_TKD) for take in takes]
+        self.shape = mean_KD.shape
+        flat_NX = np.concatenate(poses).reshape(-1, mean_KD.size)
+        self.mean_X = flat_NX.mean(axis=0)
         # The covariance is small, whatever the number of frames.
-        values, vectors = np.linalg.eigh(np.cov(flat_NX - self.usual_X, rowvar=False))
+        values, vectors = np.linalg.eigh(np.cov(flat_NX - self.mean_X, rowvar=False))
         kept = slice(None, -self.config.components - 1, -1)
         self.components_XP = vectors[:, kept]
         self.spread_P = np.sqrt(np.maximum(values[kept], 1e-12))
@@ -186,12 +186,12 @@ class Audio2BodyDynamics:
         self._train(pairs)
 
     def predict(self, samples_S: np.ndarray) -> np.ndarray:
-        """Poses for whole music; what would be told after its end is told of silence."""
+        """Poses for a whole piece; after its end the input is silence."""
         sound_TC = self._scaled(mfcc(samples_S, self.fps))
         padded_1TC = F.pad(sound_TC, (0, 0, 0, self.config.delay))[None]
         with torch.inference_mode():
-            told_TP = self.network.eval()(padded_1TC)[0, self.config.delay :].double().numpy()
-        flat_TX = self.usual_X + (told_TP * self.spread_P) @ self.components_XP.T
+            predicted_TP = self.network.eval()(padded_1TC)[0, self.config.delay :].double().numpy()
+        flat_TX = self.mean_X + (predicted_TP * self.spread_P) @ self.components_XP.T
         return flat_TX.reshape(-1, *self.shape)
 
     def _train(self, pairs: list[tuple[Tensor, Tensor]]) -> None:
@@ -203,12 +203,12 @@ class Audio2BodyDynamics:
         for _ in track(range(config.steps), self.name):
             drawn = []
             for take in random.choice(len(pairs), config.excerpts, p=share / share.sum()):
-                sound_TC, told_TP = pairs[take]
+                sound_TC, true_TP = pairs[take]
                 first = int(random.integers(len(sound_TC) - length + 1))
-                drawn.append((sound_TC[first : first + length], told_TP[first : first + length]))
-            sound_BTC, told_BTP = (torch.stack(part) for part in zip(*drawn, strict=True))
-            answer_BTP = network(sound_BTC)[:, config.delay :]
-            loss = F.mse_loss(answer_BTP, told_BTP[:, : length - config.delay])
+                drawn.append((sound_TC[first : first + length], true_TP[first : first + length]))
+            sound_BTC, true_BTP = (torch.stack(part) for part in zip(*drawn, strict=True))
+            predicted_BTP = network(sound_BTC)[:, config.delay :]
+            loss = F.mse_loss(predicted_BTP, true_BTP[:, : length - config.delay])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -217,7 +217,7 @@ class Audio2BodyDynamics:
         return torch.from_numpy((sound_TC - self.mean_C) / self.scale_C).float()
 
     def _coefficients(self, poses_TKD: np.ndarray) -> np.ndarray:
-        flat_TX = poses_TKD.reshape(len(poses_TKD), -1) - self.usual_X
+        flat_TX = poses_TKD.reshape(len(poses_TKD), -1) - self.mean_X
         return flat_TX @ self.components_XP / self.spread_P
 
 
@@ -228,13 +228,13 @@ def mfcc(samples_S: np.ndarray, fps: int) -> np.ndarray:
     hop = SAMPLE_RATE // fps
     frames = _frames(samples_S, fps)
     padded_S = np.pad(samples_S.astype(np.float32), (0, hop * frames + hop - len(samples_S) % hop))
-    told_CT = librosa.feature.mfcc(
+    mfcc_CT = librosa.feature.mfcc(
         y=padded_S, sr=SAMPLE_RATE, n_mfcc=MFCC, n_fft=1024, hop_length=hop
     )
     power_1T = librosa.feature.rms(y=padded_S, frame_length=1024, hop_length=hop)
-    told_CT = np.concatenate([told_CT, np.log(power_1T + 1e-5)])[:, :frames]
-    slope_CT = librosa.feature.delta(told_CT, width=min(9, frames - 1 + frames % 2), mode="nearest")
-    return np.concatenate([told_CT, slope_CT]).T.astype(np.float64)
+    mfcc_CT = np.concatenate([mfcc_CT, np.log(power_1T + 1e-5)])[:, :frames]
+    slope_CT = librosa.feature.delta(mfcc_CT, width=min(9, frames - 1 + frames % 2), mode="nearest")
+    return np.concatenate([mfcc_CT, slope_CT]).T.astype(np.float64)
 
 
 def _frames(samples_S: np.ndarray, fps: int) -> int:

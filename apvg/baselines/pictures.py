@@ -1,7 +1,7 @@
-"""What the frames of a performer are measured against: CVG alone, and a per-frame image translation.
+"""Baselines for pictures: CVG alone, and a per-frame image translation.
 
-Neither knows more than the performer's own stages do: CVG's coarse video comes from the music, and Pix2Pix paints the keypoints
-that the performer's FPVG is given. The still plate is among the still answers (apvg.evaluation.retrieval).
+Both have the same inputs as the stages of the performer: the coarse video of CVG comes from the music, and Pix2Pix translates the keypoints
+that FPVG is given. The clean plate is a retrieval baseline (:mod:`apvg.evaluation.retrieval`).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def enlarged(coarse_ThwC: np.ndarray, size_HW: tuple[int, int]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pix2PixConfig:
-    """As published (Isola et al., CVPR 2017), but for what is said.
+    """As published (Isola et al., CVPR 2017), except where noted.
 
     Attributes:
-        steps: Of one batch each; what a few minutes of footage need.
+        steps: Of one batch each; enough for a few minutes of footage.
         batch: Frames in a batch.
         width: Channels of either network at half the frame's size: half of the published ones.
         rate: Adam's learning rate.
-        pixel_weight: Of the absolute error beside the discriminator's loss.
+        pixel_weight: Of the absolute error; the adversarial loss has weight 1.
         seed: Of everything random.
     """
 
@@ -53,7 +53,7 @@ class Pix2PixConfig:
 class TranslationUNet(nn.Module):
     """A drawn pose to a picture: strided 4×4 convolutions down, transposed ones up, skip connections at every level.
 
-    Pictures [N, 3, H, W] in -1..1. Instance normalisation is what the published batches of one amount to.
+    Pictures [N, 3, H, W] in -1..1. Instance normalisation is equal to the published batch normalisation with batches of one.
     """
 
     def __init__(self, width: int) -> None:
@@ -87,7 +87,7 @@ class TranslationUNet(nn.Module):
 
 
 class Pix2Pix:
-    """Frame by frame from the drawn pose to the picture, against a patch discriminator; knows no time and no plate."""
+    """Frame by frame from the drawn pose to the picture, with a patch discriminator; it has no memory and no plate."""
 
     name = "pix2pix"
 
@@ -123,12 +123,12 @@ class Pix2Pix:
 
     def _train(self, frame_of: Callable[[int], np.ndarray], poses_NKD: np.ndarray) -> None:
         config, network = self.config, self.network.train()
-        judge = PatchDiscriminator(6, (config.width, 2 * config.width, 4 * config.width))
-        judge.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        discriminator = PatchDiscriminator(6, (config.width, 2 * config.width, 4 * config.width))
+        discriminator.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         random = np.random.default_rng(config.seed)
-        paints, judges = (
+        optimizer, discriminator_optimizer = (
             torch.optim.Adam(module.parameters(), lr=config.rate, betas=(0.5, 0.999))
-            for module in (network, judge)
+            for module in (network, discriminator)
         )
         for _ in track(range(config.steps), self.name):
             drawn_N = random.integers(len(poses_NKD), size=config.batch)
@@ -136,19 +136,21 @@ class Pix2Pix:
             true_NCHW = _to_network(np.stack([frame_of(int(n)) for n in drawn_N]))
             painted_NCHW = network(pose_NCHW)
 
-            real, _ = judge(torch.cat([pose_NCHW, true_NCHW], dim=1))
-            fake, _ = judge(torch.cat([pose_NCHW, painted_NCHW.detach()], dim=1))
-            judges.zero_grad(set_to_none=True)
-            (0.5 * (_said(real, True) + _said(fake, False))).backward()
-            judges.step()
+            real, _ = discriminator(torch.cat([pose_NCHW, true_NCHW], dim=1))
+            fake, _ = discriminator(torch.cat([pose_NCHW, painted_NCHW.detach()], dim=1))
+            discriminator_optimizer.zero_grad(set_to_none=True)
+            (0.5 * (_adversarial_loss(real, True) + _adversarial_loss(fake, False))).backward()
+            discriminator_optimizer.step()
 
-            judge.requires_grad_(False)
-            fake, _ = judge(torch.cat([pose_NCHW, painted_NCHW], dim=1))
-            loss = _said(fake, True) + config.pixel_weight * F.l1_loss(painted_NCHW, true_NCHW)
-            paints.zero_grad(set_to_none=True)
+            discriminator.requires_grad_(False)
+            fake, _ = discriminator(torch.cat([pose_NCHW, painted_NCHW], dim=1))
+            loss = _adversarial_loss(fake, True) + config.pixel_weight * F.l1_loss(
+                painted_NCHW, true_NCHW
+            )
+            optimizer.zero_grad(set_to_none=True)
             loss.backward()
-            paints.step()
-            judge.requires_grad_(True)
+            optimizer.step()
+            discriminator.requires_grad_(True)
 
     def _drawn(self, poses_NKD: np.ndarray) -> Tensor:
         """The poses' skeletons on black, as the network takes pictures."""
@@ -165,8 +167,8 @@ def _step(layer: nn.Module, normed: int) -> nn.Module:
     return nn.Sequential(layer, nn.InstanceNorm2d(normed, affine=True)) if normed else layer
 
 
-def _said(score_N1hw: Tensor, real: bool) -> Tensor:
-    """Cross-entropy of a discriminator's scores with what it is to say."""
+def _adversarial_loss(score_N1hw: Tensor, real: bool) -> Tensor:
+    """Cross-entropy of a discriminator's scores with their label."""
     wanted = torch.full_like(score_N1hw, float(real))
     return F.binary_cross_entropy_with_logits(score_N1hw, wanted)
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from apvg.base.errors import ApvgError
 from apvg.cli.arguments import Jobs, Output, Steps
 
+if TYPE_CHECKING:
+    from apvg.measures.targets import TargetRow
+
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measure a performer on takes: report.json, report.html and pictures. Or, with --compare, put reports side by side."""
+    """Measure a performer on takes: report.json, report.html and pictures. Or, with --compare, compare reports."""
 
     output: Output
     """The folder to write the report to."""
@@ -31,8 +36,8 @@ class Evaluate:
     """NAME START STOP: a stretch to judge, seconds of the take; may be given again. By default what the performer's card
     says was held out of its training; else all of a take whose split is test, and of others the middle fifth."""
     baselines: bool = False
-    """Train baselines on the takes whose split is train, and put their keypoints and pictures beside the performer's; needs
-    the extra `baselines`."""
+    """Train baselines on the takes whose split is train, and compare their keypoints and pictures with the performer's;
+    needs the extra `baselines`."""
     baseline_steps: Steps | None = None
     """How long the baselines are trained, for a quick look; as they were published, or as long as they need, by default."""
     fid_weights: Path | None = None
@@ -46,7 +51,7 @@ class Evaluate:
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
     jobs: Jobs = os.cpu_count() or 1
-    """Pieces of music that are judged side by side, on the CPU."""
+    """Pieces of music that are judged in parallel, on the CPU."""
     force: bool = False
     """Replace the report folder if it is there already."""
 
@@ -82,8 +87,8 @@ class Evaluate:
         from apvg.baselines.keypoints import Audio2BodyConfig
         from apvg.baselines.pictures import Pix2PixConfig
         from apvg.evaluation.comparison import train_baselines
-        from apvg.evaluation.evaluate import Block
         from apvg.evaluation.report import write_report
+        from apvg.evaluation.results import Block
         from apvg.measures.learned import LearnedFigures
         from apvg.performer import Performer
         from apvg.takes.take import load_takes
@@ -122,25 +127,21 @@ class Evaluate:
                 learned=learned,
                 jobs=jobs,
             )
-        for reason in report["left_out"].values():
+        for reason in report.left_out.values():
             print(f"left out: {reason}")
-        for figures in report["blocks"]:
-            setting = figures["setting"]
-            print(f"{setting['take']}, {setting['block']['name']}:")
-            for row in figures["targets"]:
-                mark = "met" if row["met"] else "short"
-                print(f"  {row['figure']}: {_shown(row['value'])} (aim {row['target']}; {mark})")
-        for name in ("from_keypoints", "from_sound"):
-            row = report.get("learned", {}).get(name, {})
-            for figure in (figure for figure in ("fid", "fvd") if figure in row):
-                print(f"{figure.upper()} {name.replace('_', ' ')}: {_shown(row[figure])}")
-        for style, row in (*report["styles"].items(), *report["bowing_styles"].items()):
-            print(f"music, {style} ({row['pieces']} pieces, {row['notes']} notes):")
-            for target in row["targets"]:
-                mark = "met" if target["met"] else "short"
-                value = _shown(target["value"])
-                print(f"  {target['figure']}: {value} (aim {target['target']}; {mark})")
-        for name, row in report["beside_mean"].items():
+        for figures in report.blocks:
+            print(f"{figures.setting.take}, {figures.setting.block.name}:")
+            for row in figures.targets:
+                print(_target(row))
+        for name, row in report.learned.sets.items() if report.learned else ():
+            for figure, value in (("FID", row.fid), ("FVD", row.fvd)):
+                if value is not None:
+                    print(f"{figure} {name.replace('_', ' ')}: {_shown(value)}")
+        for style, row in (item for styles in report.styles.values() for item in styles.items()):
+            print(f"music, {style} ({row.pieces} pieces, {row.notes} notes):")
+            for target in row.targets:
+                print(_target(target))
+        for name, row in report.comparison_mean.items():
             energy = [value for figure, value in row.items() if figure.startswith("motion_energy")]
             least, most = (_shown(bound(energy, default=None)) for bound in (min, max))
             print(
@@ -149,6 +150,11 @@ class Evaluate:
         print(f"wrote {self.output / 'report.html'}")
 
 
+def _target(row: TargetRow) -> str:
+    mark = "met" if row.met else "short"
+    return f"  {row.figure}: {_shown(row.value)} (target {row.target}; {mark})"
+
+
 def _shown(figure: float | None) -> str:
-    """A figure of the report for people: what has no number there, as an infinite one, cannot be measured."""
-    return "not measurable" if figure is None else f"{figure:.3g}"
+    """A figure for people; one that is missing or infinite cannot be measured."""
+    return "not measurable" if figure is None or not isfinite(figure) else f"{figure:.3g}"

@@ -1,8 +1,8 @@
-"""Reports side by side: which performer is better, and is that more than chance?
+"""Comparison of reports: which performer is better, and is that more than chance?
 
-Reports are compared piece by piece: a figure's difference is taken on every block or piece of music that both reports judged,
-and its interval is bootstrapped over those (percentile interval of a paired bootstrap: Efron & Tibshirani, 1993). So what all
-performers find hard counts on no side.
+Reports are compared piece by piece: the difference of a figure is taken on every block or piece of music that both reports have,
+and its interval is bootstrapped over those (percentile interval of a paired bootstrap: Efron & Tibshirani, 1993). So pieces that
+are hard for all performers count for none.
 """
 
 from __future__ import annotations
@@ -16,25 +16,23 @@ from typing import Any
 import numpy as np
 
 from apvg.base.errors import ApvgError
+from apvg.evaluation.figures.registry import FIGURES
 from apvg.evaluation.glossary import about
 from apvg.evaluation.page import page_environment, words
 
 #: Share of the bootstrapped differences that lie within the interval, and how many are drawn.
 LEVEL, DRAWS = 0.95, 5000
-#: What a piece's figures are listed under in report.json.
-_SECTIONS = ("blocks", "bowing", "music")
-_TITLES = {"blocks": "Pictures", "bowing": "Bowing and fingering", "music": "Music alone"}
-#: Figures of these groups are not the performer's; and of both reports the still answers are the same, so that the gain over
-#: them differs as the PSNR itself does.
-_NOT_OURS = ("setting", "real", "still_answers", "baselines", "targets", "hand_psnr_gain")
+#: Figures of these groups are not the performer's; and the retrieval baselines of both reports are the same, so that the gain
+#: over them differs as the PSNR itself does.
+_OTHERS = ("setting", "real", "retrieval_baselines", "baselines", "targets", "hand_psnr_gain")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure of one report beside the first report's.
+    """One figure of one report and of the first one.
 
     Attributes:
-        mean: Over the pieces that both judged.
+        mean: Over the pieces that both have.
         first: The first report's mean over the same pieces.
         low, high: Interval of the mean difference; None for fewer than two pieces.
         pieces: How many.
@@ -48,16 +46,16 @@ class Difference:
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves out no difference."""
+        """Whether the interval does not contain zero."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Reports side by side.
+    """Reports compared.
 
     Attributes:
-        names: Of the reports; the first is what the others are compared with.
+        names: Of the reports; the others are compared with the first.
         figures: A figure's dotted name to one Difference for each other report; None where it lacks the figure.
     """
 
@@ -78,38 +76,43 @@ class Comparison:
 
 
 def read_report(folder: Path) -> dict[str, Any]:
-    """What `apvg evaluate` wrote.
+    """A report that `apvg evaluate` wrote: its folder, or report.json itself.
 
     Raises:
-        ApvgError: There is no report, or it is not one.
+        ApvgError: There is no report, it is not one, or it is one of an earlier version with other keys.
     """
     path = folder / "report.json" if folder.is_dir() else folder
+    cure = "give folders that apvg evaluate wrote"
     try:
         report = json.loads(path.read_text())
-        if not all(isinstance(report[section], list) for section in _SECTIONS):
-            raise ValueError("not a report")
     except OSError:
+        raise ApvgError(f"{folder} holds no report.json", cure) from None
+    except ValueError:
+        raise ApvgError(f"{path} is not a report", cure) from None
+    if not isinstance(report, dict) or not isinstance(report.get("blocks"), list):
+        raise ApvgError(f"{path} is not a report", cure)
+    if "beside" in report:  # since then called "comparison"
         raise ApvgError(
-            f"{folder} holds no report.json; give folders that apvg evaluate wrote"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise ApvgError(f"{path} is not a report of this version; write it again") from None
+            f"{path} was written by an earlier version of apvg, whose figures have other names",
+            "evaluate that performer again",
+        )
     return report
 
 
 def compare_reports(names: Sequence[str], reports: Sequence[Mapping[str, Any]]) -> Comparison:
-    """Every figure of each report beside the first one's, on the pieces that both judged.
+    """Compare every figure of each report with that of the first one, on the pieces that both have.
 
     Raises:
         ApvgError: Fewer than two reports, or one that shares no piece with the first.
     """
     if len(reports) < 2:
-        raise ApvgError("comparing needs two reports or more")
+        raise ApvgError("there is one report", "give two or more to compare", options=["compare"])
     first, *others = (_figures_by_piece(report) for report in reports)
     for name, other in zip(names[1:], others, strict=True):
         if not first.keys() & other.keys():
             raise ApvgError(
-                f"{names[0]} and {name} judged no piece that is the same; evaluate both on the same takes"
+                f"the reports {names[0]} and {name} have no piece in common",
+                "evaluate both performers on the same takes",
             )
     labels = dict.fromkeys(label for piece in first.values() for label in piece)
     figures = {label: [_difference(label, first, other) for other in others] for label in labels}
@@ -119,10 +122,11 @@ def compare_reports(names: Sequence[str], reports: Sequence[Mapping[str, Any]]) 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
     """compare.json and compare.html."""
     (folder / "compare.json").write_text(json.dumps(comparison.to_dict(), indent=2) + "\n")
+    titles = {"blocks": "Pictures"} | {c.section: c.title for c in FIGURES.values()}
     sections: dict[str, dict[str, Sequence[Difference | None]]] = {}
     for name, row in comparison.figures.items():
-        section, way, *_ = [*name.split("."), ""]
-        title = f"{_TITLES[section]}, {words(way)}"
+        section, source, *_ = [*name.split("."), ""]
+        title = f"{titles[section]}, {words(source)}"
         sections.setdefault(title, {})[name] = row
     page = page_environment().get_template("compare.html.jinja")
     text = page.render(comparison=comparison, sections=sections, level=LEVEL, verdicts=verdict)
@@ -130,7 +134,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
 
 
 def verdict(name: str, difference: Difference | None) -> str:
-    """Whether it is "better" or "worse" than the first report where that is certain and the figure says which way is good; else empty."""
+    """The words "better" or "worse" than the first report where that is certain and it is known which values are good; else empty."""
     known = about(name)
     if difference is None or not difference.certain or known is None:
         return ""
@@ -170,8 +174,8 @@ def _difference(
 def _figures_by_piece(report: Mapping[str, Any]) -> dict[tuple[str, ...], dict[str, float]]:
     """Section, take and block of every piece to its figures by their dotted names."""
     pieces = {}
-    for section in _SECTIONS:
-        for entry in report[section]:
+    for section in ("blocks", *(c.section for c in FIGURES.values() if c.section)):
+        for entry in report.get(section, ()):
             setting = entry["setting"]
             block = setting.get("block", {}).get("name", "")
             pieces[section, setting["take"], block] = dict(_numbers(entry, section + "."))
@@ -181,7 +185,7 @@ def _figures_by_piece(report: Mapping[str, Any]) -> dict[tuple[str, ...], dict[s
 def _numbers(figures: Mapping[str, Any], prefix: str) -> list[tuple[str, float]]:
     rows: list[tuple[str, float]] = []
     for name, value in figures.items():
-        if name in _NOT_OURS:
+        if name in _OTHERS:
             continue
         if isinstance(value, Mapping):
             rows += _numbers(value, f"{prefix}{name}.")

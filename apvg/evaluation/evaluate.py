@@ -2,91 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from apvg.base.errors import ApvgError
 from apvg.base.progress import track
-from apvg.evaluation.failure_cases import WorstMoment, worst_keypoints, worst_pictures
-from apvg.evaluation.retrieval import StillAnswers
-from apvg.instruments.skeleton import Skeleton
-from apvg.measures.lag import LagCurve, onset_strength, take_lag
+from apvg.evaluation.failure_cases import worst_keypoints, worst_pictures
+from apvg.evaluation.figures.base import Figures, Reference, find_lag, playing
+from apvg.evaluation.figures.registry import figures_of
+from apvg.evaluation.results import (
+    Block,
+    BlockFigures,
+    BlockSetting,
+    KeypointFigures,
+    PlayingFigures,
+    ReadBackFigures,
+    SoundFigures,
+)
+from apvg.evaluation.retrieval import RetrievalBaselines
+from apvg.instruments.skeleton import HANDS, Skeleton
+from apvg.measures.lag import LagCurve, onset_strength
 from apvg.measures.motion import (
-    KeyHit,
+    MotionFigures,
     PoseComponent,
-    derivative_error,
-    fingertip_x,
-    key_hit,
-    motion_energy,
-    pck,
-    pixel_error,
+    motion_figures,
     pose_component,
     seen,
     share,
+    speed,
 )
-from apvg.measures.pictures import (
-    Box,
-    compare,
-    crops,
-    detail_energy,
-    hand_boxes,
-)
-from apvg.measures.read_back import ReadBack, Tracker, read_back
+from apvg.measures.pictures import Box, PictureFigures, compare, hand_boxes, mean_detail
+from apvg.measures.read_back import Tracker, read_back
 
 if TYPE_CHECKING:
+    from apvg.instruments.surface import Placement
     from apvg.performer import Performer
     from apvg.takes.take import Take
 
-#: How long the video stages run before a block, so that their memory is warm, seconds.
+#: How long the video stages run before a block, so that their recurrent state has settled, seconds.
 WARM_UP = 2.0
-#: Keyboard corners this close are the same, in frame heights: a camera that was not moved.
+#: Surfaces whose corners are this close are at the same place, in frame heights: a camera that was not moved.
 SAME_SCENE = 0.05
 #: A block must have so many seconds of its take.
 SHORTEST = 2.0
-#: How far trembling keypoints are from the true ones in every frame, standard deviation in pixels: a hand tracker's errors.
-TREMBLE = 2.0
-_PCK_ALPHAS = (0.05, 0.1, 0.2)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A stretch of a take, seconds of its own clock.
-
-    Attributes:
-        name: What the report calls it.
-        start: First second.
-        stop: Where it ends.
-        held_out: Whether the performer says that it was not trained on it; None when it does not say.
-    """
-
-    name: str
-    start: float
-    stop: float
-    held_out: bool | None = None
+#: Distance of jittered keypoints from the true ones in every frame, standard deviation in pixels: errors of a hand tracker.
+JITTER = 2.0
 
 
 @dataclass(frozen=True)
 class BlockResult:
-    """Figures of a block (plain data, for JSON), and what its pictures are drawn from."""
+    """Figures of a block, and what its pictures are drawn from.
+
+    Attributes:
+        block: Which.
+        figures: All of them.
+        clips: Frames [T, H, W, 3] by name: "real", "from keypoints", "from sound".
+        coarse_ThwC: The coarse video.
+        boxes: Of hands (and a bow) in every frame, by clip; none in frames that picture figures do not count.
+        playing_T: Whether a frame lies between the first and the last note.
+        skeleton: Layout of the keypoints.
+        component: The paper's figure.
+        curves: Of the lag, by clip, where it can be measured.
+        true_TKD, sound_TKD: Keypoints, pixels.
+        speeds: Of each part, predicted and true [T].
+        baselines: Clips of trained baselines, by name.
+    """
 
     block: Block
-    figures: dict[str, Any]
-    clips: dict[str, np.ndarray]
+    figures: BlockFigures
+    clips: Mapping[str, np.ndarray]
     coarse_ThwC: np.ndarray
-    boxes: dict[str, list[list[Box]]]
+    boxes: Mapping[str, list[list[Box]]]
     playing_T: np.ndarray
     skeleton: Skeleton
     component: PoseComponent
-    lags: dict[str, LagCurve]
-    worst: list[WorstMoment]
+    curves: Mapping[str, LagCurve]
     true_TKD: np.ndarray
     sound_TKD: np.ndarray
-    speeds: dict[str, tuple[np.ndarray, np.ndarray]]
-    unit: str
-    baselines: dict[str, np.ndarray] = field(default_factory=dict)
-    """Others' clips of the same frames, by name."""
+    speeds: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    baselines: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def held_out_blocks(performer: Performer, take: Take) -> list[Block]:
@@ -113,237 +110,246 @@ def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
     return any(b.start <= block.start and block.stop <= b.stop for b in held_out) or None
 
 
-def too_short(block: Block, take: Take) -> str | None:
+def too_short(block: Block, take: Take) -> ApvgError | None:
     """Why a block cannot be judged; None when it can."""
     if min(block.stop, take.duration) - block.start >= SHORTEST:
         return None
-    return (
-        f"block {block.name} has under two seconds of take {take.name}, which lasts {take.duration:.3g} s; "
-        "give a longer --block, or a longer take"
+    return ApvgError(
+        f"block {block.name} has under two seconds of take {take.name}, which lasts {take.duration:.3g} s",
+        "give a longer block, or a longer take",
+        options=["block"],
     )
 
 
-def mismatch(performer: Performer, take: Take) -> str | None:
-    """Why a take cannot be judged with this performer, and what to do; None when it can.
+def mismatch(performer: Performer, take: Take) -> ApvgError | None:
+    """Why the pictures of a take cannot be judged with this performer; None when they can.
 
-    Pictures can be compared only within one scene: the same size, and the keyboard at the same place.
+    Pictures can be compared only within one scene: the same size, and the surface that is played on at the same place.
     """
     if not take.filmed:
-        return f"take {take.name} has no pictures; add a take with notes, or one of the performer's scene"
+        return ApvgError(
+            f"take {take.name} has no pictures",
+            "add a take with notes, or one of the performer's scene",
+        )
     for what, has, needs, option in (
-        ("frames/s", take.fps, performer.fps, "--fps"),
-        ("size", tuple(take.size), tuple(performer.config.size), "--size"),
-        ("keypoint layout", take.skeleton.name, performer.skeleton.name, "--layout"),
+        ("frames/s", take.fps, performer.fps, "fps"),
+        ("size", tuple(take.size), tuple(performer.config.size), "size"),
+        ("keypoint layout", take.skeleton.name, performer.skeleton.name, "layout"),
     ):
         if has != needs:
-            return (
-                f"take {take.name} has {what} {has}, performer {performer.name} needs {needs}; "
-                f"prepare it again with {option}"
+            return ApvgError(
+                f"take {take.name} has {what} {has}, performer {performer.name} needs {needs}",
+                "prepare the take again with that",
+                options=[option],
             )
-    mine, theirs = performer.config.corners, take.corners_42
-    if mine is not None and theirs is not None:
-        away = np.abs(np.array(mine) - theirs).max()
-        if away > SAME_SCENE * take.size[1]:
-            return (
-                f"take {take.name} shows another scene than performer {performer.name} "
-                f"(the keyboard's corners are up to {away:.0f} px apart); evaluate on a take of its own scene"
-            )
+    away = performer.placement.distance(placement(performer, take))
+    if np.isfinite(away) and away > SAME_SCENE * take.size[1]:
+        return ApvgError(
+            f"take {take.name} shows another scene than performer {performer.name} "
+            f"(the corners of the {performer.instrument.name} are up to {away:.0f} px apart)",
+            "evaluate on a take of its own scene",
+        )
     return None
+
+
+def placement(performer: Performer, take: Take) -> Placement:
+    """Where the surface that the performer plays on lies in a take's picture."""
+    return performer.instrument.surface.place(take.corners_42)
 
 
 def evaluate_block(
     performer: Performer,
     take: Take,
     block: Block,
-    stills: StillAnswers,
+    retrieval: RetrievalBaselines,
     music_S: np.ndarray,
-    heard: tuple[np.ndarray, np.ndarray],
+    predicted: tuple[np.ndarray, np.ndarray],
     tracker: Tracker | None,
 ) -> BlockResult:
     """All figures of one block.
 
     Args:
         performer: It fits the take (:func:`mismatch`).
-        take: With sound; with notes and keyboard corners the piano's figures come too.
+        take: With sound; with notes and a calibrated surface its instrument's figures come too.
         block: What to judge; not :func:`too_short`.
-        stills: Of the same scene.
+        retrieval: Of the same scene.
         music_S: The whole take's sound at the performer's rate.
-        heard: Keypoints_TKD and confidence_TK that the performer predicts from it.
+        predicted: Keypoints_TKD and confidence_TK that the performer predicts from it.
         tracker: For read-back; left out when None.
     """
     fps, (width, height) = take.fps, take.size
     first, last = round(block.start * fps), min(round(block.stop * fps), len(take.keypoints_TKD))
-    start = first / fps
     now = slice(first, last)
+    reference = Reference.of(take, performer.instrument, now)
+    components = figures_of(performer.instrument, take.skeleton, reference.placement)
+    by_block = [component for component in components if component.by_block]
+    onset_R = onset_strength(music_S, performer.sample_rate)
     true_THWC = np.asarray(take.frames_THWC[now])
     true_TKD = seen(take.keypoints_TKD[now], take.confidence_TK[now])
-    sound_TKD = seen(heard[0][now], heard[1][now])
-    true_boxes = hand_boxes(true_TKD, take.skeleton, width, height)
+    sound_TKD = seen(predicted[0][now], predicted[1][now])
     playing_T = _playing(take, first, last)
-    true_boxes = [boxes if playing_T[t] else [] for t, boxes in enumerate(true_boxes)]
-    sound_boxes = hand_boxes(sound_TKD, take.skeleton, width, height)
-    sound_boxes = [boxes if playing_T[t] else [] for t, boxes in enumerate(sound_boxes)]
+    boxes = {
+        name: [found if playing_T[t] else [] for t, found in enumerate(hand_boxes(points_TKD, take.skeleton, width, height))]
+        for name, points_TKD in (("real", true_TKD), ("from sound", sound_TKD))
+    }  # fmt: skip
+    boxes["from keypoints"] = true_boxes = boxes["real"]
 
-    tracked = (take.keypoints_TKD, take.confidence_TK)
+    given = take.keypoints_TKD, take.confidence_TK
+    jittered = _jittered(take.keypoints_TKD), take.confidence_TK
     clips = {"real": true_THWC}
-    clips["from keypoints"], _ = _render(performer, take, music_S, tracked, first, last)
-    clips["from sound"], coarse_ThwC = _render(performer, take, music_S, heard, first, last)
-    trembling = (_trembling(take.keypoints_TKD), take.confidence_TK)
-    trembled_THWC, _ = _render(performer, take, music_S, trembling, first, last)
-    answers = {
-        name: compare(answer, true_THWC, true_boxes)
-        for name, answer in stills.answers(true_TKD).items()
-    }
-    rendered = compare(clips["from keypoints"], true_THWC, true_boxes)
-    if len(answers) > 1:  # the plate alone is easily beaten
-        best = max(answer["hand_psnr"] for answer in answers.values())
-        rendered["hand_psnr_gain"] = rendered["hand_psnr"] - best
-    performed = compare(clips["from sound"], true_THWC, true_boxes)
-    # Another fingering can be right: detail is judged where the predicted hands are.
-    performed["sharpness"] = share(
-        _mean_detail(clips["from sound"], sound_boxes), _mean_detail(true_THWC, true_boxes)
-    )
+    clips["from keypoints"], _ = _render(performer, take, music_S, given, first, last)
+    clips["from sound"], coarse_ThwC = _render(performer, take, music_S, predicted, first, last)
+    jittered_THWC, _ = _render(performer, take, music_S, jittered, first, last)
 
-    keyboard, notes = take.keyboard, take.notes
-    scale, unit = _scale(take)
-    onset_R = onset_strength(music_S, performer.sample_rate)
-    speeds = {
-        part: (
-            _speed(scale(sound_TKD)[:, list(ids)], fps),
-            _speed(scale(true_TKD)[:, list(ids)], fps),
-        )
-        for part, ids in take.skeleton.parts.items()
+    retrieved = {
+        name: compare(answer, true_THWC, true_boxes)
+        for name, answer in retrieval.answers(true_TKD).items()
     }
+    # Another fingering can be right: detail is judged where the predicted hands are.
+    detail = mean_detail(clips["from sound"], boxes["from sound"])
+    sharpness = share(detail, mean_detail(true_THWC, true_boxes))
     curves = {
-        name: take_lag(keypoints_TKD, take, onset_R, start)
+        name: find_lag(components, keypoints_TKD, reference, onset_R)
         for name, keypoints_TKD in (("real", true_TKD), ("from sound", sound_TKD))
     }
-
-    figures = {
-        "setting": {
-            "take": take.name,
-            "split": take.about.split,
-            "block": asdict(block),
-            "clip_seconds": (last - first) / fps,
-            "fps": fps,
-            "width": width,
-            "height": height,
-            "frames": last - first,
-            "frames_judged": sum(map(bool, true_boxes)),
-            "notes": None if notes is None else len(notes.between(start, last / fps)),
-            "motion_energy_unit": unit,
-            "trembling_pixels": TREMBLE,
-        },
-        "real": {**_key_hit_figures(true_TKD, take, start), **lag_figures(curves["real"])},
-        "still_answers": answers,
-        "from_keypoints": rendered,
-        "from_trembling_keypoints": compare(trembled_THWC, true_THWC, true_boxes),
-        "from_sound": {**performed, **motion_figures(sound_TKD, true_TKD, take, start, onset_R)},
-    }
-    worst = [
-        *worst_keypoints(sound_TKD, true_TKD, take.skeleton, fps, start),
-        *worst_pictures(clips["from keypoints"], true_THWC, true_boxes, take.skeleton, fps, start),
-    ]
-    figures["worst"] = [moment.to_dict() for moment in worst]
-    if tracker is not None:
-        backs = {
-            name: read_back(
-                clip, fps, tracker, playing_T, keyboard=keyboard, notes=notes, start=start
-            )
-            for name, clip in track(clips.items(), "reading back", len(clips))
-        }
-        figures["read_back"] = {
-            name.replace(" ", "_"): _read_back_figures(back, backs["real"])
-            for name, back in backs.items()
-        }
+    figures = BlockFigures(
+        setting=_setting(take, block, reference, first, last, true_boxes),
+        real=playing(by_block, true_TKD, reference, curves["real"]),
+        retrieval_baselines=retrieved,
+        from_keypoints=_with_gain(
+            compare(clips["from keypoints"], true_THWC, true_boxes), retrieved
+        ),
+        from_jittered_keypoints=compare(jittered_THWC, true_THWC, true_boxes),
+        from_sound=SoundFigures(
+            replace(compare(clips["from sound"], true_THWC, true_boxes), sharpness=sharpness),
+            _motion(sound_TKD, reference),
+            playing(by_block, sound_TKD, reference, curves["from sound"]),
+        ),
+        failure_cases=[
+            *worst_keypoints(sound_TKD, true_TKD, take.skeleton, fps, reference.start),
+            *worst_pictures(
+                clips["from keypoints"], true_THWC, true_boxes, take.skeleton, fps, reference.start
+            ),
+        ],
+        read_back=None
+        if tracker is None
+        else _read_back(clips, tracker, playing_T, by_block, reference, onset_R),
+    )
     return BlockResult(
         block=block,
         figures=figures,
         clips=clips,
         coarse_ThwC=coarse_ThwC,
-        boxes={"real": true_boxes, "from keypoints": true_boxes, "from sound": sound_boxes},
+        boxes=boxes,
         playing_T=playing_T,
         skeleton=take.skeleton,
         component=pose_component(sound_TKD, true_TKD),
-        lags={name: curve for name, curve in curves.items() if curve is not None},
-        worst=worst,
+        curves={name: curve for name, curve in curves.items() if curve is not None},
         true_TKD=true_TKD,
         sound_TKD=sound_TKD,
-        speeds=speeds,
-        unit=unit,
+        speeds=_speeds(sound_TKD, true_TKD, reference),
     )
 
 
-def motion_figures(
+def keypoint_figures(
     predicted_TKD: np.ndarray,
-    true_TKD: np.ndarray,
-    take: Take,
-    start: float,
+    reference: Reference,
     onset_R: np.ndarray,
-) -> dict[str, Any]:
-    """How predicted keypoints move beside the true ones of a take, from second `start` on; plain data.
+    components: Sequence[Figures],
+) -> KeypointFigures:
+    """All figures of predicted keypoints.
 
-    With notes and keyboard corners the piano's figures come too. `onset_R` is the whole take's
-    (:func:`apvg.measures.lag.onset_strength`).
+    Args:
+        predicted_TKD: Pixels; NaN where not seen.
+        reference: With true keypoints of the same frames.
+        onset_R: Onset strength of the whole take (:func:`apvg.measures.lag.onset_strength`).
+        components: What measures how they play.
     """
-    scale, _ = _scale(take)
-    component = pose_component(predicted_TKD, true_TKD)
-    energy = motion_energy(scale(predicted_TKD), scale(true_TKD), take.skeleton, take.fps)
-    figures = {
-        "pixel_error": pixel_error(predicted_TKD, true_TKD),
-        "pixel_error_by_part": {
-            part: pixel_error(predicted_TKD[:, list(ids)], true_TKD[:, list(ids)])
-            for part, ids in take.skeleton.parts.items()
-        },
-        **{f"pck@{alpha}": pck(predicted_TKD, true_TKD, alpha) for alpha in _PCK_ALPHAS},
-        "velocity_error": derivative_error(predicted_TKD, true_TKD, take.fps, 1),
-        "jerk_error": derivative_error(predicted_TKD, true_TKD, take.fps, 3),
-        "motion_energy": energy,
-        "component_correlation": component.correlation,
-        "component_explained": component.explained,
+    curve = find_lag(components, predicted_TKD, reference, onset_R)
+    return KeypointFigures(
+        _motion(predicted_TKD, reference), playing(components, predicted_TKD, reference, curve)
+    )
+
+
+def _motion(predicted_TKD: np.ndarray, reference: Reference) -> MotionFigures:
+    assert reference.true_TKD is not None
+    return motion_figures(
+        predicted_TKD,
+        reference.true_TKD,
+        reference.skeleton,
+        reference.placement,
+        reference.size[1],
+        reference.fps,
+    )
+
+
+def _setting(
+    take: Take, block: Block, reference: Reference, first: int, last: int, boxes: list[list[Box]]
+) -> BlockSetting:
+    notes = take.notes
+    return BlockSetting(
+        take=take.name,
+        split=take.about.split,
+        block=block,
+        clip_seconds=(last - first) / take.fps,
+        fps=take.fps,
+        width=take.size[0],
+        height=take.size[1],
+        frames=last - first,
+        frames_judged=sum(map(bool, boxes)),
+        notes=None if notes is None else len(notes.between(reference.start, last / take.fps)),
+        motion_energy_unit=reference.placement.unit,
+        jitter_pixels=JITTER,
+    )
+
+
+def _with_gain(figures: PictureFigures, retrieved: Mapping[str, PictureFigures]) -> PictureFigures:
+    """With the gain over the best retrieval baseline; without it where that is the plate alone, which is easily beaten."""
+    if len(retrieved) < 2:
+        return figures
+    best = max(answer.hand_psnr for answer in retrieved.values())
+    return replace(figures, hand_psnr_gain=figures.hand_psnr - best)
+
+
+def _read_back(
+    clips: Mapping[str, np.ndarray],
+    tracker: Tracker,
+    playing_T: np.ndarray,
+    components: Sequence[Figures],
+    reference: Reference,
+    onset_R: np.ndarray,
+) -> dict[str, ReadBackFigures]:
+    """What the tracker finds in each clip, and as shares of what it finds in real frames."""
+    hands = reference.seen_as(HANDS)
+    able = [c for c in components if c.applies(hands.instrument, HANDS, hands.placement)]
+    backs = {
+        name.replace(" ", "_"): read_back(clip, reference.fps, tracker, playing_T)
+        for name, clip in track(clips.items(), "reading back", len(clips))
     }
-    lag = take_lag(predicted_TKD, take, onset_R, start)
-    return figures | _key_hit_figures(predicted_TKD, take, start) | lag_figures(lag)
-
-
-def _key_hit_figures(keypoints_TKD: np.ndarray, take: Take, start: float) -> dict[str, Any]:
-    """Key-hit, where there are notes and a keyboard."""
-    if take.keyboard is None or take.notes is None:
-        return {}
-    tips_TF = fingertip_x(keypoints_TKD, take.skeleton, take.keyboard)
-    return {"key_hit": hit_figures(key_hit(tips_TF, take.notes, take.fps, start=start))}
-
-
-def _scale(take: Take) -> tuple[Callable[[np.ndarray], np.ndarray], str]:
-    """What motion is measured in, from pixels, and its unit."""
-    if take.keyboard is not None:
-        return take.keyboard.to_keyboard, "white keys"
-    return lambda points: points / take.size[1], "frame heights"
-
-
-def hit_figures(hit: KeyHit) -> dict[str, float]:
-    """A key-hit figure as plain data, its skill with it."""
-    return {**asdict(hit), "skill": hit.skill}
-
-
-def lag_figures(curve: LagCurve | None) -> dict[str, float]:
-    """A lag as plain data; nothing where there is no note to tell it by."""
-    if curve is None or not curve.known:
-        return {}
-    return {"lag": curve.lag, "lag_contrast": curve.contrast}
-
-
-def _read_back_figures(back: ReadBack, real: ReadBack) -> dict[str, Any]:
-    """What the tracker found, and as shares of what it found in real frames."""
-    figures: dict[str, Any] = {
-        "hands_found": back.found,
-        "hands_found_share": share(back.found, real.found),
+    played = {
+        name: playing(able, back.keypoints_TKD, hands, find_lag(able, back.keypoints_TKD, hands, onset_R))
+        for name, back in backs.items()
+    }  # fmt: skip
+    skills = {name: _skill(able, figures) for name, figures in played.items()}
+    return {
+        name: ReadBackFigures(
+            hands_found=back.found,
+            hands_found_share=share(back.found, backs["real"].found),
+            playing=played[name],
+            skill_share=_share(skills[name], skills["real"]),
+        )
+        for name, back in backs.items()
     }
-    if back.hit is not None and real.hit is not None:
-        figures["key_hit"] = hit_figures(back.hit)
-        figures["skill_share"] = share(back.hit.skill, real.hit.skill)
-        figures.update(lag_figures(back.lag))
-    return figures
+
+
+def _skill(components: Sequence[Figures], figures: PlayingFigures) -> float | None:
+    """Of the first component that could measure."""
+    found = ((c, figures.found[c.key]) for c in components if c.key in figures.found)
+    return next((component.skill(measured) for component, measured in found), None)
+
+
+def _share(skill: float | None, whole: float | None) -> float | None:
+    return None if skill is None or whole is None else share(skill, whole)
 
 
 def _playing(take: Take, first: int, last: int) -> np.ndarray:
@@ -362,7 +368,7 @@ def _render(
     first: int,
     last: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frames first..last by the performer from a whole take's keypoints, and the coarse frames, its memory warm."""
+    """Frames first..last painted from a whole take's keypoints, and the coarse frames, after WARM_UP."""
     begin = max(first - round(WARM_UP * take.fps), 0)
     per_frame = performer.sample_rate // performer.fps
     # What lies beyond the block is heard too, as it would be within a longer piece.
@@ -373,22 +379,22 @@ def _render(
     return frames_THWC[first - begin :], coarse_ThwC[first - begin :]
 
 
-def _trembling(keypoints_TKD: np.ndarray) -> np.ndarray:
-    """Keypoints with an error of TREMBLE that is drawn anew in every frame, half of its variance the same for all points."""
-    random, size = np.random.default_rng(0), TREMBLE / np.sqrt(2)
+def _jittered(keypoints_TKD: np.ndarray) -> np.ndarray:
+    """Keypoints with an error of JITTER, drawn anew in every frame; half of its variance is the same for all points."""
+    random, size = np.random.default_rng(0), JITTER / np.sqrt(2)
     frames, points, _ = keypoints_TKD.shape
     own_TKD, shared_T1D = (random.normal(0, size, (frames, n, 2)) for n in (points, 1))
     return keypoints_TKD + own_TKD + shared_T1D
 
 
-def _mean_detail(frames: Iterable[np.ndarray], boxes: list[list[Box]]) -> float:
-    energies = [detail_energy(crop) for crop in crops(frames, boxes)]
-    return float(np.mean(energies)) if energies else float("nan")
-
-
-def _speed(points_TKD: np.ndarray, fps: float) -> np.ndarray:
-    """[T] mean speed of a part after the 5-frame filter, for drawing; the rim is NaN."""
-    speed_T = np.full(len(points_TKD), np.nan)
-    smooth_TKD = np.lib.stride_tricks.sliding_window_view(points_TKD, 5, axis=0).mean(axis=-1)
-    speed_T[3:-2] = np.linalg.norm(np.diff(smooth_TKD, axis=0), axis=-1).mean(axis=-1) * fps
-    return speed_T
+def _speeds(
+    sound_TKD: np.ndarray, true_TKD: np.ndarray, reference: Reference
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    height, fps = reference.size[1], reference.fps
+    sound_TKD, true_TKD = (
+        reference.placement.to_units(points, height) for points in (sound_TKD, true_TKD)
+    )
+    return {
+        part: (speed(sound_TKD[:, list(ids)], fps), speed(true_TKD[:, list(ids)], fps))
+        for part, ids in reference.skeleton.parts.items()
+    }

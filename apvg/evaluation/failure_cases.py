@@ -1,68 +1,43 @@
-"""The worst moments of a block: where a viewer should look first, with how wrong they are."""
+"""Failure cases: the worst frames of a block, where a viewer should look first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from apvg.evaluation.results import FailureCase
 from apvg.instruments.skeleton import Skeleton
 from apvg.measures.pictures import Box
 
-#: How many moments of a kind are shown, and how far apart they are at least, seconds.
-WORST, APART = 3, 1.0
+#: How many frames of a kind are shown, and how far apart they are at least, seconds.
+SHOWN, APART = 3, 1.0
 
 
-@dataclass(frozen=True)
-class WorstMoment:
-    """One frame that is among the worst of its block.
-
-    Attributes:
-        frame: Its index in the block.
-        seconds: On the take's clock.
-        kind: "keypoints" (from sound, against the true ones) or "picture" (from true keypoints, against the true crops).
-        part: The part that is wrong most.
-        error: Its A2B pixel error, or the PSNR of its crop, dB.
-        whole: The same of the whole pose, or of all crops of the frame.
-    """
-
-    frame: int
-    seconds: float
-    kind: str
-    part: str
-    error: float
-    whole: float
-
-    @property
-    def sentence(self) -> str:
-        """What is wrong, in words and numbers."""
-        part = "bow" if self.part == "instrument" else self.part.replace("_", " ")
-        if self.kind == "keypoints":
-            return (
-                f"{self.seconds:.2f} s: keypoints from sound are {self.whole:.1f} px from the true ones; "
-                f"the {part} is worst, {self.error:.1f} px"
-            )
+def sentence(case: FailureCase, skeleton: Skeleton) -> str:
+    """What is wrong, in words and numbers."""
+    part = skeleton.called(case.part)
+    if case.kind == "keypoints":
         return (
-            f"{self.seconds:.2f} s: hands painted from true keypoints have a PSNR of {self.whole:.1f} dB; "
-            f"the {part} is worst, {self.error:.1f} dB"
+            f"{case.seconds:.2f} s: keypoints from sound are {case.whole:.1f} px from the true ones; "
+            f"the {part} is worst, {case.error:.1f} px"
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for a report."""
-        return asdict(self)
+    return (
+        f"{case.seconds:.2f} s: hands painted from true keypoints have a PSNR of {case.whole:.1f} dB; "
+        f"the {part} is worst, {case.error:.1f} dB"
+    )
 
 
 def worst_keypoints(
     predicted_TKD: np.ndarray, true_TKD: np.ndarray, skeleton: Skeleton, fps: float, start: float
-) -> list[WorstMoment]:
+) -> list[FailureCase]:
     """The frames with the largest A2B pixel error, worst first."""
     error_TK = np.sqrt(np.square(predicted_TKD - true_TKD).mean(axis=-1))
     by_part = {part: _mean(error_TK[:, list(ids)]) for part, ids in skeleton.parts.items()}
     whole_T = _mean(error_TK)
     return [
-        _moment(t, fps, start, "keypoints", {name: part_T[t] for name, part_T in by_part.items()}, whole_T[t], max)
+        _case(t, fps, start, "keypoints", {name: part_T[t] for name, part_T in by_part.items()}, whole_T[t], max)
         for t in worst_frames(whole_T, fps)
         if whole_T[t] > 0
     ]  # fmt: skip
@@ -75,9 +50,9 @@ def worst_pictures(
     skeleton: Skeleton,
     fps: float,
     start: float,
-) -> list[WorstMoment]:
+) -> list[FailureCase]:
     """The frames whose crops of hands (and bow) have the lowest PSNR, worst first."""
-    parts = crop_parts(skeleton)
+    parts = list(skeleton.close_ups)
     error_TP = np.full((len(true_THWC), len(parts)), np.nan)
     for t, frame_boxes in enumerate(boxes):
         for p, (left, top, right, bottom) in enumerate(frame_boxes):
@@ -87,15 +62,10 @@ def worst_pictures(
             ).mean()
     whole_T = _mean(error_TP)
     return [
-        _moment(t, fps, start, "picture", dict(zip(parts, _decibels(error_TP[t]), strict=True)), _decibels(whole_T[t]), min)
+        _case(t, fps, start, "picture", dict(zip(parts, _decibels(error_TP[t]), strict=True)), _decibels(whole_T[t]), min)
         for t in worst_frames(whole_T, fps)
         if whole_T[t] > 0
     ]  # fmt: skip
-
-
-def crop_parts(skeleton: Skeleton) -> list[str]:
-    """The part that each box of a frame shows, in the order of :func:`apvg.measures.pictures.hand_boxes`."""
-    return [*skeleton.hands, *(name for name in skeleton.parts if name == "instrument")]
 
 
 def worst_frames(error_T: np.ndarray, fps: float) -> list[int]:
@@ -103,18 +73,24 @@ def worst_frames(error_T: np.ndarray, fps: float) -> list[int]:
     left_T = np.where(np.isfinite(error_T), error_T, -np.inf)
     time_T = np.arange(len(left_T)) / fps
     chosen: list[int] = []
-    while len(chosen) < WORST and left_T.size and left_T.max() > -np.inf:
+    while len(chosen) < SHOWN and left_T.size and left_T.max() > -np.inf:
         chosen.append(int(left_T.argmax()))
         left_T[np.abs(time_T - time_T[chosen[-1]]) < APART] = -np.inf
     return chosen
 
 
-def _moment(
-    t: int, fps: float, start: float, kind: str, parts: Mapping[str, Any], whole: Any, worst: Any
-) -> WorstMoment:
+def _case(
+    t: int,
+    fps: float,
+    start: float,
+    kind: str,
+    parts: Mapping[str, Any],
+    whole: Any,
+    worst: Callable[..., str],
+) -> FailureCase:
     known = {name: float(value) for name, value in parts.items() if np.isfinite(value)}
     part = worst(known, key=known.__getitem__)
-    return WorstMoment(t, start + t / fps, kind, part, known[part], float(whole))
+    return FailureCase(t, start + t / fps, kind, part, known[part], float(whole))
 
 
 def _mean(values_TX: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""What each figure says, where its definition comes from, and which worthless answers it likes: data for reports and docs.
+"""What each figure measures, where its definition comes from, and which degenerate answers fool it: data for reports and docs.
 
-A figure is fooled by an answer that it finds at least as good as the same music played rightly in another way. Which answers
-fool which figure is measured (of FID, FVD and LPIPS with small networks that stand in for the real ones), by `tests/evaluation/test_degenerate.py`, on takes of the virtual players; the test holds this
-file to it.
+A figure is fooled by an answer that it rates at least as high as a correct performance of the same music with other strokes.
+Which answers fool which figure is measured by `tests/evaluation/test_degenerate.py` on takes of the virtual players (FID, FVD and
+LPIPS with small networks in place of the real ones); the test fails where this file says something else.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-#: Answers that know nothing of the moment: the pose or picture that is right on average, the first one for ever, the right
-#: performance one second late, and the performance of the music's stretches in another order.
+#: Degenerate answers: the mean pose or frame, the first one throughout, the correct performance one second late, and that of the
+#: music cut into stretches in another order.
 ANSWERS = {
     "mean": "the mean pose or frame",
     "frozen": "one pose or frame throughout",
-    "late": "the right performance, one second late",
+    "late": "the correct performance, one second late",
     "shuffled": "the performance of shuffled music",
 }
 ALL = tuple(ANSWERS)
@@ -28,16 +28,16 @@ class About:
 
     Attributes:
         label: What reports call it.
-        says: What it measures, for people.
-        source: Whose definition it is.
-        best: "high", "low", "one" (as much as in the truth) or "zero".
+        measures: What it measures, for people.
+        source: Where its definition comes from.
+        best: Which values are good: "high", "low", "one" (as in the truth) or "zero".
         unit: Empty for shares and ratios.
         fooled_by: Keys of ANSWERS.
-        caught_by: Figures beside it that are not fooled by those.
+        caught_by: Other figures that are not fooled by those.
     """
 
     label: str
-    says: str
+    measures: str
     source: str
     best: Literal["high", "low", "one", "zero"]
     unit: str = ""
@@ -48,8 +48,8 @@ class About:
 _STRINGS = ("string", "stop", "change_f1", "motion_energy")
 _PICTURE = ("motion_energy", "change_f1", "key_hit.skill")
 
-#: By a figure's name in report.json, without its section and without the part of the body.
-FIGURES = {
+#: By the name of a figure in report.json, without its section and without the part of the body.
+GLOSSARY = {
     "pixel_error": About(
         "A2B pixel error",
         "How far the keypoints are from the true ones: mean over points of the root mean square of x and y.",
@@ -79,14 +79,14 @@ FIGURES = {
     ),
     "jerk_error": About(
         "jerk error",
-        "The same of the third derivative of the place: shaking, and turns at the wrong moment.",
+        "The same of the third derivative of the position: shaking, and turns at the wrong moment.",
         "Temporally Guided Music-to-Body-Movement (2020)",
         "low",
         "px/s³",
     ),
     "motion_energy": About(
         "motion energy",
-        "Mean speed of a part, predicted over true, both through a 5-frame filter: 0 stands still, 1 is as lively as the truth.",
+        "Mean speed of a part, predicted over true, both after a 5-frame filter: 0 = no motion, 1 = as much as in the truth.",
         "own choice",
         "one",
         "",
@@ -95,7 +95,7 @@ FIGURES = {
     ),
     "component_correlation": About(
         "correlation of the first component",
-        "How alike the predicted and true curves of the pose's first principal component are: the paper's figure, as a number.",
+        "Correlation of the predicted and true curves of the pose's first principal component: the paper's figure, as a number.",
         "Let's Play Music (2020), first experiment",
         "high",
         "",
@@ -104,9 +104,9 @@ FIGURES = {
     ),
     "lag": About(
         "lag",
-        "How much later the picture is than the sound: the shift at which struck keys are nearest to fingertips, or the bow's "
-        "acceleration follows the onsets best.",
-        "keys: own choice; bow: as peers do, of acceleration for speed",
+        "How much later the picture is than the sound: the shift at which struck keys are nearest to fingertips, or at which the "
+        "acceleration of the bow follows the onsets best.",
+        "keys: own choice; bow: as others do, with acceleration in place of speed",
         "zero",
         "s",
     ),
@@ -118,13 +118,13 @@ FIGURES = {
     ),
     "key_hit.skill": About(
         "key-hit skill",
-        "The rate above what the same hands reach for music shifted in time or to other keys: 1 every key, 0 by chance.",
+        "The rate above that of the same hands on music shifted in time or to other keys: 1 = every key, 0 = by chance.",
         "own choice",
         "high",
     ),
     "direction": About(
         "bow direction",
-        "Share of sounding frames whose bow goes the right way, the true way given at each phrase's start.",
+        "Share of sounding frames whose bow goes the right way, given the true direction at the start of each phrase.",
         "own choice",
         "high",
     ),
@@ -148,7 +148,7 @@ FIGURES = {
     ),
     "psnr": About(
         "PSNR",
-        "Nearness of whole frames to the true ones, pixel by pixel. A still scene has a high one by itself.",
+        "Peak signal-to-noise ratio of whole frames. A static scene has a high one by itself.",
         "torchmetrics' pooling",
         "high",
         "dB",
@@ -157,7 +157,7 @@ FIGURES = {
     ),
     "ssim": About(
         "SSIM",
-        "Likeness of structure in windows of 11 pixels, whole frames.",
+        "Structural similarity of whole frames, in windows of 11 pixels.",
         "Wang et al. (2004)",
         "high",
         "",
@@ -166,7 +166,7 @@ FIGURES = {
     ),
     "hand_psnr": About(
         "PSNR of hands",
-        "PSNR of the crops around the true hands (and bow), beside that of the best still answer.",
+        "PSNR of the crops around the true hands (and bow); its gain is over the best retrieval baseline.",
         "own choice",
         "high",
         "dB",
@@ -178,7 +178,7 @@ FIGURES = {
     ),
     "sharpness": About(
         "sharpness of hands",
-        "Energy of the Laplacian in the hands' crops over that of the true ones: blur is below 1, noise above.",
+        "Energy of the Laplacian in the crops of the hands over that in the real ones: blur is below 1, noise above.",
         "own choice",
         "one",
         "",
@@ -196,7 +196,7 @@ FIGURES = {
     ),
     "lpips": About(
         "LPIPS",
-        "Distance of whole frames to the true ones in the features of a network that is given as a file.",
+        "Distance of whole frames to the real ones in the features of a network that is given as a file.",
         "Zhang et al. (2018)",
         "low",
         "",
@@ -205,7 +205,7 @@ FIGURES = {
     ),
     "fid": About(
         "FID",
-        "Fréchet distance of the features of all generated frames to those of the real ones; in any order.",
+        "Fréchet distance of the features of all generated frames to those of the real ones, in any order.",
         "Heusel et al. (2017)",
         "low",
         "",
@@ -214,7 +214,7 @@ FIGURES = {
     ),
     "fvd": About(
         "FVD",
-        "The same of clips of 16 frames: they show motion, but not whether it is that of this music.",
+        "The same of clips of 16 frames: it sees motion, but not whether that belongs to the music.",
         "Unterthiner et al. (2018)",
         "low",
         "",
@@ -225,28 +225,28 @@ FIGURES = {
 
 
 def about(name: str) -> About | None:
-    """What is known of a figure by its dotted name in a report, as `from_sound.motion_energy.left_hand`."""
+    """The entry of a figure by its dotted name in a report, as `from_sound.motion_energy.left_hand`; None where there is none."""
     for first in range(name.count(".") + 1):
         rest = name.split(".", first)[-1]
-        for key in FIGURES:
+        for key in GLOSSARY:
             begins = rest == key or rest.startswith((f"{key}.", f"{key}@", f"{key}_by_part."))
             if begins or (key == "motion_energy" and rest.startswith("motion_energy_")):
-                return FIGURES[key]
+                return GLOSSARY[key]
     return None
 
 
 def markdown_table() -> str:
-    """All of them, for docs/evaluation.md."""
+    """The glossary as a table, for docs/evaluation.md."""
     best = {"high": "high", "low": "low", "one": "1", "zero": "0"}
     rows = [
-        "| figure | what it says (source) | best | fooled by | caught by |",
+        "| figure | what it measures (source) | best | fooled by | caught by |",
         "|---|---|---|---|---|",
     ]
-    for known in FIGURES.values():
+    for known in GLOSSARY.values():
         unit = f", {known.unit}" if known.unit else ""
-        caught = ", ".join(FIGURES[key].label for key in known.caught_by)
+        caught = ", ".join(GLOSSARY[key].label for key in known.caught_by)
         fooled = ", ".join(known.fooled_by) or "none of these"
         rows.append(
-            f"| {known.label}{unit} | {known.says} ({known.source}) | {best[known.best]} | {fooled} | {caught} |"
+            f"| {known.label}{unit} | {known.measures} ({known.source}) | {best[known.best]} | {fooled} | {caught} |"
         )
     return "\n".join(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -11,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from apvg.evaluation.glossary import ANSWERS, FIGURES, about
+from apvg.base.plain import to_plain
+from apvg.evaluation.figures.registry import FIGURES
+from apvg.evaluation.glossary import ANSWERS, GLOSSARY, about
 from apvg.video.images import jpeg, read_image
 
 if TYPE_CHECKING:
     from apvg.evaluation.drawing import Picture
+    from apvg.evaluation.results import BlockFigures, Report
+    from apvg.measures.targets import TargetRow
 
 #: Figures of the tables, in order; those that a block lacks are left out.
 _PICTURE_ROWS = ("hand_psnr", "hand_ssim", "sharpness", "flicker", "psnr", "ssim", "lpips")
@@ -28,43 +33,54 @@ _MOTION_ROWS = (
     "jerk_error",
     "component_correlation",
     "lag",
-    "key_hit.rate",
-    "key_hit.skill",
 )
 
 
 @dataclass(frozen=True)
 class Section:
-    """What was judged: its figures as plain data, and its pictures."""
+    """What was judged.
 
-    figures: Mapping[str, Any]
+    Attributes:
+        figures: Of a block or a piece.
+        pictures: Their files.
+    """
+
+    figures: Any
     pictures: Sequence[Picture]
 
 
 def write_page(
-    report: Mapping[str, Any], blocks: Sequence[Section], pieces: Sequence[Section], folder: Path
+    report: Report,
+    blocks: Sequence[Section],
+    pieces: Mapping[str, Sequence[Section]],
+    folder: Path,
 ) -> None:
     """Write report.html.
 
     Args:
         report: What report.json holds.
         blocks: Judged on pictures.
-        pieces: Of music alone.
-        folder: Where the pictures lie, and the page goes.
+        pieces: Of music alone, by section.
+        folder: Of the pictures and the page.
     """
+    shown = [_block(section, folder) for section in blocks]
+    music = [_music(name, report, sections, folder) for name, sections in pieces.items()]
+    targets: list[TargetRow] = [row for block in report.blocks for row in block.targets]
     page = page_environment().get_template("report.html.jinja")
     text = page.render(
         report=report,
-        blocks=[_block(section, folder) for section in blocks],
-        pieces=[(section.figures, _images(section, folder)) for section in pieces],
-        glossary=FIGURES,
+        blocks=shown,
+        music=music,
+        targets=targets + [row for section in music for row in section["targets"]],
+        comparison=_comparison(report),
+        glossary=GLOSSARY,
         answers=ANSWERS,
     )
     (folder / "report.html").write_text(text)
 
 
 def page_environment() -> jinja2.Environment:
-    """Templates of this package, with the filters `number` and `figure_name`."""
+    """Templates of this package, with the filters `number`, `numbers`, `figure_name` and `words`."""
     here = files("apvg.evaluation")
     loader = jinja2.FunctionLoader(lambda name: (here / name).read_text())
     environment = jinja2.Environment(
@@ -74,17 +90,30 @@ def page_environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "figure_name": figure_name, "words": words}
+    environment.filters |= {
+        "number": number,
+        "numbers": numbers,
+        "figure_name": figure_name,
+        "words": words,
+    }
     return environment
 
 
 def number(value: Any) -> str:
-    """A figure for people; a dash for one that nobody knows."""
-    if value is None:
+    """A figure for people; a dash for one that is not known."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def numbers(cell: Any) -> str:
+    """A cell of a :class:`apvg.evaluation.figures.base.Table`: of several numbers, all but the first one in brackets."""
+    if not isinstance(cell, tuple):
+        return number(cell)
+    first, *others = map(number, cell)
+    return f"{first} ({', '.join(others)})"
 
 
 def words(name: str) -> str:
@@ -109,35 +138,59 @@ def figure_name(name: str) -> str:
 
 def _block(section: Section, folder: Path) -> dict[str, Any]:
     """What the template needs of a block."""
-    figures = section.figures
+    figures: BlockFigures = section.figures
     answers = {
-        "from keypoints": figures["from_keypoints"],
-        "from trembling keypoints": figures["from_trembling_keypoints"],
-        "from sound": figures["from_sound"],
-        **figures.get("baselines", {}),
-        **figures["still_answers"],
+        "from keypoints": figures.from_keypoints,
+        "from jittered keypoints": figures.from_jittered_keypoints,
+        "from sound": figures.from_sound,
+        **(figures.baselines or {}),
+        **figures.retrieval_baselines,
     }
-    motion = {"from sound": figures["from_sound"], "real": figures["real"]}
-    sound = figures["from_sound"]
-    parts = {
-        part: {"A2B pixel error, px": error, "motion energy": sound["motion_energy"].get(part)}
-        for part, error in sound["pixel_error_by_part"].items()
-    }
+    motion = figures.from_sound.motion
     return {
         "figures": figures,
         "pictures": _table(_PICTURE_ROWS, answers),
-        "motion": _table(_MOTION_ROWS, motion),
-        "parts": parts,
-        "read_back": figures.get("read_back"),
+        "motion": _table(
+            (*_MOTION_ROWS, *(row for component in FIGURES.values() for row in component.rows)),
+            {"from sound": figures.from_sound, "real": figures.real},
+        ),
+        "parts": {
+            part: {"A2B pixel error, px": error, "motion energy": motion.motion_energy.get(part)}
+            for part, error in motion.pixel_error_by_part.items()
+        },
+        "read_back": {name: to_plain(back) for name, back in (figures.read_back or {}).items()},
         "images": _images(section, folder),
     }
 
 
-def _table(rows: Sequence[str], columns: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Figures by row and by column, without rows that no column knows and columns that know no row."""
-    values = {
-        row: {name: _value(figures, row) for name, figures in columns.items()} for row in rows
+def _music(name: str, report: Report, sections: Sequence[Section], folder: Path) -> dict[str, Any]:
+    """What the template needs of pieces of music."""
+    component = next(component for component in FIGURES.values() if component.section == name)
+    styles = report.styles[name]
+    last = list(styles)[-1]
+    return {
+        "name": name,
+        "title": component.title,
+        "note": component.note,
+        "style": last,
+        "targets": styles[last].targets,
+        "tables": component.tables(styles),
+        "pieces": [(section.figures.setting, _images(section, folder)) for section in sections],
     }
+
+
+def _comparison(report: Report) -> dict[str, Any]:
+    """Rows of all figures that the performer has, a column for each name."""
+    means = report.comparison_mean
+    figures = means.get("apvg", {})
+    rows = {figure: [row.get(figure) for row in means.values()] for figure in figures}
+    return {"columns": list(means), "rows": rows}
+
+
+def _table(rows: Sequence[str], columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures by row and by column, without rows and columns in which nothing is known."""
+    plain = {name: to_plain(figures) for name, figures in columns.items()}
+    values = {row: {name: _value(plain[name], row) for name in plain} for row in rows}
     known = {
         row: cells for row, cells in values.items() if any(v is not None for v in cells.values())
     }
@@ -165,7 +218,7 @@ def _images(section: Section, folder: Path) -> list[dict[str, Any]]:
                 "source": f"data:image/{kind};base64,{base64.b64encode(data).decode()}",
                 "caption": picture.caption,
                 "frames": picture.frames,
-                "worst": "-worst-" in picture.name or "-moment-" in picture.name,
+                "failure": picture.failure,
             }
         )
     return images

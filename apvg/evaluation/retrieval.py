@@ -1,4 +1,4 @@
-"""Still answers: what a picture figure must beat, frames that know nothing of the moment, or only its pose."""
+"""Retrieval baselines: frames that need no generator, which a generated picture must beat."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from apvg.measures.pictures import nearest_poses
 if TYPE_CHECKING:
     from apvg.takes.take import Take
 
-#: Frames this close to a held-out block are neither trained on nor used as still answers, seconds.
+#: Frames this close to a held-out block are neither trained on nor retrieved, seconds.
 GUARD = 2.0
 _CHUNK = 100  # frames read at a time
 
 
 @dataclass(frozen=True)
-class StillAnswers:
-    """The clean plate, the mean frame, and the frames that may be chosen from by their poses.
+class RetrievalBaselines:
+    """The clean plate, the mean frame, and the frames that can be retrieved by their poses.
 
     Attributes:
-        plate_HWC, mean_HWC: RGB uint8. The mean is None where there is no frame but those that are judged.
-        frames: Where to find those N frames: take and index.
+        plate_HWC, mean_HWC: RGB uint8. The mean is None where the only frames are those that are judged.
+        frames: Where to find the N frames: take and index.
         poses_NKD: Their poses, pixels; NaN where a point was not seen.
     """
 
@@ -36,7 +36,7 @@ class StillAnswers:
     poses_NKD: np.ndarray
 
     def answers(self, poses_TKD: np.ndarray) -> dict[str, np.ndarray]:
-        """By name what to answer to frames with these poses: [H, W, 3], or a picture for every frame."""
+        """Name to a picture for all frames with these poses [H, W, 3], or for each [T, H, W, 3]."""
         if self.mean_HWC is None:
             return {"clean plate": self.plate_HWC}
         return {
@@ -53,21 +53,21 @@ class StillAnswers:
         return np.stack([take.frames_THWC[t] for take, t in found])[place_T]
 
 
-def still_answers(
+def retrieval_baselines(
     takes: Sequence[Take], plate_HWC: np.ndarray, avoid: Mapping[str, Sequence[tuple[float, float]]]
-) -> StillAnswers:
-    """From all frames of takes of one scene, but for some stretches.
+) -> RetrievalBaselines:
+    """Retrieval baselines from all frames of takes of one scene, except some stretches.
 
     Args:
-        takes: They have pictures. Without any, the plate is the only answer.
-        plate_HWC: The scene's clean plate.
-        avoid: Take to what is to be avoided of it, and GUARD around it: from one second to another.
+        takes: With pictures. Without any, the plate is the only baseline.
+        plate_HWC: The clean plate of the scene.
+        avoid: Take to stretches that are left out, with GUARD around them: from one second to another.
 
     Raises:
-        ApvgError: Nothing of the takes is left.
+        ApvgError: No frame of the takes is left.
     """
     if not takes:
-        return StillAnswers(plate_HWC, None, [], np.zeros((0, 0, 2)))
+        return RetrievalBaselines(plate_HWC, None, [], np.zeros((0, 0, 2)))
     frames: list[tuple[Take, int]] = []
     poses, sum_HWC = [], np.zeros(plate_HWC.shape, np.int64)
     for take in takes:
@@ -84,7 +84,9 @@ def still_answers(
         poses.append(seen(take.keypoints_TKD[allowed_T], take.confidence_TK[allowed_T]))
     if not frames:
         raise ApvgError(
-            f"the blocks leave nothing of take {takes[0].name} to compare with; give a shorter --block"
+            f"the blocks leave no frame of take {takes[0].name} for the retrieval baselines",
+            "give a shorter block",
+            options=["block"],
         )
     mean_HWC = np.round(sum_HWC / len(frames)).astype(np.uint8)
-    return StillAnswers(plate_HWC, mean_HWC, frames, np.concatenate(poses))
+    return RetrievalBaselines(plate_HWC, mean_HWC, frames, np.concatenate(poses))

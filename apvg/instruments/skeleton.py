@@ -103,6 +103,17 @@ class Skeleton:
         return {part: self.parts[part] for part in self.limbs}
 
     @property
+    def close_ups(self) -> dict[str, tuple[int, ...]]:
+        """The parts that are looked at closely: those that play, and the points of an instrument."""
+        return self.players | {n: ids for n, ids in self.parts.items() if n == "instrument"}
+
+    def called(self, part: str) -> str:
+        """A part in words, as "left hand"; points of an instrument by what they are, as "bow"."""
+        if part == "instrument":
+            return self.points[self.parts[part][0]].split("_")[0]
+        return part.replace("_", " ")
+
+    @property
     def bones(self) -> list[list[tuple[int, int]]]:
         """The edges in groups, by the part that they begin in."""
         groups = [[edge for edge in self.edges if edge[0] in ids] for ids in self.parts.values()]

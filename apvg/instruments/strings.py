@@ -124,6 +124,37 @@ class StringInstrument:
         """How the bow lies on strings, radians; between two strings in proportion."""
         return np.interp(string_X, np.arange(self.strings), self.tilts)
 
+    def place_bow(
+        self,
+        place_X: np.ndarray,
+        string_X: np.ndarray,
+        from_bridge_X: np.ndarray,
+        lift_X: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The bow in space.
+
+        Args:
+            place_X: Where on the hair the string is, share of the hair from the frog.
+            string_X: The string that the bow is on; between two strings while it crosses.
+            from_bridge_X: Where it is on the string, metres from the bridge.
+            lift_X: How far it is above the string, metres.
+
+        Returns:
+            Frog and tip of the hair [X, 2, 3], metres, and the unit vector from the hair to the stick [X, 3].
+        """
+        along_3, across_3, out_3 = self.axes_33
+        tilt_X1 = self.tilt(string_X)[:, None]
+        to_tip_X3 = np.cos(tilt_X1) * across_3 + np.sin(-tilt_X1) * out_3
+        away_X3 = np.cos(tilt_X1) * out_3 + np.sin(tilt_X1) * across_3
+        touched_X3 = self.on_string(string_X, self.string_length - from_bridge_X)
+        touched_X3 = touched_X3 + lift_X[:, None] * away_X3
+        frog_X3 = touched_X3 - place_X[:, None] * self.bow_length * to_tip_X3
+        tip_X3 = frog_X3 + self.bow_length * to_tip_X3
+        # The stick leans towards the fingerboard, so that the hair's edge draws the sound.
+        stick_X3 = away_X3 + 0.35 * along_3
+        stick_X3 /= np.linalg.norm(stick_X3, axis=-1, keepdims=True)
+        return np.stack([frog_X3, tip_X3], axis=1), stick_X3
+
 
 CELLO = StringInstrument(
     name="cello",

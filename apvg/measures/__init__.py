@@ -1,1 +1,1 @@
-"""Figures: pure functions from keypoints, notes and pictures to numbers."""
+"""Figures: pure functions from keypoints, notes and pictures to typed results."""

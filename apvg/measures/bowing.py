@@ -1,24 +1,23 @@
-"""Figures on a string player's keypoints: is what sounds what is stopped and bowed, and does the bow turn when it should?
+"""Figures on the keypoints of a string player: are the right string, stop and bow direction played, and does the bow turn in time?
 
-For takes of the virtual player alone, whose strings, fingers and strokes are known (`metadata["strings"]`), and whose
-instrument and camera say where each of them lies in the picture.
+For takes of the virtual player alone: its strings, fingers and strokes are known, and the instrument and the camera say where
+each of them lies in the picture.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from apvg.instruments.camera import Camera
 from apvg.instruments.skeleton import Skeleton
-from apvg.instruments.strings import STRING_INSTRUMENTS, StringInstrument
+from apvg.instruments.strings import StringInstrument
 from apvg.music.notes import Notes
-from apvg.virtual.strings.motion import place_bow
-from apvg.virtual.strings.performance import Bow
 
-#: A bow change is found when it is so near, seconds: ±3 frames at 30 per second.
+#: A bow change counts as found within so many seconds: ±3 frames at 30 per second.
 CHANGE_TOLERANCE = 0.08
 #: Notes shorter than this have no stop that could be seen for long, seconds.
 STOP_NOTE = 0.15
@@ -30,11 +29,11 @@ _MOVING = 0.02
 
 @dataclass(frozen=True)
 class BowingFigures:
-    """What a string player's keypoints tell, against what is true.
+    """Bowing and stops of predicted keypoints against the true ones.
 
     Attributes:
-        direction: Share of sounding frames whose bow goes the right way, the true way given at each phrase's start: a phrase
-            whose first stroke goes the wrong way is judged with all its strokes turned round.
+        direction: Share of sounding frames whose bow goes the right way, given the true direction at the start of each
+            phrase: a phrase whose first stroke goes the wrong way is judged with all its strokes turned round.
         direction_ungiven: The same without that.
         string: Share of sounding frames with the bow on the sounding string.
         stop: Share of stopped notes over 150 ms whose finger is within half a semitone of the pitch, at the note's middle.
@@ -53,39 +52,39 @@ class BowingFigures:
     stops: int
     changes: int
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for a report."""
-        return asdict(self)
-
 
 def bowing_figures(
     keypoints_TKD: np.ndarray,
     skeleton: Skeleton,
     notes: Notes,
-    truth: dict[str, Any],
-    instrument: str,
+    truth: Mapping[str, Any],
+    strings: StringInstrument,
+    camera: Camera,
     size: tuple[int, int],
     fps: float,
 ) -> BowingFigures:
-    """Judge predicted keypoints of a take of the virtual player.
+    """Bowing figures of predicted keypoints of a take of the virtual player; NaN without a stroke.
 
     Args:
         keypoints_TKD: Predicted, pixels; frame t is at second t / fps.
         skeleton: Their layout; it has both ends of the bow.
         notes: Of the take.
-        truth: Its `metadata["strings"]`.
-        instrument: A key of STRING_INSTRUMENTS.
-        size: Of the frames, pixels.
+        truth: How it is played: its `metadata["strings"]`, as :func:`apvg.virtual.strings.corpus.truth` makes it.
+        strings: What it is played on.
+        camera: That sees it.
+        size: Width and height of the frames, pixels.
         fps: Frames per second.
     """
+    if not truth["strokes"]:
+        return BowingFigures(*[float("nan")] * 7, sounding_frames=0, stops=0, changes=0)
     at = {name: index for index, name in enumerate(skeleton.points)}
-    played, points_TKD = STRING_INSTRUMENTS[instrument], np.asarray(keypoints_TKD, np.float64)
+    points_TKD = np.asarray(keypoints_TKD, np.float64)
     frames = len(points_TKD)
-    strokes = _Strokes(truth, len(notes))
+    strokes = _Strokes(truth)
     time_T = np.arange(frames) / fps
     stroke_T = strokes.at(time_T)
     bow_T2D = points_TKD[:, [at["bow_frog"], at["bow_tip"]]]
-    bowed_T, place_T = _read_bow(bow_T2D, played, size)
+    bowed_T, place_T = _read_bow(bow_T2D, strings, camera, size)
     speed_T = np.gradient(place_T) * fps
     sounding_T = stroke_T >= 0
     # Where a stroke begins and ends the bow stands for a moment, whichever way it goes.
@@ -96,7 +95,7 @@ def bowing_figures(
     note_T = np.searchsorted(notes.onset_N, time_T, side="right") - 1
     string_N = np.array(truth["string"])
     clear_T = inside_T & _settled(time_T, notes.onset_N, 0.06)
-    stops = _stops(points_TKD, at, notes, truth, played, size, fps)
+    stops = _stops(points_TKD, at, notes, truth, strings, camera, size, fps)
     precision, recall, f1 = matched(_changes(speed_T, strokes, fps), strokes.turns)
     return BowingFigures(
         direction=_mean(_given(agrees_T, phrase_T, stroke_T, inside_T)[inside_T] > 0),
@@ -115,17 +114,18 @@ def bowing_figures(
 def bow_turns(
     keypoints_TKD: np.ndarray,
     skeleton: Skeleton,
-    instrument: str,
+    strings: StringInstrument,
+    camera: Camera,
     size: tuple[int, int],
     fps: float,
 ) -> np.ndarray:
-    """When the bow turns in predicted keypoints, seconds, in rests too; for music whose strokes nobody knows.
+    """When the bow turns in predicted keypoints, seconds, in rests too; for music whose strokes are not known.
 
-    Arguments as those of :func:`bowing_figures`.
+    Arguments are those of :func:`bowing_figures`.
     """
     bow = [skeleton.points.index(end) for end in ("bow_frog", "bow_tip")]
     points_TKD = np.asarray(keypoints_TKD, np.float64)
-    _, place_T = _read_bow(points_TKD[:, bow], STRING_INSTRUMENTS[instrument], size)
+    _, place_T = _read_bow(points_TKD[:, bow], strings, camera, size)
     return _turns(np.gradient(place_T) * fps, fps)
 
 
@@ -150,7 +150,7 @@ def matched(
 class _Strokes:
     """The strokes of a take, as arrays over them."""
 
-    def __init__(self, truth: dict[str, Any], notes: int) -> None:
+    def __init__(self, truth: Mapping[str, Any]) -> None:
         rows = truth["strokes"]
         self.start_B = np.array([row[1] for row in rows])
         self.stop_B = np.array([row[2] for row in rows])
@@ -183,25 +183,25 @@ def _given(
 
 
 def _read_bow(
-    bow_T2D: np.ndarray, instrument: StringInstrument, size: tuple[int, int]
+    bow_T2D: np.ndarray, strings: StringInstrument, camera: Camera, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """String and place on the hair [T] of the bow that lies nearest to the ends that are seen; between strings it crosses."""
+    """String and place on the hair [T] of the bow whose ends lie nearest to the given ones; between strings it crosses."""
     near_X, string_X = (
         grid.ravel()
         for grid in np.meshgrid(
-            instrument.string_length * np.linspace(0.09, 0.15, 5),
-            np.linspace(0, instrument.strings - 1, 4 * instrument.strings - 3),
+            strings.string_length * np.linspace(0.09, 0.15, 5),
+            np.linspace(0, strings.strings - 1, 4 * strings.strings - 3),
             indexing="ij",
         )
     )
     still_X = np.zeros_like(near_X)
 
     def ends(place: float) -> np.ndarray:
-        bow_X23, _ = place_bow(Bow(still_X + place, string_X, near_X, still_X, still_X), instrument)
-        return Camera().to_pixels(bow_X23, *size).reshape(len(near_X), -1)
+        bow_X23, _ = strings.place_bow(still_X + place, string_X, near_X, still_X)
+        return camera.to_pixels(bow_X23, *size).reshape(len(near_X), -1)
 
     # Seen from so far away, a bow that is drawn goes along a straight line, at an even pace.
-    low, high = instrument.bow_used
+    low, high = strings.bow_used
     from_XE, way_XE = ends(low), ends(high) - ends(low)
     off_TXE = bow_T2D.reshape(len(bow_T2D), 1, -1) - from_XE
     share_TX = (off_TXE * way_XE).sum(axis=-1) / np.square(way_XE).sum(axis=-1)
@@ -215,27 +215,26 @@ def _stops(
     points_TKD: np.ndarray,
     at: dict[str, int],
     notes: Notes,
-    truth: dict[str, Any],
-    instrument: StringInstrument,
+    truth: Mapping[str, Any],
+    strings: StringInstrument,
+    camera: Camera,
     size: tuple[int, int],
     fps: float,
 ) -> np.ndarray:
     """Of every stopped note that is long enough: is its finger where its pitch is?"""
     right = []
     tips = [at[f"left_{finger}_tip"] for finger in ("index", "middle", "ring", "pinky")]
-    semitone_S = np.linspace(0, instrument.reach + 2, 40 * (instrument.reach + 2))
+    semitone_S = np.linspace(0, strings.reach + 2, 40 * (strings.reach + 2))
     for index, (string, finger) in enumerate(zip(truth["string"], truth["finger"], strict=True)):
         onset, offset = notes.onset_N[index], notes.offset_N[index]
         frame = round((onset + offset) / 2 * fps)
         if not finger or offset - onset < STOP_NOTE or frame >= len(points_TKD):
             continue
-        line_S3 = instrument.on_string(
-            np.full(len(semitone_S), string), instrument.stop(semitone_S)
-        )
-        line_SD = Camera().to_pixels(line_S3, *size)
+        line_S3 = strings.on_string(np.full(len(semitone_S), string), strings.stop(semitone_S))
+        line_SD = camera.to_pixels(line_S3, *size)
         tip_D = points_TKD[frame, tips[finger - 1]]
         stopped = semitone_S[np.linalg.norm(line_SD - tip_D, axis=1).argmin()]
-        wanted = notes.pitch_N[index] - instrument.open_pitches[string]
+        wanted = notes.pitch_N[index] - strings.open_pitches[string]
         right.append(abs(stopped - wanted) <= STOP_REACH)
     return np.array(right, bool)
 
@@ -252,7 +251,7 @@ def _turns(speed_T: np.ndarray, fps: float) -> np.ndarray:
 def _changes(speed_T: np.ndarray, strokes: _Strokes, fps: float) -> np.ndarray:
     """The turns within phrases."""
     time_C = _turns(speed_T, fps)
-    # In a rest the bow goes to where it begins anew; where it turns for that, at a phrase's ends, is nobody's bow change.
+    # In a rest the bow goes to where it starts again; its turns for that, at the ends of a phrase, are no bow changes.
     first_B = np.append(True, np.diff(strokes.phrase_B) > 0)
     begin_P, end_P = strokes.start_B[first_B], strokes.stop_B[np.append(first_B[1:], True)]
     at_C = (np.searchsorted(begin_P, time_C, side="right") - 1).clip(0)

@@ -1,11 +1,11 @@
-"""FID, FVD and LPIPS: figures by networks that the user has, as TorchScript files.
+"""FID, FVD and LPIPS: figures computed with networks that the user provides as TorchScript files.
 
-None of these networks may be passed on with this package, so their files are named by path, and their hashes are printed beside the
-scores: scores by other files, or of other numbers of frames, are not to be compared. Only TorchScript is read (`torch.jit.load`),
-which holds a network and its weights and runs no code of the file's maker; pickled checkpoints are not.
+None of these networks may be redistributed with this package, so their files are given by path, and reports print their hashes:
+scores of other files, or of other numbers of frames, cannot be compared. Only TorchScript is read (`torch.jit.load`), which holds a
+network and its weights and runs no code of the author of the file; pickled checkpoints are not.
 
-FID and FVD are Fréchet distances of whole sets (Heusel et al., 2017; Unterthiner et al., 2018), so one is made of all judged frames
-of a report together; LPIPS (Zhang et al., 2018) compares frame with frame.
+FID and FVD are Fréchet distances of whole sets (Heusel et al., 2017; Unterthiner et al., 2018), so there is one for all frames of a
+report; LPIPS (Zhang et al., 2018) compares frame with frame.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from apvg.base.errors import ApvgError
-from apvg.bundle import file_hash
+from apvg.base.files import file_hash
+from apvg.base.plain import OptionalKey
 
 #: Clips of FVD: frames, and frames from the beginning of one to that of the next.
 CLIP_FRAMES, CLIP_STEP = 16, 8
@@ -37,26 +38,27 @@ class FrozenNetwork:
     def __init__(self, path: Path, device: str = "cpu") -> None:
         """
         Raises:
-            ApvgError: There is no such file, or it is none of TorchScript.
+            ApvgError: There is no such file, or it is not TorchScript.
         """
         if not path.is_file():
-            raise ApvgError(f"there is no file {path}")
+            raise ApvgError(f"there is no file {path}", "give the path of a TorchScript file")
         try:
             with warnings.catch_warnings():  # the format is an old one, and what people have
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self._module = torch.jit.load(str(path), map_location=device).eval()
         except RuntimeError:
             raise ApvgError(
-                f"{path} is not a TorchScript file; give one that torch.jit.load reads (pickled .pth files are not)"
+                f"{path} is not a TorchScript file",
+                "give one that torch.jit.load reads; pickled .pth files are none",
             ) from None
         self.path, self.sha256, self._device = path, file_hash(path), device
         self.options = {argument.name for argument in self._module.forward.schema.arguments}
 
     def __call__(self, *inputs: Tensor, **options: bool) -> Tensor:
-        """The network's answer; of the options it is given those that it takes.
+        """The output of the network, [N, C]; options that it does not take are left out.
 
         Raises:
-            ApvgError: It cannot take such input, or its answer has another shape than one row for each item.
+            ApvgError: It does not take such input, or its output has not one row for each item.
         """
         taken = {name: value for name, value in options.items() if name in self.options}
         try:
@@ -64,16 +66,48 @@ class FrozenNetwork:
                 answer = self._module(*(item.to(self._device) for item in inputs), **taken)
         except RuntimeError as error:
             raise ApvgError(
-                f"the network {self.path} does not take input of shape {list(inputs[0].shape)}: {str(error).strip().splitlines()[-1]}"
+                f"the network {self.path} does not take input of shape {list(inputs[0].shape)}: {str(error).strip().splitlines()[-1]}",
+                "give the network that is meant for this figure",
             ) from None
         if not isinstance(answer, Tensor) or answer.shape[:1] != inputs[0].shape[:1]:
-            raise ApvgError(f"the network {self.path} does not answer with one row for each input")
+            raise ApvgError(
+                f"the output of the network {self.path} has not one row for each input",
+                "give the network that is meant for this figure",
+            )
         return answer.reshape(len(answer), -1).float().cpu()
 
 
 @dataclass(frozen=True)
+class NetworkFile:
+    """A network that figures were computed with.
+
+    Attributes:
+        file: Its name.
+        sha256: Hash of the file.
+    """
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class SetFigures:
+    """Distances of a generated set of clips to the real one.
+
+    Attributes:
+        fid, fvd: Fréchet distances of frames and of clips.
+        fid_frames, fvd_clips: How many there were on each side.
+    """
+
+    fid: Annotated[float | None, OptionalKey()] = None
+    fid_frames: Annotated[int | None, OptionalKey()] = None
+    fvd: Annotated[float | None, OptionalKey()] = None
+    fvd_clips: Annotated[int | None, OptionalKey()] = None
+
+
+@dataclass(frozen=True)
 class LearnedFigures:
-    """The networks that are there, and what of the report's clips they have seen so far.
+    """The networks that were given; None where there is none.
 
     Attributes:
         fid: Pictures [N, 3, H, W], 0..255, to features: StyleGAN's `inception-2015-12-05.pt`, or any network.
@@ -92,26 +126,26 @@ class LearnedFigures:
     def load(
         cls, fid: Path | None, lpips: Path | None, fvd: Path | None, device: str = "cpu"
     ) -> LearnedFigures:
-        """From files; None where there is none.
+        """Load networks from files.
 
         Raises:
-            ApvgError: A file is not TorchScript.
+            ApvgError: A file is missing, or is not TorchScript.
         """
         return cls(*(path and FrozenNetwork(path, device) for path in (fid, lpips, fvd)))
 
-    def weights(self) -> dict[str, dict[str, str]]:
-        """Figure to its network's file and hash."""
+    def weights(self) -> dict[str, NetworkFile]:
+        """Figure to the file of its network."""
         networks = {"fid": self.fid, "lpips": self.lpips, "fvd": self.fvd}
         return {
-            name: {"file": network.path.name, "sha256": network.sha256}
+            name: NetworkFile(network.path.name, network.sha256)
             for name, network in networks.items()
             if network is not None
         }
 
-    def distance(self, frames_THWC: np.ndarray, true_THWC: np.ndarray) -> dict[str, float]:
-        """LPIPS of a clip, mean over its frames, where the network is there."""
+    def distance(self, frames_THWC: np.ndarray, true_THWC: np.ndarray) -> float | None:
+        """LPIPS of a clip, mean over its frames; None without the network."""
         if self.lpips is None:
-            return {}
+            return None
         distances = []
         for first in range(0, len(true_THWC), _BATCH):
             mine, true = (_pictures(c[first : first + _BATCH]) for c in (frames_THWC, true_THWC))
@@ -121,10 +155,10 @@ class LearnedFigures:
                 distances.append(rows.sum(dim=1))
             else:
                 distances.append(self.lpips(mine / 127.5 - 1, true / 127.5 - 1).mean(dim=1))
-        return {"lpips": float(torch.cat(distances).mean())}
+        return float(torch.cat(distances).mean())
 
     def features(self, frames_THWC: np.ndarray) -> dict[str, Tensor]:
-        """What the networks of the sets' figures see in a clip: "fid" [T, C] of its frames, "fvd" [N, C] of its clips."""
+        """Features of a clip: "fid" [T, C] of its frames, "fvd" [N, C] of its stretches of CLIP_FRAMES."""
         seen: dict[str, Tensor] = {}
         if self.fid is not None:
             seen["fid"] = torch.cat(
@@ -149,15 +183,15 @@ class LearnedFigures:
         return seen
 
 
-def set_figures(features: Mapping[str, list[dict[str, Tensor]]]) -> dict[str, dict[str, Any]]:
-    """FID and FVD of every generated set of clips beside the real one.
+def set_figures(features: Mapping[str, list[dict[str, Tensor]]]) -> dict[str, SetFigures]:
+    """FID and FVD of every generated set of clips against the real one.
 
     Args:
         features: Of "real" and of others, :meth:`LearnedFigures.features` of each clip.
 
     Returns:
-        Name to "fid" and "fvd", and how many frames and clips each side had ("fid_frames", "fvd_clips"). A figure is left out
-        where it has fewer than two of them.
+        Name (with underscores) to figures. A figure is None where a side has fewer than two frames or clips; a set without
+        any figure is left out.
     """
     figures: dict[str, dict[str, Any]] = {}
     for name, mine in features.items():
@@ -171,7 +205,7 @@ def set_figures(features: Mapping[str, list[dict[str, Tensor]]]) -> dict[str, di
             if name != "real" and min(map(len, sides)) > 1:
                 row = figures.setdefault(name.replace(" ", "_"), {})
                 row |= {figure: frechet_distance(*sides), count: len(sides[0])}
-    return figures
+    return {name: SetFigures(**row) for name, row in figures.items()}
 
 
 def frechet_distance(one_NC: Tensor, other_NC: Tensor) -> float:
@@ -185,7 +219,7 @@ def frechet_distance(one_NC: Tensor, other_NC: Tensor) -> float:
 
 
 class _AsTheyAre(torch.nn.Module):
-    """Stands where torchmetrics has its Inception: the features are there already."""
+    """Takes the place of Inception in torchmetrics: the features are there already."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, laplace
 
+from apvg.base.plain import OptionalKey
 from apvg.instruments.skeleton import Skeleton
 from apvg.measures.motion import share
 
@@ -19,10 +22,10 @@ Box = tuple[int, int, int, int]
 
 
 def psnr(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Peak signal-to-noise ratio of a clip, dB: of the squared error's mean over all pairs (picture, true picture).
+    """Peak signal-to-noise ratio of a clip, dB: of the mean squared error over all pairs (picture, true picture).
 
-    Each pair has the same weight, whatever its size. As torchmetrics pools it: one picture that happens to be equal cannot
-    make the whole infinite.
+    Each pair has the same weight, whatever its size. Pooled as in torchmetrics: one picture without an error cannot make the
+    whole infinite.
     """
     errors = [np.square(image.astype(np.float64) - true).mean() for image, true in pairs]
     if not errors:
@@ -72,7 +75,7 @@ def flicker(frames: Iterable[np.ndarray], true: Iterable[np.ndarray]) -> float:
 
 
 def hand_box(points_KD: np.ndarray, width: int, height: int) -> Box | None:
-    """Left, top, right, bottom of a hand's box and margin, within the frame; None when unseen or out of sight."""
+    """Left, top, right, bottom of the box of a part with its margin, within the frame; None when a point was not seen, or all lie outside."""
     if np.isnan(points_KD).any():
         return None
     low_D, high_D = points_KD.min(axis=0), points_KD.max(axis=0)
@@ -86,10 +89,9 @@ def hand_box(points_KD: np.ndarray, width: int, height: int) -> Box | None:
 def hand_boxes(
     keypoints_TKD: np.ndarray, skeleton: Skeleton, width: int, height: int
 ) -> list[list[Box]]:
-    """The boxes of the true hands, and of a bow, in every frame; none in frames where one of them is missing (NaN)."""
+    """The boxes of the skeleton's close-ups (hands, and a bow) in every frame; none in frames where one of them is missing (NaN)."""
     boxes: list[list[Box]] = []
-    instrument = {name: ids for name, ids in skeleton.parts.items() if name == "instrument"}
-    parts = [list(ids) for ids in (skeleton.hands | instrument).values()]
+    parts = [list(ids) for ids in skeleton.close_ups.values()]
     for points_KD in keypoints_TKD:
         found = [hand_box(points_KD[ids], width, height) for ids in parts]
         whole = [box for box in found if box is not None]
@@ -104,18 +106,36 @@ def crops(frames: Iterable[np.ndarray], boxes: list[list[Box]]) -> Iterator[np.n
             yield frame_HWC[top:bottom, left:right]
 
 
-def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -> dict[str, float]:
+@dataclass(frozen=True)
+class PictureFigures:
+    """Generated frames against the real ones.
+
+    Attributes:
+        psnr, ssim: Of whole frames; PSNR in dB.
+        hand_psnr, hand_ssim: Of the crops of hands (and of a bow).
+        sharpness: Detail energy of those crops over that of the real ones.
+        flicker: Mean absolute error of the differences between neighbouring frames, grey levels of 255.
+        hand_psnr_gain: hand_psnr above that of the best retrieval baseline, dB.
+        lpips: Mean over frames, by a network that was given as a file.
+    """
+
+    psnr: float
+    ssim: float
+    hand_psnr: float
+    hand_ssim: float
+    sharpness: float
+    flicker: float
+    hand_psnr_gain: Annotated[float | None, OptionalKey()] = None
+    lpips: Annotated[float | None, OptionalKey()] = None
+
+
+def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -> PictureFigures:
     """All picture figures of a clip.
 
     Args:
-        frames: [T, H, W, 3], or one still picture [H, W, 3] as the answer to every frame.
+        frames: [T, H, W, 3], or one still picture [H, W, 3] for every frame.
         true_THWC: The real frames.
-        boxes: The true hands' boxes of every frame (:func:`hand_boxes`); frames without boxes count for no figure but
-            flicker.
-
-    Returns:
-        "psnr", "ssim" (whole frames), "hand_psnr", "hand_ssim" (crops, of a bow too), "sharpness" (detail energy of the hand
-        crops over that of the real ones) and "flicker"; see the functions above.
+        boxes: Boxes in the real frames (:func:`hand_boxes`); frames without boxes count for no figure but flicker.
     """
     frames_THWC = np.broadcast_to(frames, true_THWC.shape)
     counted = [t for t, frame_boxes in enumerate(boxes) if frame_boxes]
@@ -126,14 +146,20 @@ def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -
         return float(np.mean(values)) if values else float("nan")
 
     true_detail = mean(detail_energy(true) for _, true in pairs)
-    return {
-        "psnr": psnr((frames_THWC[t], true_THWC[t]) for t in counted),
-        "ssim": mean(ssim(frames_THWC[t], true_THWC[t]) for t in counted),
-        "hand_psnr": psnr(pairs),
-        "hand_ssim": mean(ssim(*pair) for pair in pairs),
-        "sharpness": share(mean(detail_energy(crop) for crop, _ in pairs), true_detail),
-        "flicker": flicker(frames_THWC, true_THWC),
-    }
+    return PictureFigures(
+        psnr=psnr((frames_THWC[t], true_THWC[t]) for t in counted),
+        ssim=mean(ssim(frames_THWC[t], true_THWC[t]) for t in counted),
+        hand_psnr=psnr(pairs),
+        hand_ssim=mean(ssim(*pair) for pair in pairs),
+        sharpness=share(mean(detail_energy(crop) for crop, _ in pairs), true_detail),
+        flicker=flicker(frames_THWC, true_THWC),
+    )
+
+
+def mean_detail(frames: Iterable[np.ndarray], boxes: list[list[Box]]) -> float:
+    """Mean detail energy of every box of every frame; NaN without boxes."""
+    energies = [detail_energy(crop) for crop in crops(frames, boxes)]
+    return float(np.mean(energies)) if energies else float("nan")
 
 
 def nearest_poses(poses_TKD: np.ndarray, known_NKD: np.ndarray) -> np.ndarray:

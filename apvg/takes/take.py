@@ -17,7 +17,6 @@ from apvg.base.config import from_dict, to_dict
 from apvg.base.errors import ApvgError
 from apvg.base.files import atomic_path
 from apvg.instruments.instrument import Instrument, find_instrument
-from apvg.instruments.keyboard import Keyboard
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 from apvg.music.notes import Notes
@@ -121,11 +120,6 @@ class Take:
     def placement(self) -> Placement:
         """Where the surface that is played on lies in the frames."""
         return self.instrument.surface.place(self.corners_42)
-
-    @property
-    def keyboard(self) -> Keyboard | None:
-        """The keyboard in the frames, where its corners are known."""
-        return None if self.corners_42 is None else Keyboard(self.corners_42)
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the take's folder; it appears only when it is whole.

@@ -66,7 +66,7 @@ def keypoint_panels(plan: Plan, weights: Weights, *, joint: bool) -> Panels:
         weights: Where KHP's come from.
         joint: Whether those of the stage `joint` are wanted.
     """
-    from apvg.evaluation.figures import component_picture
+    from apvg.evaluation.charts import component_picture
     from apvg.measures.motion import pose_component, seen
     from apvg.training.data.music import resample
 

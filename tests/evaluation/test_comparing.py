@@ -1,4 +1,4 @@
-"""Reports side by side: intervals against scipy's bootstrap, and what cannot be compared is said."""
+"""Reports compared: intervals against scipy's bootstrap, and what cannot be compared is refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from scipy.stats import bootstrap
 from apvg.base.errors import ApvgError
 from apvg.cli.main import main
 from apvg.evaluation.compare_reports import LEVEL, compare_reports, paired_interval
+
+#: Reports of this module hold one figure only.
+ABRIDGED = True
 
 
 def report(value_P: np.ndarray, take: str = "piece", **more: float) -> dict[str, Any]:
@@ -95,6 +98,10 @@ def test_what_is_no_report_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "empty/report.json").write_text("{}")
     assert main([*command, "-o", str(tmp_path / "out")]) == 1
     assert "not a report" in capsys.readouterr().err
+    old = {"blocks": [], "beside": [], "bowing": [], "music": [], "styles": {}}
+    (tmp_path / "empty/report.json").write_text(json.dumps(old))
+    assert main([*command, "-o", str(tmp_path / "out")]) == 1
+    assert "earlier version of apvg" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     with pytest.raises(SystemExit) as stopped:
         main(["evaluate", "-o", str(tmp_path / "out")])

@@ -1,8 +1,8 @@
-"""Every figure on what is right in another way, and on what is worth nothing: the glossary must say which fools which.
+"""Every figure on a correct performance and on degenerate answers: the glossary must say which answer fools which figure.
 
-A right performance of the same music with every stroke of the bow the other way is what a figure must like better than the
-mean pose, a frozen one, the truth one second late, and the truth of shuffled music. Where it does not, the report says so
-beside it, and names the figure that does.
+The correct performance is one of the same music with every stroke of the bow the other way. A figure should rate it higher than the
+mean pose, a frozen one, the truth one second late, and the truth of shuffled music. Where it does not, the glossary says so,
+and names a figure that does.
 """
 
 from __future__ import annotations
@@ -16,10 +16,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from apvg.evaluation.evaluate import motion_figures
-from apvg.evaluation.glossary import ANSWERS, FIGURES, about
-from apvg.evaluation.strings import string_figures
+from apvg.base.plain import to_plain
+from apvg.evaluation.evaluate import keypoint_figures
+from apvg.evaluation.figures.base import Reference
+from apvg.evaluation.figures.registry import FIGURES
+from apvg.evaluation.glossary import ANSWERS, GLOSSARY, about
 from apvg.instruments.camera import Camera
+from apvg.instruments.instrument import CELLO as CELLO_PLAYER
+from apvg.instruments.instrument import PIANO
 from apvg.instruments.keyboard import KEY_LENGTH, Keyboard
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW, HANDS
 from apvg.instruments.strings import CELLO
@@ -85,11 +89,9 @@ def bowed() -> tuple[Take, dict[str, np.ndarray]]:
 def bowed_figures(bowed: tuple[Take, dict[str, np.ndarray]]) -> Figures:
     take, answers = bowed
     onset_R = onset_strength(take.samples_S, RATE)
+    reference = Reference.of(take, CELLO_PLAYER)
     return {
-        name: _flat(
-            motion_figures(poses_TKD, take.keypoints_TKD, take, 0.0, onset_R)
-            | string_figures(poses_TKD, take)
-        )
+        name: _flat(to_plain(keypoint_figures(poses_TKD, reference, onset_R, [FIGURES["bowing"]])))
         for name, poses_TKD in answers.items()
     }
 
@@ -115,10 +117,12 @@ def piano_figures() -> Figures:
         sample_rate=RATE,
         notes=notes,
         corners_42=CORNERS_42,
+        metadata={"size": [512, 128]},
     )
     answers = {RIGHT: played(2), **_degenerate(true_TKD)}
+    reference, onset_R = Reference.of(take, PIANO), np.zeros(3000)
     return {
-        name: _flat(motion_figures(poses_TKD, true_TKD, take, 0.0, np.zeros(3000)))
+        name: _flat(to_plain(keypoint_figures(poses_TKD, reference, onset_R, [FIGURES["key-hit"]])))
         for name, poses_TKD in answers.items()
     }
 
@@ -149,7 +153,7 @@ def picture_figures(
     true_TKD = bowed[0].keypoints_TKD[: FILMED * FPS].astype(np.float64)
     boxes = hand_boxes(true_TKD, BODY_HANDS_AND_BOW, SIZE, SIZE)
     return {
-        name: _flat(compare(frames_THWC, filmed["true"], boxes))
+        name: _flat(to_plain(compare(frames_THWC, filmed["true"], boxes)))
         for name, frames_THWC in filmed.items()
         if name != "true"
     }
@@ -187,7 +191,8 @@ def learned_figures(
     learned = LearnedFigures.load(paths[0], paths[1], paths[2])
     sets = set_figures({name.replace("true", "real"): [learned.features(frames)] for name, frames in filmed.items()})  # fmt: skip
     return {
-        name: learned.distance(frames, filmed["true"]) | sets[name.replace(" ", "_")]
+        name: {"lpips": learned.distance(frames, filmed["true"])}
+        | to_plain(sets[name.replace(" ", "_")])
         for name, frames in filmed.items()
         if name != "true"
     }
@@ -214,7 +219,7 @@ def _flat(figures: dict[str, Any], prefix: str = "") -> dict[str, float]:
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = float(value)
+            flat[prefix + name] = float("nan") if value is None else float(value)
     return flat
 
 
@@ -222,7 +227,7 @@ def _badness(key: str, value: float) -> float:
     """How far from good a figure is; what a figure does not know is worst."""
     if np.isnan(value):
         return np.inf
-    best = FIGURES[key].best
+    best = GLOSSARY[key].best
     if best == "one":
         return max(abs(value - 1), WITHIN_ONE)
     if best == "zero":
@@ -241,7 +246,7 @@ def _names(key: str, table: Figures) -> list[str]:
     return [
         name
         for name in table[RIGHT]
-        if about(name) is FIGURES[key]
+        if about(name) is GLOSSARY[key]
         and "_by_part" not in name
         and "@0.05" not in name
         and "@0.2" not in name
@@ -249,7 +254,7 @@ def _names(key: str, table: Figures) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("key", FIGURES)
+@pytest.mark.parametrize("key", GLOSSARY)
 def test_the_glossary_says_what_fools_a_figure_and_what_catches_it(
     key: str,
     bowed_figures: Figures,
@@ -265,9 +270,9 @@ def test_the_glossary_says_what_fools_a_figure_and_what_catches_it(
         for answer in _fooled_by(key, name, table)
     }
     assert any(_names(key, table) for table in tables), "no answer was judged by it"
-    assert found == set(FIGURES[key].fooled_by)
+    assert found == set(GLOSSARY[key].fooled_by)
     for answer in found:
         catching = [
-            other for other in FIGURES[key].caught_by if answer not in FIGURES[other].fooled_by
+            other for other in GLOSSARY[key].caught_by if answer not in GLOSSARY[other].fooled_by
         ]
         assert catching, f"nothing catches {answer}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apvg.evaluation.glossary import ANSWERS, FIGURES, about, markdown_table
+from apvg.evaluation.glossary import ANSWERS, GLOSSARY, about, markdown_table
 from apvg.evaluation.page import figure_name, number
 
 DOCS = Path(__file__).parents[2] / "docs" / "evaluation.md"
@@ -24,7 +24,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "evaluation.md"
     ],
 )  # fmt: skip
 def test_a_figure_is_found_by_its_name_in_a_report(name: str, key: str, shown: str) -> None:
-    assert about(name) is FIGURES[key]
+    assert about(name) is GLOSSARY[key]
     assert figure_name(name) == shown
 
 
@@ -35,10 +35,10 @@ def test_what_is_no_figure_is_called_by_its_words() -> None:
 
 
 def test_whatever_fools_a_figure_is_caught_by_another() -> None:
-    for key, known in FIGURES.items():
+    for key, known in GLOSSARY.items():
         assert set(known.fooled_by) <= set(ANSWERS), key
         for answer in known.fooled_by:
-            assert any(answer not in FIGURES[other].fooled_by for other in known.caught_by), key
+            assert any(answer not in GLOSSARY[other].fooled_by for other in known.caught_by), key
 
 
 def test_the_docs_hold_the_table() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from apvg.evaluation.music import by_style, evaluate_music
+from apvg.evaluation.figures.base import Piece
+from apvg.evaluation.figures.key_hit import KeyHits, MusicFigures, PlayedKeys
+from apvg.instruments.instrument import PIANO
 from apvg.instruments.keyboard import KEY_LENGTH, Keyboard
 from apvg.instruments.skeleton import HANDS
 from apvg.performer import Performance
@@ -50,7 +52,7 @@ class Hands:
     def __init__(self, take: Take, late: int = 0, *, still: bool = False) -> None:
         self.take, self.late, self.still = take, late, still
         self.fps, self.sample_rate, self.skeleton = FPS, SAMPLE_RATE, HANDS
-        self.keyboard = take.keyboard
+        self.name, self.instrument, self.placement = "hands", PIANO, Keyboard(CORNERS_42)
         self.config = SimpleNamespace(size=(64, 64))
 
     def predict_keypoints(self, samples_S: np.ndarray, notes: Any = None) -> tuple[np.ndarray, ...]:
@@ -71,24 +73,35 @@ class Hands:
         return Performance(number_THWC, keypoints_TKD, np.zeros(0), np.zeros(0), FPS)
 
 
+def evaluated(performer: Any, take: Take, tracker: Any) -> Piece:
+    return KeyHits().evaluate(performer, take, tracker)
+
+
+def played(piece: Piece) -> list[PlayedKeys]:
+    figures: MusicFigures = piece.figures
+    return [figures.from_sound, figures.from_notes]
+
+
 def test_hands_on_their_keys_have_full_skill_and_no_lag() -> None:
     take = piece("toccata", 1)
-    result = evaluate_music(Hands(take), take, None)  # pyright: ignore[reportArgumentType]
-    for way in ("from_sound", "from_notes"):
-        assert result.figures[way]["key_hit"]["skill"] > 0.99
-        assert abs(result.figures[way]["lag"]) <= 0.06
-        assert result.figures[way]["motion_energy"]["left_hand"] == pytest.approx(1.0)
+    result = evaluated(Hands(take), take, None)
+    for figures in played(result):
+        assert figures.key_hit.skill > 0.99
+        assert figures.lag is not None
+        assert abs(figures.lag.lag) <= 0.06
+        assert figures.motion_energy is not None
+        assert figures.motion_energy["left_hand"] == pytest.approx(1.0)
 
 
-def test_late_and_still_hands_are_told() -> None:
+def test_late_and_still_hands_are_found_out() -> None:
     take = piece("toccata", 2)
-    late = evaluate_music(Hands(take, 5), take, None)  # pyright: ignore[reportArgumentType]
-    on_time = evaluate_music(Hands(take), take, None)  # pyright: ignore[reportArgumentType]
-    moved = late.figures["from_sound"]["lag"] - on_time.figures["from_sound"]["lag"]
+    late = evaluated(Hands(take, 5), take, None)
+    on_time = evaluated(Hands(take), take, None)
+    moved = late.curves["from_sound"].lag - on_time.curves["from_sound"].lag
     assert moved == pytest.approx(0.2, abs=0.021)
-    still = evaluate_music(Hands(take, still=True), take, None)  # pyright: ignore
-    assert still.figures["from_sound"]["key_hit"]["skill"] < 0.3
-    assert still.figures["from_sound"]["motion_energy"]["right_hand"] == pytest.approx(0.0)
+    still = evaluated(Hands(take, still=True), take, None)
+    assert still.figures.from_sound.key_hit.skill < 0.3
+    assert still.figures.from_sound.motion_energy["right_hand"] == pytest.approx(0.0)
 
 
 def test_the_picture_is_read_back() -> None:
@@ -102,28 +115,29 @@ def test_the_picture_is_read_back() -> None:
         shown = slice(begin, begin + len(seen))
         return take.keypoints_TKD[shown], take.confidence_TK[shown]
 
-    result = evaluate_music(Hands(take), take, tracker)  # pyright: ignore[reportArgumentType]
-    for way in ("from_sound", "from_notes"):
-        back = result.figures[way]["read_back"]
-        assert back["hands_found"] == 1.0
-        assert back["key_hit"]["rate"] > 0.99
-        assert 0 < back["notes"] < result.figures["setting"]["notes"]
-    assert result.begin == begin / FPS
-    assert result.painted is not None
-    np.testing.assert_array_equal(result.painted.keypoints_TKD[0], take.keypoints_TKD[begin])
+    result = evaluated(Hands(take), take, tracker)
+    for figures in played(result):
+        back = figures.read_back
+        assert back is not None
+        assert back.hands_found == 1.0
+        assert back.key_hit.rate > 0.99
+        assert 0 < back.notes < result.figures.setting.notes
+    performance, painted_from = result.shown
+    assert painted_from == begin / FPS
+    np.testing.assert_array_equal(performance.keypoints_TKD[0], take.keypoints_TKD[begin])
 
 
 def test_styles_pool_their_notes() -> None:
     takes = [piece("toccata", 3), piece("lullaby", 3)]
     results = [
-        evaluate_music(Hands(take, still=still), take, None)  # pyright: ignore[reportArgumentType]
+        evaluated(Hands(take, still=still), take, None)
         for take, still in zip(takes, (True, False), strict=True)
     ]
-    rows = by_style(results)
+    rows = KeyHits().by_style(results, [])
     assert set(rows) == {"toccata", "lullaby", "all generated"}
-    notes = [rows[style]["notes"] for style in ("toccata", "lullaby")]
-    rates = [rows[style]["from_sound"]["rate"] for style in ("toccata", "lullaby")]
-    assert rows["all generated"]["from_sound"]["rate"] == pytest.approx(
+    notes = [rows[style].notes for style in ("toccata", "lullaby")]
+    rates = [rows[style].from_sound.hit.rate for style in ("toccata", "lullaby")]
+    assert rows["all generated"].from_sound.hit.rate == pytest.approx(
         np.average(rates, weights=notes)
     )
 
@@ -134,11 +148,12 @@ def test_without_notes_there_is_nothing_to_judge(tmp_path: Path) -> None:
     from apvg.base.errors import ApvgError
 
     take = replace(piece("lullaby", 1), notes=None)
-    with pytest.raises(ApvgError, match="--midi"):
-        evaluate_music(Hands(take), take, None)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ApvgError, match="MIDI"):
+        evaluated(Hands(take), take, None)
 
 
 def test_pieces_side_by_side_are_judged_alike(tiny_performer: Path, tmp_path: Path) -> None:
+    from apvg.base.plain import to_plain
     from apvg.evaluation.report import write_report
     from apvg.performer import Performer
 
@@ -148,8 +163,8 @@ def test_pieces_side_by_side_are_judged_alike(tiny_performer: Path, tmp_path: Pa
     for jobs in (1, 2):
         folder = tmp_path / str(jobs)
         folder.mkdir()
-        reports.append(write_report(performer, takes, folder, jobs=jobs))
+        reports.append(to_plain(write_report(performer, takes, folder, jobs=jobs)))
     assert [figures["setting"]["take"] for figures in reports[0]["music"]] == ["toccata-4", "lullaby-4"]  # fmt: skip
     for one, two in zip(*(report["music"] for report in reports), strict=True):
-        for way in ("from_sound", "from_notes"):
-            assert two[way]["key_hit"] == pytest.approx(one[way]["key_hit"])
+        for source in ("from_sound", "from_notes"):
+            assert two[source]["key_hit"] == pytest.approx(one[source]["key_hit"])

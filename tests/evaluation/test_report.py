@@ -14,15 +14,17 @@ import numpy as np
 import pytest
 
 from apvg.base.errors import ApvgError
+from apvg.base.plain import to_plain
 from apvg.baselines.keypoints import Audio2BodyConfig, MeanPose, SoundAndPoses
 from apvg.baselines.pictures import Pix2PixConfig
 from apvg.cli.main import main
-from apvg.evaluation.comparison import baseline_figures, can_be_moved, train_baselines
-from apvg.evaluation.evaluate import Block
+from apvg.evaluation.comparison import can_be_moved, compare_keypoints, train_baselines
 from apvg.evaluation.report import _sort, write_report
+from apvg.evaluation.results import Block
+from apvg.instruments.instrument import PIANO
 from apvg.instruments.keyboard import Keyboard, key_x
 from apvg.instruments.skeleton import HANDS
-from apvg.measures.targets import targets_table
+from apvg.measures.targets import Target, target_rows
 from apvg.music.notes import Notes
 from apvg.performer import Performer
 from apvg.takes.about import About
@@ -80,6 +82,7 @@ class Oracle:
     """Answers with the truth, or with what stands still: no network could be judged so exactly."""
 
     name, version, skeleton, fps, sample_rate = "oracle", "1", HANDS, FPS, 16_000
+    instrument, placement = PIANO, Keyboard(CORNERS_42)
 
     def __init__(self, take: Take, *, still: bool) -> None:
         self.take, self.still = take, still
@@ -114,10 +117,10 @@ class Oracle:
 def report(take: Take, folder: Path, **options: Any) -> dict[str, Any]:
     still = options.pop("still", False)
     performer: Any = Oracle(take, still=still)
-    return write_report(performer, [take], folder, **options)
+    return to_plain(write_report(performer, [take], folder, **options))
 
 
-def test_a_performer_that_knows_the_truth_meets_every_aim(take: Take, tmp_path: Path) -> None:
+def test_a_performer_that_knows_the_truth_meets_every_target(take: Take, tmp_path: Path) -> None:
     def tracker(frames: Any, fps: float) -> tuple[np.ndarray, np.ndarray]:
         count = len(list(frames))
         now = slice(5 * FPS, 5 * FPS + count)
@@ -138,11 +141,11 @@ def test_a_performer_that_knows_the_truth_meets_every_aim(take: Take, tmp_path: 
     assert figures["from_sound"]["motion_energy"] == {"left_hand": 1.0, "right_hand": 1.0}
     assert abs(figures["from_sound"]["lag"]) <= 0.08
     assert figures["read_back"]["from_keypoints"]["skill_share"] == 1.0
-    # A perfect picture has an infinite PSNR, which JSON lacks; all other aims are met.
+    # A perfect picture has an infinite PSNR, which JSON lacks; all other targets are met.
     assert figures["from_keypoints"]["hand_psnr_gain"] is None
-    # What is drawn at trembling keypoints trembles: the oracle has no memory to steady it with.
+    # What is drawn at jittered keypoints flickers: the oracle has no memory to smooth it with.
     assert figures["from_keypoints"]["flicker"] == 0
-    assert figures["from_trembling_keypoints"]["flicker"] > 0
+    assert figures["from_jittered_keypoints"]["flicker"] > 0
     assert all(row["met"] for row in figures["targets"])
     assert len(figures["targets"]) == 8
     page = (tmp_path / "report.html").read_text()
@@ -153,13 +156,13 @@ def test_a_still_performer_meets_none(take: Take, tmp_path: Path) -> None:
     written = report(take, tmp_path, still=True, blocks=[Block("mine", 5.0, 10.0)])
     (figures,) = written["blocks"]
     assert figures["setting"]["block"]["held_out"] is True  # it is the one of the config
-    missed = {row["figure"] for row in targets_table(figures) if not row["met"]}
+    missed = {row["figure"] for row in figures["targets"] if not row["met"]}
     assert any("PSNR" in figure for figure in missed)
     assert any("skill" in figure for figure in missed)
     assert sum("motion-energy" in figure for figure in missed) == 2
-    assert figures["from_keypoints"]["hand_psnr"] == figures["still_answers"]["clean plate"]["hand_psnr"]  # fmt: skip
-    trembling = figures["from_trembling_keypoints"]
-    assert all(figures["from_keypoints"][name] == value for name, value in trembling.items())
+    assert figures["from_keypoints"]["hand_psnr"] == figures["retrieval_baselines"]["clean plate"]["hand_psnr"]  # fmt: skip
+    jittered = figures["from_jittered_keypoints"]
+    assert all(figures["from_keypoints"][name] == value for name, value in jittered.items())
     assert figures["from_sound"]["component_correlation"] == 0
     assert "read_back" not in figures
 
@@ -190,12 +193,14 @@ def test_baselines_learn_from_what_was_not_held_out(take: Take, tmp_path: Path) 
     np.testing.assert_allclose(baselines[0].mean_KD, learnt_TKD.mean(axis=0), atol=0.05)
 
     pix2pix = Pix2PixConfig(steps=40, width=8, rate=2e-3)
-    written = write_report(performer, [take], tmp_path, baselines=baselines, pix2pix=pix2pix)
+    written = to_plain(
+        write_report(performer, [take], tmp_path, baselines=baselines, pix2pix=pix2pix)
+    )
     pictures = written["blocks"][0]["baselines"]
     assert list(pictures) == ["CVG alone", "pix2pix from keypoints", "pix2pix from sound"]
     assert pictures["pix2pix from sound"] == pictures["pix2pix from keypoints"]  # an oracle's
     assert min(figures["hand_psnr"] for figures in pictures.values()) > 5
-    rows = written["beside_mean"]
+    rows = written["comparison_mean"]
     assert list(rows) == ["apvg", "mean pose", "nearest sound", "Audio2BodyDynamics"]
     assert rows["apvg"]["pixel_error"] == 0
     assert rows["apvg"]["key_hit.rate"] == 1
@@ -224,8 +229,10 @@ def test_baselines_are_judged_on_another_camera_s_takes_as_well(take: Take) -> N
         corners_42=2 * CORNERS_42 + 7,
         metadata={"size": [500, 90]},
     )
-    here = baseline_figures(performer, baselines, take, Block("b", 1.0, 15.0))
-    there = baseline_figures(performer, baselines, away, Block("b", 1.0, 15.0))
+    here, there = (
+        to_plain(compare_keypoints(performer, baselines, judged, Block("b", 1.0, 15.0)))
+        for judged in (take, away)
+    )
     assert there["apvg"]["pixel_error"] == pytest.approx(0, abs=1e-3)
     assert there["apvg"]["key_hit"]["rate"] == 1
     for figure in ("pixel_error", "velocity_error"):
@@ -239,22 +246,23 @@ def test_baselines_are_judged_on_another_camera_s_takes_as_well(take: Take) -> N
 def test_what_does_not_fit_is_refused(take: Take, tmp_path: Path) -> None:
     with pytest.raises(ApvgError, match="under two seconds"):
         report(take, tmp_path, blocks=[Block("beyond", 100.0, 110.0)])
-    with pytest.raises(ApvgError, match="leave nothing"):
+    with pytest.raises(ApvgError, match="leave no frame"):
         report(take, tmp_path, blocks=[Block("all", 0.0, 16.0)])
     performer: Any = Oracle(take, still=True)
     performer.fps = 30
-    with pytest.raises(ApvgError, match="--fps"):
+    with pytest.raises(ApvgError, match="frames/s") as refused:
         write_report(performer, [replace(take, notes=None)], tmp_path)
+    assert refused.value.options == ("fps",)
     elsewhere = replace(take, name="elsewhere", corners_42=CORNERS_42 + 5, notes=None)
     with pytest.raises(ApvgError, match="another scene"):
         report(elsewhere, tmp_path)
     performer = Oracle(take, still=True)
-    written = write_report(performer, [elsewhere, take], tmp_path)
+    written = to_plain(write_report(performer, [elsewhere, take], tmp_path))
     assert "another scene" in written["left_out"]["elsewhere"]
     assert [b["setting"]["take"] for b in written["blocks"]] == ["drawn"]
 
 
-def test_music_that_is_learnt_from_is_not_judged_beside_test_pieces(take: Take) -> None:
+def test_music_to_train_on_is_not_judged_where_there_are_test_pieces(take: Take) -> None:
     """Baselines know it by heart; where there is no test piece, all is judged."""
     performer: Any = Oracle(take, still=True)
     learnt = replace(
@@ -266,12 +274,14 @@ def test_music_that_is_learnt_from_is_not_judged_beside_test_pieces(take: Take) 
     )
     judged = replace(learnt, name="judged", about=About(split="test"))
     filmed = replace(take, name="filmed", corners_42=CORNERS_42 + 5)
-    beside = _sort(performer, [take, learnt, judged, filmed], ())
-    assert [t.name for t in beside.heard] == ["judged", "filmed"]
-    assert [t.name for t, _ in beside.shown] == ["drawn"]
-    assert not beside.left_out
-    alone = _sort(performer, [learnt], ())
-    assert [t.name for t in alone.heard] == ["learnt"]
+    together = _sort(performer, [take, learnt, judged, filmed], ())
+    ((component, heard),) = together.pieces
+    assert component.section == "music"
+    assert [t.name for t in heard] == ["judged", "filmed"]
+    assert [t.name for t, _ in together.shown] == ["drawn"]
+    assert not together.left_out
+    ((_, heard),) = _sort(performer, [learnt], ()).pieces
+    assert [t.name for t in heard] == ["learnt"]
 
 
 def test_the_command_on_fresh_weights(
@@ -297,9 +307,13 @@ def test_the_command_on_fresh_weights(
     assert {p.name for p in tmp_path.iterdir()} == {"takes", "report"}
 
 
-def test_a_figure_that_cannot_be_told_has_no_target() -> None:
-    rows = targets_table({"from_sound": {"lag": float("nan"), "key_hit": {"skill": 0.7}}})
-    assert [(row["value"], row["met"]) for row in rows] == [(0.7, True)]
+def test_a_figure_that_is_not_known_has_no_target() -> None:
+    targets = [
+        Target[dict[str, float]](name, lambda figures, n=name: figures.get(n), 0.4)
+        for name in ("skill", "rate", "nothing")
+    ]
+    rows = target_rows({"skill": 0.7, "rate": float("nan")}, targets)
+    assert [(row.figure, row.value, row.met) for row in rows] == [("skill", 0.7, True)]
 
 
 def test_what_cannot_be_measured_breaks_nothing(take: Take, tmp_path: Path) -> None:
@@ -324,20 +338,19 @@ def test_what_cannot_be_measured_breaks_nothing(take: Take, tmp_path: Path) -> N
         corners_42=CORNERS_42 + 5,
     )
     performer: Any = Oracle(still, still=True)
-    performer.keyboard = Keyboard(CORNERS_42)
-    performer.predict_keypoints = lambda samples_S, told=None: (still_TKD, take.confidence_TK)
+    performer.predict_keypoints = lambda samples_S, notes=None: (still_TKD, take.confidence_TK)
     performer.perform = lambda samples_S, notes: SimpleNamespace(
         frames_THWC=still.frames_THWC[: round(len(samples_S) / performer.sample_rate * FPS)],
         coarse_ThwC=still.frames_THWC[:, ::4, ::4],
         keypoints_TKD=still_TKD,
         confidence_TK=take.confidence_TK,
     )
-    written = write_report(performer, [still, away], tmp_path, tracker=blind)
+    written = to_plain(write_report(performer, [still, away], tmp_path, tracker=blind))
     (figures,) = written["blocks"]
     assert figures["from_sound"]["motion_energy"] == {"left_hand": None, "right_hand": None}
     assert figures["from_keypoints"]["sharpness"] is None
     assert figures["read_back"]["from_keypoints"]["hands_found_share"] is None
-    (style,) = written["styles"].values()
+    (style,) = written["music_styles"].values()
     assert style["from_sound"]["skill"] is None
     assert (tmp_path / "report.html").stat().st_size > 1000
 
@@ -366,7 +379,7 @@ def test_the_command_says_what_is_not_measurable(
     own.save(tmp_path / "takes" / "own")
     command = ["evaluate", str(tiny_performer), str(tmp_path / "takes"), "-o", str(tmp_path / "r")]
     assert main([*command, "--no-read-back", "--block", "first", "0", "5"]) == 0
-    assert "from tracked keypoints: not measurable (aim" in capsys.readouterr().out
+    assert "from tracked keypoints: not measurable (target" in capsys.readouterr().out
 
 
 def test_where_there_is_no_tracker_the_command_says_how_to_do_without(

@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from apvg.base.plain import to_plain
 from apvg.cli.main import main
+from apvg.evaluation.figures.bowing import Bowing, PlayedStrings, StringFigures
 from apvg.evaluation.report import write_report
-from apvg.evaluation.strings import by_style as by_string_style
-from apvg.evaluation.strings import evaluate_strings, is_known
+from apvg.instruments.instrument import CELLO as CELLO_PLAYER
 from apvg.instruments.skeleton import BODY_HANDS_AND_BOW
-from apvg.instruments.strings import CELLO
-from apvg.models.motion.body import STOPS
+from apvg.instruments.strings import CELLO, STOPS
+from apvg.instruments.surface import Placement
+from apvg.measures.bowing import BowingFigures
 from apvg.takes.about import About
 from apvg.takes.take import Take, load_takes
 from apvg.training.losses.playing import stops_of
@@ -48,7 +50,7 @@ class Player:
 
     name, version, skeleton, fps, sample_rate = "oracle", "1", BODY_HANDS_AND_BOW, 25, 16_000
     device = SimpleNamespace(type="cpu")
-    keyboard = None
+    instrument, placement = CELLO_PLAYER, Placement()
 
     def __init__(self, take: Take, *, still: bool = False) -> None:
         self.take, self.still = take, still
@@ -73,46 +75,49 @@ class Player:
 def test_who_plays_the_truth_is_right(takes: list[Take]) -> None:
     take = takes[0]
     player: Any = Player(take)
-    assert is_known(player, take)
-    assert not is_known(player, replace(take, metadata={}))
-    figures = evaluate_strings(player, take).figures
-    for way in ("from_sound", "from_notes"):
-        assert figures[way]["direction"] > 0.95
-        assert figures[way]["motion_energy_bow_arm"] == pytest.approx(1.0)
-        assert figures[way]["motion_energy_left_hand"] == pytest.approx(1.0)
+    assert Bowing().knows(player, take)
+    assert not Bowing().knows(player, replace(take, metadata={}))
+    figures = Bowing().evaluate(player, take, None).figures
+    for played in (figures.from_sound.strings, figures.from_notes.strings):
+        assert played.bowing.direction > 0.95
+        assert played.motion_energy_bow_arm == pytest.approx(1.0)
+        assert played.motion_energy_left_hand == pytest.approx(1.0)
     still: Any = Player(take, still=True)
-    assert evaluate_strings(still, take).figures["from_sound"]["motion_energy_bow_arm"] == 0
+    frozen = Bowing().evaluate(still, take, None).figures
+    assert frozen.from_sound.strings.motion_energy_bow_arm == 0
 
 
 def test_pieces_weigh_what_they_count() -> None:
     def piece(style: str, direction: float, frames: int) -> Any:
-        figures = {
-            **dict.fromkeys(("direction", "direction_ungiven", "string"), direction),
-            **{"stop": float("nan"), "change_f1": 1.0, "stops": 0, "changes": 3},
-            **dict.fromkeys(("motion_energy_bow_arm", "motion_energy_left_hand"), 1.0),
-            "sounding_frames": frames,
-        }
-        told = {"from_sound": figures, "from_notes": figures}
-        return SimpleNamespace(figures={"setting": {"style": style, "notes": 5}, **told}, lags={})
+        share = dict.fromkeys(("direction", "direction_ungiven", "string"), direction)
+        change = dict.fromkeys(("change_precision", "change_recall", "change_f1"), 1.0)
+        counts = {"sounding_frames": frames, "stops": 0, "changes": 3}
+        bowing = BowingFigures(**share, stop=float("nan"), **change, **counts)
+        played = PlayedStrings(StringFigures(bowing, 1.0, 1.0))
+        setting = SimpleNamespace(style=style, notes=5)
+        figures = SimpleNamespace(setting=setting, from_sound=played, from_notes=played)
+        return SimpleNamespace(figures=figures, curves={})
 
-    rows = by_string_style([piece("air", 1.0, 300), piece("air", 0.6, 100), piece("gigue", 0.0, 400)])  # fmt: skip
-    assert rows["air"]["from_sound"]["direction"] == pytest.approx(0.9)
-    assert rows["all"]["from_notes"]["direction"] == pytest.approx(0.45)
-    assert np.isnan(rows["gigue"]["from_sound"]["stop"])
-    assert rows["all"]["pieces"] == 3
+    pieces = [piece("air", 1.0, 300), piece("air", 0.6, 100), piece("gigue", 0.0, 400)]
+    rows = Bowing().by_style(pieces, [])
+    assert rows["air"].from_sound.direction == pytest.approx(0.9)
+    assert rows["all"].from_notes.direction == pytest.approx(0.45)
+    assert np.isnan(rows["gigue"].from_sound.stop)
+    assert rows["all"].pieces == 3
 
 
 def test_test_takes_are_judged_whole_beside_those_trained_on(
     takes: list[Take], tmp_path: Path
 ) -> None:
     test = next(take for take in takes if take.about.split == "test")
-    written = write_report(Player(test), takes, tmp_path)  # pyright: ignore[reportArgumentType]
+    player: Any = Player(test)
+    written = to_plain(write_report(player, takes, tmp_path))
     (figures,) = written["blocks"]
     assert figures["setting"]["take"] == test.name
     block = figures["setting"]["block"]
     assert block == {"name": "whole", "start": 0.0, "stop": test.duration, "held_out": True}
     assert {row["figure"].split()[0] for row in figures["targets"]} == {"PSNR", "sharpness"}
-    assert figures["still_answers"]["nearest pose"]["hand_psnr"] > 0
+    assert figures["retrieval_baselines"]["nearest pose"]["hand_psnr"] > 0
     assert [piece["setting"]["take"] for piece in written["bowing"]] == [test.name]
     (row,) = written["bowing_styles"].values()
     assert {target["figure"].split(",")[0] for target in row["targets"] if target["met"]} >= {
@@ -122,10 +127,10 @@ def test_test_takes_are_judged_whole_beside_those_trained_on(
     # Alone it has nothing to be compared with but itself.
     alone = tmp_path / "alone"
     alone.mkdir()
-    written = write_report(Player(test), [test], alone)  # pyright: ignore[reportArgumentType]
+    written = to_plain(write_report(player, [test], alone))
     (figures,) = written["blocks"]
     assert figures["setting"]["block"]["name"] == "whole"
-    assert list(figures["still_answers"]) == ["clean plate"]
+    assert list(figures["retrieval_baselines"]) == ["clean plate"]
     assert "hand_psnr_gain" not in figures["from_keypoints"]
 
 

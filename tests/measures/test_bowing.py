@@ -24,7 +24,9 @@ def take(style: str, seed: int):
 
 
 def judged(notes, known, keypoints_TKD: np.ndarray) -> BowingFigures:
-    return bowing_figures(keypoints_TKD, BODY_HANDS_AND_BOW, notes, known, "cello", SIZE, FPS)
+    return bowing_figures(
+        keypoints_TKD, BODY_HANDS_AND_BOW, notes, known, CELLO, Camera(), SIZE, FPS
+    )
 
 
 @pytest.mark.parametrize("style", ["air", "bariolage", "scales", "shifts", "gigue"])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apvg.instruments.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS
-from apvg.measures.lag import ONSET_RATE, bow_lag_curve, leader, onset_strength
+from apvg.measures.lag import ONSET_RATE, bow_lag_curve, leading_point, onset_strength
 
 FPS, SECONDS, RATE = 25.0, 30, 16_000
 
@@ -45,9 +45,9 @@ def test_nothing_to_tell_it_by() -> None:
     gap_TD = bow_TD.copy()
     gap_TD[100:130] = np.nan
     assert bow_lag_curve(gap_TD, onset_R, FPS).lag == pytest.approx(0.0, abs=0.031)
-    assert leader(HANDS) is None
-    assert leader(BODY_HANDS_AND_BOW) == BODY_HANDS_AND_BOW.points.index("bow_frog")
-    assert leader(BODY_AND_HANDS) == BODY_AND_HANDS.points.index("right_wrist")
+    assert leading_point(HANDS) is None
+    assert leading_point(BODY_HANDS_AND_BOW) == BODY_HANDS_AND_BOW.points.index("bow_frog")
+    assert leading_point(BODY_AND_HANDS) == BODY_AND_HANDS.points.index("right_wrist")
 
 
 def test_onsets_are_where_librosa_finds_them() -> None:

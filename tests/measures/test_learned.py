@@ -94,8 +94,8 @@ def test_lpips_of_pixels_is_the_mean_squared_error(files: dict[str, Path]) -> No
     expected = np.square((one.astype(float) - other) / 255).mean()
     for name in ("lpips", "pair"):
         learned = LearnedFigures.load(None, files[name], None)
-        assert learned.distance(one, other)["lpips"] == pytest.approx(expected, rel=1e-4)
-        assert learned.distance(one, one)["lpips"] == 0
+        assert learned.distance(one, other) == pytest.approx(expected, rel=1e-4)
+        assert learned.distance(one, one) == 0
         assert learned.features(one) == {}
 
 
@@ -113,14 +113,16 @@ def test_sets_are_blind_to_order_and_time_and_clips_to_time_alone(files: dict[st
     }
     figures = set_figures({name: [learned.features(frames)] for name, frames in answers.items()})
     assert set(figures) == {"frozen", "mean", "late", "frames_shuffled", "another"}
-    assert figures["late"]["fid_frames"] == 160
-    assert figures["late"]["fvd_clips"] == (160 - CLIP_FRAMES) // 8 + 1
-    assert figures["frames_shuffled"]["fid"] == pytest.approx(0, abs=1e-6)
-    assert figures["frames_shuffled"]["fvd"] > 2 * figures["another"]["fvd"]
+    assert figures["late"].fid_frames == 160
+    assert figures["late"].fvd_clips == (160 - CLIP_FRAMES) // 8 + 1
+    assert figures["frames_shuffled"].fid == pytest.approx(0, abs=1e-6)
+    fvd = {name: row.fvd or 0.0 for name, row in figures.items()}
+    assert fvd["frames_shuffled"] > 2 * fvd["another"]
     for figure in ("fid", "fvd"):
-        assert figures["frozen"][figure] > 3 * figures["another"][figure]
-        assert figures["mean"][figure] > 3 * figures["another"][figure]
-        assert figures["late"][figure] < figures["frozen"][figure] / 3
+        value = {name: getattr(row, figure) for name, row in figures.items()}
+        assert value["frozen"] > 3 * value["another"]
+        assert value["mean"] > 3 * value["another"]
+        assert value["late"] < value["frozen"] / 3
     assert set_figures({"real": [learned.features(real)], "short": [learned.features(real[:1])]}) == {}  # fmt: skip
 
 

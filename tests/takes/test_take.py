@@ -51,7 +51,7 @@ def test_what_is_written_is_read(tmp_path, skeleton, lazy):
         assert np.array_equal(getattr(read.notes, name), array), name
     assert read.size == (24, 16)
     assert read.duration == pytest.approx(60 / 25)
-    assert read.keyboard is not None
+    assert read.placement.corners_42 is not None
 
 
 def test_a_take_without_notes_or_keyboard(tmp_path):
@@ -59,7 +59,7 @@ def test_a_take_without_notes_or_keyboard(tmp_path):
     read = Take.load(tmp_path / "bare")
     assert read.notes is None
     assert read.corners_42 is None
-    assert read.keyboard is None
+    assert read.placement.corners_42 is None
 
 
 def test_corners_are_a_keyboards_unless_the_instrument_has_none():

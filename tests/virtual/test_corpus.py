@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from apvg.cli.main import main
+from apvg.instruments.keyboard import Keyboard
 from apvg.instruments.skeleton import HANDS
 from apvg.measures.motion import fingertip_x, key_hit
 from apvg.music.midi import write_midi
@@ -59,8 +60,8 @@ def test_takes_have_music_and_hands_on_one_clock(folder: Path) -> None:
     for take in takes:
         assert not take.filmed
         assert take.notes is not None
-        assert take.keyboard is not None
-        tips_TF = fingertip_x(take.keypoints_TKD, HANDS, take.keyboard)
+        assert isinstance(take.placement, Keyboard)
+        tips_TF = fingertip_x(take.keypoints_TKD, HANDS, take.placement)
         assert key_hit(tips_TF, take.notes, take.fps).rate > 0.98
         # The sound begins with the first note, not before it.
         first = round(take.notes.onset_N[0] * take.sample_rate)

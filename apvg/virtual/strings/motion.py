@@ -47,28 +47,15 @@ def move(
     times_T = np.arange(frames) / fps
     instrument, style = performance.instrument, performance.style
     bow, left = performance.bow(times_T), performance.left_hand(times_T)
-    bow_T23, stick_T3 = place_bow(bow, instrument)
+    bow_T23, stick_T3 = instrument.place_bow(
+        bow.place_X, bow.string_X, bow.from_bridge_X, bow.lift_X
+    )
     right_TJ3 = _right_hand(bow, bow_T23, stick_T3, instrument)
     left_TJ3 = _left_hand(left, instrument)
     lean_T3 = _lean(performance, times_T, fps, random)
     right_TJ3[:, 0] += smooth_noise((frames, 3), fps, 0.35, random) * style.jitter
     body_TK3 = _body(lean_T3, left_TJ3[:, 0], right_TJ3[:, 0])
     return np.concatenate([body_TK3, left_TJ3, right_TJ3, bow_T23], axis=1)
-
-
-def place_bow(bow: Bow, instrument: StringInstrument) -> tuple[np.ndarray, np.ndarray]:
-    """Frog and tip of the hair [T, 2, 3], and the unit vector from the hair to the stick [T, 3]."""
-    along_3, across_3, out_3 = instrument.axes_33
-    tilt_T1 = instrument.tilt(bow.string_X)[:, None]
-    to_tip_T3 = np.cos(tilt_T1) * across_3 + np.sin(-tilt_T1) * out_3
-    away_T3 = np.cos(tilt_T1) * out_3 + np.sin(tilt_T1) * across_3
-    touched_T3 = instrument.on_string(bow.string_X, instrument.string_length - bow.from_bridge_X)
-    touched_T3 = touched_T3 + bow.lift_X[:, None] * away_T3
-    frog_T3 = touched_T3 - bow.place_X[:, None] * instrument.bow_length * to_tip_T3
-    tip_T3 = frog_T3 + instrument.bow_length * to_tip_T3
-    # The stick leans towards the fingerboard, so that the hair's edge draws the sound.
-    stick_T3 = _unit(away_T3 + 0.35 * along_3)
-    return np.stack([frog_T3, tip_T3], axis=1), stick_T3
 
 
 def _right_hand(

@@ -1,4 +1,4 @@
-"""The report's pictures: curves by matplotlib, sheets of frames pixel by pixel."""
+"""Charts and sheets of the report: curves by matplotlib, frames pixel by pixel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apvg.video.images import contact_sheet, save_png
 
 #: As in the paper's figure: predicted red, ground truth green.
 PREDICTED, TRUE = "#d62728", "#2ca02c"
-_WHOSE = {"real": TRUE, "from sound": PREDICTED, "from_sound": PREDICTED, "from_notes": "#1f77b4"}
+_COLOURS = {"real": TRUE, "from sound": PREDICTED, "from_sound": PREDICTED, "from_notes": "#1f77b4"}
 
 
 def _axes(rows: int = 1) -> tuple[Figure, list]:
@@ -60,30 +60,26 @@ def _component(component: PoseComponent, fps: float, start: float) -> Figure:
     return figure
 
 
-def lag_figure(path: Path, curves: Mapping[str, LagCurve], *, bowed: bool = False) -> None:
-    """How far picture and sound are from fitting, against the time between them, by whose keypoints these are."""
+def lag_figure(path: Path, curves: Mapping[str, LagCurve]) -> None:
+    """The distance between picture and sound for each shift between them; curves of one kind, by the source of their keypoints."""
     figure, (ax,) = _axes()
     for name, curve in curves.items():
-        lag, colour = 1000 * curve.lag, _WHOSE[name]
+        lag, colour = 1000 * curve.lag, _COLOURS[name]
         label = f"{name.replace('_', ' ')}: {lag:+.0f} ms"
         ax.plot(1000 * curve.lag_L, curve.distance_L, color=colour, label=label)
         ax.axvline(lag, color=colour, lw=0.8, ls=":")
     ax.set(xlabel="picture later than sound, ms", xmargin=0.0)
-    ax.set_ylabel("1 - correlation" if bowed else "white keys")
-    ax.set_title(
-        "How little the bow's turns follow the onsets that are heard"
-        if bowed
-        else "Mean distance from each struck key to the nearest fingertip",
-        fontsize=10,
-    )
+    kind = next(iter(curves.values()))
+    ax.set_ylabel(kind.unit)
+    ax.set_title(kind.distance, fontsize=10)
     ax.legend(frameon=False, fontsize=9)
     figure.savefig(path)
 
 
 def speed_figure(
     path: Path,
-    speeds: dict[str, tuple[np.ndarray, np.ndarray]],
-    ratios: dict[str, float],
+    speeds: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    ratios: Mapping[str, float],
     fps: float,
     start: float,
     unit: str,
@@ -125,7 +121,7 @@ def frame_sheet(
 def crop_sheet(
     path: Path, clips: dict[str, tuple[np.ndarray, list[list[Box]]]], frames: list[int], scale: int
 ) -> None:
-    """Hands enlarged, a row for each clip, a column pair for each frame; clips bring their own boxes."""
+    """Crops of hands enlarged: a row for each clip, with its own boxes, and columns for each frame."""
     rows = []
     for name, (clip_THWC, boxes) in clips.items():
         crops = [

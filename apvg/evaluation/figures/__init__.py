@@ -1,0 +1,1 @@
+"""Figures on how an instrument is played: a component for each way of playing, which instruments name."""
