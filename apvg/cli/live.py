@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from apvg.cli.arguments import Block, Channels, Duration, Moment, SampleRate, Semitones
-from apvg.cli.generate import Engine
+from apvg.base.options import (
+    Block,
+    Channels,
+    Duration,
+    Engine,
+    Moment,
+    SampleRate,
+    Semitones,
+)
 from apvg.live.sources import PipeFormat
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from scipy.signal import resample_poly
 from apvg import __version__
 from apvg.base.errors import ApvgError
 from apvg.base.progress import track
-from apvg.base.workers import worker_pool
+from apvg.base.workers import in_order, worker_pool
 from apvg.evaluation.comparison import (
     baseline_figures,
     can_be_moved,
@@ -241,7 +241,7 @@ def _block_results(
         stills = still_answers(others, performer.plate_HWC, {take.name: avoid})
         music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
         heard = performer.predict_keypoints(music_S)
-        for block in track(blocks, f"evaluating on {take.name}"):
+        for block in track(blocks, "evaluating", subject=take.name):
             result = evaluate_block(performer, take, block, stills, music_S, heard, tracker)
             if pix2pix is not None and stills.frames:
                 scene = tuple(other.name for other in others)
@@ -270,7 +270,7 @@ def _music_results(
     # Frame by frame there is little to share out: processes of their own are used better than threads.
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with worker_pool(jobs, threads) as pool:
-        yield from pool.map(judge, takes)
+        yield from in_order(pool, judge, takes)
 
 
 def _styles(music: list[MusicResult], blocks: list[dict[str, Any]]) -> dict[str, Any]:

@@ -56,7 +56,9 @@ class Window:
             )
         except pygame.error as error:
             raise ApvgError(
-                f"cannot open a window ({error}); give -o - for a video stream, or -o camera"
+                f"cannot open a window ({error})",
+                "write a video stream, or use a virtual camera",
+                ["output"],
             ) from None
         pygame.display.set_caption(title)
 
@@ -98,7 +100,8 @@ class VirtualCamera:
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise ApvgError(
-                f"there is no virtual camera here ({reason}); install OBS, or on Linux load v4l2loopback"
+                f"there is no virtual camera here ({reason})",
+                "install OBS, or on Linux load v4l2loopback",
             ) from None
 
     def show(self, frame_HWC: np.ndarray) -> None:

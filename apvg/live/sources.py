@@ -62,7 +62,11 @@ def pipe_sound(
 ) -> Iterator[np.ndarray]:
     """Raw samples at `source_rate`, channels interleaved, as they come, to the end of the pipe."""
     if source_rate < 1 or channels < 1:
-        raise ApvgError(f"--rate {source_rate} --channels {channels}: both must be 1 or more")
+        raise ApvgError(
+            f"there is no sound of {source_rate} Hz and {channels} channels",
+            "give 1 or more of each",
+            ["rate", "channels"],
+        )
     sound = _at_rate(_read_samples(pipe, channels, kind), source_rate, rate)
     return paced(sound, rate, stop, pace=PIPE_PACE, lead=SLACK_SECONDS)
 
@@ -86,7 +90,8 @@ def microphone_sound(
         import sounddevice
     except OSError as error:  # the library itself is there, the system's part of it is not
         raise ApvgError(
-            f"cannot hear a microphone: {error}; install PortAudio (apt install libportaudio2)"
+            f"cannot record from a microphone: {error}",
+            "install PortAudio (apt install libportaudio2)",
         ) from None
     device = int(name) if name is not None and name.isdigit() else name
     try:
@@ -98,8 +103,9 @@ def microphone_sound(
     except (sounddevice.PortAudioError, ValueError) as error:
         which = "microphone" if name is None else f"microphone {name!r}"
         raise ApvgError(
-            f"there is no {which} here ({' '.join(str(error).split())}); plug one in, name another with "
-            "--microphone, or play a file"
+            f"there is no {which} here ({' '.join(str(error).split())})",
+            "plug one in, choose another, or play a file",
+            ["microphone"],
         ) from None
 
     def hear() -> Iterator[np.ndarray]:
@@ -110,7 +116,7 @@ def microphone_sound(
                 yield samples_SC.T
         except sounddevice.PortAudioError as error:
             raise ApvgError(
-                f"the microphone is gone ({error}); plug it in and begin again"
+                f"the microphone was disconnected ({error})", "plug it in and start again"
             ) from None
 
     with stream:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from apvg.base.errors import ApvgError
+from apvg.base.explain import EXPLAINED, explain
 from apvg.studio.cards import chosen
 from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import Queue
@@ -212,7 +213,6 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
     """The process: samples in by the pipe; frames, and how much sound was taken, out."""
     import torch
 
-    from apvg.cli.main import explain
     from apvg.live.ready import ready_performer
     from apvg.live.session import play_along
     from apvg.live.sources import PIECE_SECONDS
@@ -244,5 +244,5 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
             play_along(stream, mono, _Page(say), Statistics(stream.fps), threading.Event())
     except (EOFError, BrokenPipeError):
         return  # the session was ended
-    except (ApvgError, ImportError, MemoryError, OSError) as error:
+    except EXPLAINED as error:
         say("error", explain(error))

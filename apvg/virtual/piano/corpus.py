@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from apvg.base.errors import ApvgError, ApvgWarning
-from apvg.base.workers import worker_pool
+from apvg.base.workers import in_order, worker_pool
 from apvg.instruments.keyboard import KEY_LENGTH, WHITE_KEY_COUNT, Keyboard
 from apvg.instruments.skeleton import HANDS
 from apvg.music.midi import read_midi, write_midi
@@ -195,7 +195,7 @@ def make_takes(
         yield from (make(order, folder) for order in missing)
         return
     with worker_pool(jobs, threads=1) as pool:
-        yield from pool.map(make, missing, [folder] * len(missing))
+        yield from in_order(pool, make, missing, [folder] * len(missing))
 
 
 def make_take(order: Order, folder: Path) -> Path:
