@@ -25,7 +25,7 @@ class Video:
     seconds: float
     """How long the work took, loading the performer included."""
     engine: str
-    """What ran the networks: torch or torch-bf16."""
+    """What ran the networks, in words."""
 
     @property
     def music_seconds(self) -> float:

@@ -96,7 +96,7 @@ def test_numbers_that_no_option_can_be(
         ("evaluate", "--jobs=0", "jobs cannot be 0; give 1 to 1024 (--jobs)"),
         ("evaluate", "--baseline-steps=0", "baseline steps cannot be 0; give 1 to"),
         ("studio", "--port=70000", "port cannot be 70000; give 0 to 65535 (--port)"),
-        ("studio", "--limits.music-minutes=nan", "nan; give a number (--music-minutes)"),
+        ("studio", "--limits.music-minutes=nan", "give a number, 0.1 to 1000000 (--music-minutes)"),
         ("train", "--until=0", "until cannot be 0"),
     ],
 )
