@@ -95,7 +95,7 @@ class Editor:
             value = value if isinstance(value, dict) else {}
             job, track = self._performance(value.get("job", ""))
             if not value.get("edits"):
-                raise ApvgError("nothing has been moved yet; move a point first")
+                raise ApvgError("nothing has been moved yet", "move a point first")
             edited_TKD = self._edited(track, value["edits"], value.get("reach"))
             source = self.queue.folder / job.id
             config = read_config(find_performer(job.options["performer"]))
@@ -115,7 +115,7 @@ class Editor:
     def _performance(self, job_id: str) -> tuple[Job, KeypointTrack]:
         job = self.queue.find(job_id)
         if job is None or job.status != "done" or "performer" not in job.options:
-            raise ApvgError("this performance is not here any more; play it again first")
+            raise ApvgError("this performance is not here any more", "play it again first")
         config = read_config(find_performer(job.options["performer"]))
         return job, read_keypoints(self.queue.folder / job.id / "keypoints.npz", config.skeleton)
 
@@ -126,9 +126,9 @@ class Editor:
         for edit in checked:
             inside = 0 <= edit.frame < frames and 0 <= edit.point < points
             if not inside or not (math.isfinite(edit.x) and math.isfinite(edit.y)):
-                raise ApvgError("a moved point lies outside of the performance; start over")
+                raise ApvgError("a moved point lies outside of the performance", "start over")
         if len(checked) > MOST_EDITS:
-            raise ApvgError(f"more than {MOST_EDITS} points were moved; paint it again first")
+            raise ApvgError(f"more than {MOST_EDITS} points were moved", "render it again first")
         return apply_edits(track.keypoints_TKD, checked, min(max(int(reach or 0), 0), MOST_REACH))
 
 

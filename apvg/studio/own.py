@@ -32,7 +32,7 @@ FILMED = {
     "person": ("person", "person", "body+hands"),
 }
 #: Which loss of a stage the page draws: how far what it makes is from what was filmed.
-_CURVES = {"hear": "notes", "bow": "strokes", "move": "position", "khp": "position", "cvg": "pixels", "fpvg": "pixels", "joint": "pixels"}  # fmt: skip
+_CURVES = {"transcription": "notes", "strokes": "strokes", "motion": "position", "khp": "position", "cvg": "pixels", "fpvg": "pixels", "joint": "pixels"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,7 @@ class Own:
             return ""
 
     def picture(self, slug: str, stage: str) -> str:
-        """What a stage paints at present, as a data URL."""
+        """What a stage draws at present, as a data URL."""
         try:
             if stage not in _CURVES:
                 return ""

@@ -74,7 +74,7 @@ class Live:
 
         Returns:
             `frames` as data URLs, one for every 1 / `fps` of all the sound that was `taken` so far (here in seconds, the newest of
-            what was sent), or None for a frame that came too late to be painted; `fps` is 0 until the performer is ready.
+            what was sent), or None for a frame that came too late to be rendered; `fps` is 0 until the performer is ready.
         """
         with self._lock:
             current = self._session
@@ -234,7 +234,9 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
             say("taken", len(samples_S) / rate)
 
     try:
-        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.base.pipeline)
+        torch.set_num_threads(
+            1
+        )  # prediction and rendering each have a thread (see apvg.base.pipeline)
         performer = ready_performer(performer_name, block=_BLOCK)
         with performer.stream(block=_BLOCK) as stream:
             say("ready", stream.fps)

@@ -10,7 +10,7 @@ from apvg.base.errors import ApvgError
 from apvg.base.options import Steps, check_options
 from apvg.base.progress import Cancel, Progress, reporting
 
-Stage = Literal["hear", "bow", "move", "khp", "cvg", "fpvg", "joint", "all"]
+Stage = Literal["transcription", "strokes", "motion", "khp", "cvg", "fpvg", "joint", "all"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,11 @@ def train(
             device=options.device,
             start_from=options.start_from,
         )
-        run.train(options.stage, until=options.until, tensorboard=options.tensorboard)
+        run.train(
+            options.stage,  # pyright: ignore[reportArgumentType]
+            until=options.until,
+            tensorboard=options.tensorboard,
+        )
     whole = (options.out_dir / "config.json").exists()
     return Trained(options.out_dir / "training", options.out_dir if whole else None)
 

@@ -56,9 +56,9 @@ function build() {
   const zoom = h("input", { type: "range", id: "edit-zoom", min: 1, max: 4, step: 0.5, value: 1, oninput: () => { board.style.setProperty("--closer", zoom.value); centre(); draw(); } });
   const undo = h("button", { type: "button", class: "plain", onclick: () => { edits.pop(); tell(); ask(); } }, "Undo");
   const over = h("button", { type: "button", class: "plain", onclick: () => { edits = []; tell(); ask(); } }, "Start over");
-  const paint = h("button", { type: "button", class: "plain first", onclick: () => { props.value = { job, edits, reach: Number(reach.value) }; trigger("submit"); } }, "Render it again");
+  const render = h("button", { type: "button", class: "plain first", onclick: () => { props.value = { job, edits, reach: Number(reach.value) }; trigger("submit"); } }, "Render it again");
   const status = h("p", { class: "hint", role: "status" });
-  ui = { image, svg, board, scroll, points, slider, where, reach, reachOut, undo, over, paint, status };
+  ui = { image, svg, board, scroll, points, slider, where, reach, reachOut, undo, over, render, status };
   function reachWords() {
     const many = Number(reach.value);
     reachOut.textContent = many === 0 ? "this frame alone" : `${many} frame${many === 1 ? "" : "s"} before and after`;
@@ -74,7 +74,7 @@ function build() {
       h("div", { class: "field" }, h("label", { for: "edit-point" }, "Point"), points),
       h("div", { class: "field" }, h("label", { for: "edit-reach" }, "Blend it into"), h("div", { class: "line nowrap" }, reach, reachOut)),
       h("div", { class: "field" }, h("label", { for: "edit-zoom" }, "Closer"), zoom)),
-    h("div", { class: "line" }, paint, undo, over, status));
+    h("div", { class: "line" }, render, undo, over, status));
 
   let dragging = false;
   const at = (event) => {
@@ -136,8 +136,8 @@ function put(x, y) {
 }
 
 function tell() {
-  const { undo, over, paint, status } = ui;
-  undo.disabled = over.disabled = paint.disabled = edits.length === 0;
+  const { undo, over, render, status } = ui;
+  undo.disabled = over.disabled = render.disabled = edits.length === 0;
   const moved = edits.length ? `${edits.length} point${edits.length === 1 ? "" : "s"} moved` : "Nothing moved yet";
   if (status.textContent !== moved) status.textContent = moved;
 }

@@ -140,7 +140,7 @@ function arrange(projects, first) {
   if (first) boxes.get(first)?.element.scrollIntoView({ behavior: "smooth", block: "start" });
 }
 
-const STAGES = { hear: "to listen", move: "to move", khp: "to move to the music", cvg: "to paint a sketch", fpvg: "to paint you", joint: "all of it together" };
+const STAGES = { transcription: "to hear notes", strokes: "to bow", motion: "to move", khp: "to move to the music", cvg: "to draw a sketch", fpvg: "to draw you", joint: "all of it together" };
 const DOING = { "looking for the hands": "Looking for the hands", tracking: "Following the hands", "looking again": "Looking again where hands were missed" };
 function doing(job) {
   if (job.status === "waiting") return job.place ? `Waiting: ${job.place} before this.` : "Waiting to begin …";
