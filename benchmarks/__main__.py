@@ -13,6 +13,7 @@ import torch
 import tyro
 
 from apvg.base.progress import track
+from apvg.cli.progress import progress_bars
 from apvg.engines.choosing import EngineName, choose_engine, resolve
 from apvg.music.reading import read_audio
 from apvg.performer import Performer
@@ -55,6 +56,7 @@ class Benchmark:
     skip_vid2vid: bool = False
     """Leave out pix2pixHD's global generator."""
 
+    @progress_bars()
     def run(self) -> None:
         """Measure, then write the report and print its table."""
         self.output.mkdir(parents=True, exist_ok=True)

@@ -53,19 +53,17 @@ def measure_file(performer: str, sample: Path, seconds: float, cores: int, engin
 def _main(performer: str, sample: str, seconds: str, cores: str, engine: str) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cores)])
-    from contextlib import redirect_stdout
     from time import perf_counter
 
     from apvg.bundle import read_config
-    from apvg.cli.generate import Generate
     from apvg.performer import find_performer
+    from apvg.tasks import GenerateOptions, generate
 
     with tempfile.TemporaryDirectory() as folder:
         music, video = Path(folder) / "music.wav", Path(folder) / "video.mp4"
         _write_looped(Path(sample), float(seconds), music)
         begin = perf_counter()
-        with redirect_stdout(sys.stderr):
-            Generate(music, video, performer=performer, engine=engine).run()  # pyright: ignore[reportArgumentType]
+        generate(GenerateOptions(music, video, performer, engine=engine))  # pyright: ignore[reportArgumentType]
         took = perf_counter() - begin
     fps = read_config(find_performer(performer)).features.fps
     frames = round(float(seconds) * fps)

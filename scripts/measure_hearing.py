@@ -17,6 +17,7 @@ import torch
 
 from apvg import Performer
 from apvg.base.progress import track
+from apvg.cli.progress import progress_bars
 from apvg.instruments.keyboard import LOWEST_PITCH, Keyboard
 from apvg.measures.motion import fingertip_x, key_hit, motion_energy, seen
 from apvg.models.transcription.transcriber import SUSTAINED
@@ -33,6 +34,7 @@ REPEATED = 6
 OCTAVES = np.array((-24, -12, 12, 24))
 
 
+@progress_bars()
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("performer")

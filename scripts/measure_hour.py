@@ -21,6 +21,7 @@ import numpy as np
 from apvg import Performer
 from apvg.base.memory import keep_freed_memory
 from apvg.base.progress import track
+from apvg.cli.progress import progress_bars
 from apvg.music.reading import read_audio, stream_audio
 from apvg.samples import AIR, SAMPLE
 from apvg.video.reading import frame_times, read_frames
@@ -77,6 +78,7 @@ class Moments:
         self._count += 1
 
 
+@progress_bars()
 def perform(performer: Performer, music: Path, video: Path, minutes: int) -> dict[int, Moments]:
     """Write the video as `apvg generate` does. Of minute 1 and the last a frame every second, with its keypoints."""
     per_minute = 60 * performer.fps

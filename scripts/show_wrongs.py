@@ -17,6 +17,7 @@ from scipy.signal import resample_poly
 
 from apvg import Performer
 from apvg.base.progress import track
+from apvg.cli.progress import progress_bars
 from apvg.evaluation.evaluate import WARM_UP
 from apvg.takes.take import Take, load_takes
 from apvg.video.images import save_png
@@ -54,6 +55,7 @@ WRONGS = (
 )
 
 
+@progress_bars()
 def main(takes: Annotated[Path, tyro.conf.Positional]) -> None:
     """Write all pictures."""
     found = {take.name: take for take in load_takes(takes)}

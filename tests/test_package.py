@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from apvg.cli.main import EXTRAS
+from apvg.base.explain import EXTRAS
 
 ROOT = Path(__file__).parent.parent
 

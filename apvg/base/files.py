@@ -40,7 +40,9 @@ def atomic_path(target: str | Path, *, force: bool = True) -> Iterator[Path]:
             f"cannot write {target}: the folder {folder} does not exist; create it first"
         )
     if target.exists() and not force:
-        raise ApvgError(f"{target} is already there; give --force to replace it, or another name")
+        raise ApvgError(
+            f"{target} is already there", "choose another name, or allow replacing it", ["force"]
+        )
     try:
         # A folder of its own both proves that the place is writable and can never clash with another run.
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=folder))

@@ -2,203 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import tyro
 
-from apvg.base.errors import ApvgError
-from apvg.cli.arguments import Duration, Moment, Output, Seed, Semitones
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from apvg.performer import Performer
-    from apvg.streaming import Stream
-
-View = Literal["video", "skeleton", "side-by-side"]
-#: As in apvg.engines.choosing, whose import takes a second.
-Engine = Literal["auto", "torch", "torch-bf16"]
+from apvg.cli.arguments import Output
+from apvg.cli.progress import progress_bars
+from apvg.tasks import GenerateOptions, generate
+from apvg.tasks.video import Video
 
 
-@dataclass(frozen=True)
-class Generate:
+class Generate(GenerateOptions):
     """Make a video of a musician playing a recording."""
 
     audio: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO")]
-    """The music: anything FFmpeg reads, a video's sound track too; or a MIDI file (.mid), which FluidSynth plays."""
     output: Output
-    """The mp4 file to write."""
-    performer: str = "piano"
-    """Name of an installed performer, or a performer's folder."""
-    keypoints: Path | None = None
-    """Also write the predicted keypoints, as .npz or .json."""
-    soundfont: Path | None = None
-    """What a MIDI file is played with, .sf2 or .sf3; APVG_SOUNDFONT or the first that is found by default."""
-    view: View = "video"
-    """What the frames show. Side by side is one above the other where the picture is wide."""
-    transpose: Semitones = 0
-    """Semitones that the performer plays higher than the music, which is heard as it is: -19 lets a cello play a violin's
-    part."""
-    device: str = "cpu"
-    """Where the networks run: cpu, cuda, mps."""
-    engine: Engine = "auto"
-    """What runs them: PyTorch in full precision or in bfloat16. By default the faster one on this machine, without loss."""
-    seed: Seed = 0
-    """Seed of torch's random numbers. The performers so far leave nothing to chance."""
-    start: Moment = 0.0
-    """Where in the music to begin, seconds."""
-    duration: Duration | None = None
-    """How much of the music to play, seconds; all of it by default."""
-    force: bool = False
-    """Replace the output if it is there already."""
 
     def run(self) -> None:
-        """Decode, perform and encode, piece by piece, so that memory does not grow with the music."""
-        import numpy as np
-
-        from apvg import __version__
-        from apvg.base.files import atomic_path
-        from apvg.base.progress import track
-        from apvg.keypoint_files import KeypointTrack, check_suffix, write_keypoints
-        from apvg.music.reading import measure_audio, stream_audio
-        from apvg.music.source import open_music
-        from apvg.video.writing import VideoWriter
-
-        begin = perf_counter()
-        check_mp4(self.output)
-        if self.keypoints is not None:
-            check_suffix(self.keypoints)
-        stop = None if self.duration is None else self.start + self.duration
-        with ExitStack() as outputs:
-            # What cannot be read or written is told before the networks are loaded, which takes seconds.
-            music = outputs.enter_context(open_music(self.audio, self.soundfont))
-            length = measure_audio(music.audio, until=stop) - self.start
-            video = outputs.enter_context(atomic_path(self.output, force=self.force))
-            if self.keypoints is not None:
-                keypoints = outputs.enter_context(atomic_path(self.keypoints, force=self.force))
-            performer = self._load()
-            from apvg.base.pipeline import ahead
-
-            width, height = view_size(performer.config.size, self.view)
-            fps = performer.fps
-            samples = stream_audio(
-                music.audio, performer.sample_rate, start=self.start, duration=self.duration
-            )
-            notes = music.notes.shifted(-self.start) if music.notes is not None else None
-            poses: list[tuple[np.ndarray, np.ndarray]] = []
-
-            stream = outputs.enter_context(performer.stream(notes, transpose=self.transpose))
-
-            def frames() -> Iterator[np.ndarray]:
-                for frame_HWC, pose in self._performed(stream, samples, performer):
-                    if self.keypoints is not None:
-                        poses.append(pose)
-                    yield compose_view(frame_HWC, *pose, performer, self.view)
-
-            with VideoWriter(
-                video,
-                width=width,
-                height=height,
-                fps=fps,
-                audio=music.audio,
-                audio_start=self.start,
-                duration=self.duration,
-                comment=f"generated by apvg {__version__}, performer {performer.name} {performer.version}",
-            ) as writer:
-                total = round(min(length, self.duration or length) * fps)
-                # Drawn while those before are encoded.
-                for frame_HWC in track(ahead(frames()), "performing", total):
-                    writer.write(frame_HWC)
-                if writer.frames == 0:
-                    raise ApvgError(
-                        f"{self.audio} is shorter than half a frame ({0.5 / fps:g} s); "
-                        "there is nothing to show"
-                    )
-            if self.keypoints is not None:
-                keypoints_TKD, confidence_TK = map(np.stack, zip(*poses, strict=True))
-                pose_track = KeypointTrack(keypoints_TKD, confidence_TK, fps)
-                write_keypoints(keypoints, pose_track, performer.skeleton)
-        if stream.folding.folded:
-            print(
-                f"{stream.folding}, the pitch range of {performer.name}; they are played in the nearest octave"
-            )
-        report(self.output, writer.frames, fps, perf_counter() - begin, performer.engine.name)
-
-    def _load(self) -> Performer:
-        import torch
-
-        from apvg import Performer
-        from apvg.base.memory import keep_freed_memory
-
-        keep_freed_memory()
-        torch.manual_seed(self.seed)
-        return Performer.from_pretrained(self.performer, self.device, self.engine)
-
-    def _performed(
-        self, stream: Stream, samples: Iterator[np.ndarray], performer: Performer
-    ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
-        """Every frame with its keypoints and their confidence; black, and painted by nobody, where only these are shown."""
-        import numpy as np
-
-        from apvg.base.pipeline import ahead
-
-        if self.view == "skeleton":
-            width, height = performer.config.size
-            black_HWC = np.zeros((height, width, 3), np.uint8)
-            for keypoints_TKD, confidence_TK in ahead(stream.keypoints(samples)):
-                for pose in zip(keypoints_TKD, confidence_TK, strict=True):
-                    yield black_HWC, pose
-            return
-        for chunk in stream.run(samples):
-            poses_T = zip(chunk.keypoints_TKD, chunk.confidence_TK, strict=True)
-            yield from zip(chunk.frames_THWC, poses_T, strict=True)
+        """Generate, and print what was made."""
+        with progress_bars() as bars:
+            result = generate(self, progress=bars)
+        for remark in result.remarks:
+            print(remark)
+        print(closing_line(result))
 
 
-def check_mp4(path: Path) -> None:
-    """Raise ApvgError unless the name is an mp4's."""
-    if path.suffix.lower() != ".mp4":
-        raise ApvgError(f"cannot write {path}: videos are mp4; give it a name that ends in .mp4")
-
-
-def report(path: Path, frames: int, fps: int, seconds: float, engine: str) -> None:
-    """The closing line."""
-    music = frames / fps
-    print(
-        f"{path}: {frames} frames, {music:.2f} s of music in {seconds:.1f} s "
-        f"(real-time factor {seconds / music:.2f}, {engine})"
+def closing_line(video: Video) -> str:
+    """What was made, and how fast."""
+    return (
+        f"{video.path}: {video.frames} frames, {video.music_seconds:.2f} s of music in {video.seconds:.1f} s "
+        f"(real-time factor {video.real_time_factor:.2f}, {video.engine})"
     )
-
-
-def view_size(size: tuple[int, int], view: View) -> tuple[int, int]:
-    """Width and height of the frames that :func:`compose_view` makes, pixels."""
-    width, height = size
-    if view != "side-by-side":
-        return width, height
-    return (width, 2 * height) if width > height else (2 * width, height)
-
-
-def compose_view(
-    frame_HWC: np.ndarray,
-    keypoints_KD: np.ndarray,
-    confidence_K: np.ndarray,
-    performer: Performer,
-    view: View,
-) -> np.ndarray:
-    """One frame as the viewer is to see it: as it is, the skeleton on black, or both."""
-    import numpy as np
-
-    from apvg.video.drawing import draw_skeleton
-
-    if view == "video":
-        return frame_HWC
-    black_HWC = np.zeros_like(frame_HWC)
-    drawn_HWC = draw_skeleton(black_HWC, keypoints_KD, confidence_K, performer.skeleton)
-    if view == "skeleton":
-        return drawn_HWC
-    axis = 0 if frame_HWC.shape[1] > frame_HWC.shape[0] else 1
-    return np.concatenate([frame_HWC, drawn_HWC], axis=axis)

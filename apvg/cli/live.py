@@ -1,4 +1,4 @@
-"""``apvg live``: a musician who plays along."""
+"""``apvg live``: a performer that plays along in real time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from apvg.cli.arguments import Block, Channels, Duration, Moment, SampleRate, Semitones
-from apvg.cli.generate import Engine
+from apvg.base.options import (
+    Block,
+    Channels,
+    Duration,
+    Engine,
+    Moment,
+    SampleRate,
+    Semitones,
+)
 from apvg.live.sources import PipeFormat
 
 if TYPE_CHECKING:
@@ -25,7 +32,7 @@ if TYPE_CHECKING:
     from apvg.music.notes import Notes
     from apvg.performer import Performer
 
-#: Names of the source and of the sinks that are no files.
+#: Sources and sinks that are no files.
 MICROPHONE, PIPE, WINDOW, CAMERA = "microphone", "-", "window", "camera"
 
 
@@ -34,10 +41,10 @@ class Live:
     """Play along with a microphone, a pipe or a file, in real time. Ctrl-C ends it."""
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")] = MICROPHONE
-    """What is played to: `microphone`; `-` for raw samples on standard input (--rate, --channels, --format); or a file, at its
-    own pace: anything FFmpeg reads, or a MIDI file."""
+    """The music: `microphone`; `-` for raw samples on standard input (--rate, --channels, --format); or a file, in real time:
+    anything FFmpeg reads, or a MIDI file."""
     output: Annotated[str, tyro.conf.arg(aliases=["-o"])] = WINDOW
-    """Where the pictures go: `window`; `camera`, a virtual one that other programs see; `-` for a Y4M video stream on standard
+    """Where the frames go: `window`; `camera`, a virtual one that other programs see; `-` for a Y4M video stream on standard
     output; or a file or named pipe for that stream. There is no sound in any."""
     performer: str = "piano"
     """Name of an installed performer, or a performer's folder."""
@@ -58,7 +65,7 @@ class Live:
     duration: Duration | None = None
     """Stop after so many seconds of music."""
     block: Block = 1
-    """Frames worked on at a time. More are a little less work, and each makes all wait 0.04 s longer."""
+    """Frames processed at a time. More are a little less work, and each adds 0.04 s of delay."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
     engine: Engine = "auto"
@@ -67,7 +74,7 @@ class Live:
     """Replace the output if it is a file that is there already."""
 
     def run(self) -> None:
-        """Hear, perform and show at the same time."""
+        """Read sound, render and show at the same time."""
         import torch
 
         from apvg.live.ready import ready_performer
@@ -75,7 +82,9 @@ class Live:
         from apvg.live.sources import first_seconds
         from apvg.live.statistics import Statistics
 
-        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.base.pipeline)
+        torch.set_num_threads(
+            1
+        )  # prediction and rendering each have a thread (see apvg.base.pipeline)
         stop = Event()
         with ExitStack() as stack:
             performer = ready_performer(self.performer, self.device, self.engine, block=self.block)
@@ -122,7 +131,7 @@ class Live:
         else:
             with open_music(self.source, self.soundfont) as music:
                 stop_at = None if self.duration is None else self.start + self.duration
-                measure_audio(music.audio, stop_at)  # what cannot be read is told at once
+                measure_audio(music.audio, stop_at)  # refuse at once what cannot be read
                 notes = music.notes.shifted(-self.start) if music.notes is not None else None
                 yield paced(stream_audio(music.audio, rate, start=self.start), rate, stop), notes
 
@@ -151,7 +160,7 @@ class Live:
 
 @contextmanager
 def status_line(statistics: Statistics) -> Iterator[None]:
-    """Shows what is counted, on standard error; nothing where that is not a terminal."""
+    """Show the counts on standard error while it runs; nothing where that is not a terminal."""
     if not sys.stderr.isatty():
         yield
         return

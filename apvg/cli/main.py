@@ -13,8 +13,10 @@ from typing import Annotated, Any, Union
 import tyro
 
 from apvg import __version__
-from apvg.base.errors import ApvgError, ApvgWarning
-from apvg.cli.arguments import check_options
+from apvg.base.errors import ApvgWarning
+from apvg.base.explain import EXPLAINED, extra_for
+from apvg.base.options import check_options
+from apvg.cli.errors import print_error
 
 #: Verb to the dataclass of its options. Its module imports nothing heavy; what its ``run`` needs, ``run`` imports.
 VERBS = {
@@ -28,26 +30,6 @@ VERBS = {
     "export": "apvg.cli.export:Export",
     "performers": "apvg.cli.performers:Performers",
     "studio": "apvg.cli.studio:Studio",
-}
-#: Which extra brings a module that the core installation does without.
-EXTRAS = {
-    "gradio": "studio",
-    "jinja2": "evaluate",
-    "librosa": "baselines",
-    "lightning": "train",
-    "matplotlib": "evaluate",
-    "onnx": "onnx",
-    "onnxruntime": "onnx",
-    "onnxscript": "onnx",
-    "mido": "takes",
-    "mediapipe": "pose",
-    "pygame": "live",
-    "pyvirtualcam": "live",
-    "scipy": "evaluate",
-    "sounddevice": "live",
-    "tensorboard": "tensorboard",
-    "torchmetrics": "evaluate",
-    "zarr": "takes",
 }
 DESCRIPTION = """Music in, a video of a musician playing it out.
 
@@ -80,10 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             check_options(command)
             command.run()
-    except (KeyboardInterrupt, ApvgError, ImportError, MemoryError, OSError) as error:
-        if debug or (isinstance(error, ImportError) and _extra_for(error) is None):
+    except (KeyboardInterrupt, *EXPLAINED) as error:
+        if debug or (isinstance(error, ImportError) and extra_for(error) is None):
             raise
-        print(f"apvg: error: {explain(error)}", file=sys.stderr)
+        print_error(error, command)
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
@@ -109,18 +91,3 @@ def _show_warning(message: Warning | str, kind: type[Warning], *place: Any, **mo
     """Ours as one line; the libraries' remarks are for developers, who see them in the tests."""
     if issubclass(kind, ApvgWarning):
         print(f"apvg: warning: {message}", file=sys.stderr)
-
-
-def explain(error: BaseException) -> str:
-    """One line for what went wrong: for whoever asked for it, on a terminal or a page."""
-    if isinstance(error, KeyboardInterrupt):
-        return str(error) or "stopped; no partial file was left behind"
-    if isinstance(error, ImportError):
-        return f"this needs {error.name}; install it with: pip install 'apvg[{_extra_for(error)}]'"
-    message = str(error) if isinstance(error, ApvgError) else f"{type(error).__name__}: {error}"
-    return " ".join(message.split())
-
-
-def _extra_for(error: ImportError) -> str | None:
-    """The extra that brings the module whose import failed."""
-    return EXTRAS.get((error.name or "").partition(".")[0])

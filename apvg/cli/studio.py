@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from apvg.cli.arguments import Port
+from apvg.base.options import Port
 from apvg.studio.limits import Limits
 
 
 @dataclass(frozen=True)
 class Studio:
-    """Open a web page: bring music, choose a performer, watch; mend fingers; make a performer of your own.
+    """Open a web page: bring music, choose a performer, watch; edit fingers; make a performer of your own.
 
     The page is served to this machine alone, and nothing is sent anywhere."""
 
@@ -36,6 +36,6 @@ class Studio:
                 host=self.host,
                 port=self.port,
                 browser=not self.no_browser,
-                limits=self.limits.checked(),
+                limits=self.limits,
             )
         )

@@ -17,7 +17,7 @@ from scipy.signal import resample_poly
 from apvg import __version__
 from apvg.base.plain import to_plain
 from apvg.base.progress import track
-from apvg.base.workers import worker_pool
+from apvg.base.workers import in_order, worker_pool
 from apvg.evaluation.comparison import (
     can_be_moved,
     compare_keypoints,
@@ -224,7 +224,7 @@ def _block_results(
         retrieval = retrieval_baselines(others, performer.plate_HWC, {take.name: avoid})
         music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
         predicted = performer.predict_keypoints(music_S)
-        for block in track(blocks, f"evaluating on {take.name}"):
+        for block in track(blocks, "evaluating", subject=take.name):
             result = evaluate_block(performer, take, block, retrieval, music_S, predicted, tracker)
             if pix2pix is not None and retrieval.frames:
                 scene = tuple(other.name for other in others)
@@ -268,7 +268,7 @@ def _pieces(
     # Frame by frame there is little to share out: processes of their own are used better than threads.
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with worker_pool(jobs, threads) as pool:
-        yield from track(zip(pool.map(evaluate, takes), takes, strict=True), said, len(takes))
+        yield from track(zip(in_order(pool, evaluate, takes), takes, strict=True), said, len(takes))
 
 
 def _versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A performer who sits ready: whatever only the first frames would have to wait for is done."""
+"""A performer that is warmed up, so that the first frames need not wait."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from apvg.performer import Performer
 def ready_performer(
     name: str, device: str = "cpu", engine: EngineName = "auto", *, block: int
 ) -> Performer:
-    """Load a performer and let it play some silence, in a process that does nothing else.
+    """Load a performer and warm it up on some silence, in a process that does nothing else.
 
     Args:
         name, device, engine: As :meth:`apvg.Performer.from_pretrained` takes them.
-        block: Frames that it is going to work on at a time.
+        block: Frames processed at a time later.
 
     Raises:
         ApvgError: There is no such performer, or its files are damaged.

@@ -1,9 +1,9 @@
-"""A live performance: threads hear, listen and paint, and the main one shows, with short queues between them.
+"""A live performance: threads read sound, predict keypoints and render, and the main thread shows, with short queues between them.
 
-What is late is dropped and counted, never queued. A frame that cannot be ready in time is not painted, but for one block a
-second: the music is heard and the hands go on, only the picture stands still. A painted frame that nobody has taken when
-the next is due is left out. The sink is told of every frame that is not shown, in order, so that one without time stamps
-can keep the music's clock. If even what is heard cannot be followed, sound is lost.
+What is late is dropped and counted, never queued. A frame that cannot be ready in time is not rendered, except for one block a
+second: keypoints are still predicted from the music, only the picture stands still. A rendered frame that was not taken when
+the next one is due is left out. The sink is told about every frame that is not shown, in order, so that a stream without time
+stamps keeps the music's clock. If the sound comes faster than keypoints can be predicted, sound is lost.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from apvg.live.statistics import Statistics
 from apvg.streaming import Posed, Stream
 
 T = TypeVar("T")
-#: So much sound may wait for its turn, and so many seconds of poses: what is late is passed over in no time.
+#: Seconds of sound, and of poses, that may wait in a queue.
 HEARD_SECONDS = 1.0
-#: Sound that comes so much later than it sounds was waited for.
+#: Sound that arrives this much later than it should counts as waited for, seconds.
 _GAP_SECONDS = 0.1
-#: How long the end waits for a read that is going on; a pipe may be silent for ever.
+#: How long to wait at the end for a read in progress, seconds; a pipe may be silent for ever.
 _LAST_READ_SECONDS = 0.5
-#: Where the machine never catches up, a picture comes so often all the same, seconds.
+#: If the machine never catches up, a block is rendered this often all the same, seconds.
 _LONGEST_STILL_SECONDS = 1.0
-#: How often threads that wait look whether they are still wanted.
+#: How often waiting threads check whether the session has ended, seconds.
 _WATCH_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class Heard:
-    """A piece of sound [S], and when its last sample was there."""
+    """A piece of sound [S], and when its last sample arrived."""
 
     samples_S: np.ndarray
     at: float
@@ -47,7 +47,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Pose:
-    """A block that waits to be painted, when the moments of its frames were heard, and whether the music goes on."""
+    """A block that waits to be rendered, when the sound of its frames arrived, and whether the music goes on."""
 
     first: int
     """Number of its first frame."""
@@ -58,7 +58,7 @@ class Pose:
 
 @dataclass(frozen=True)
 class Picture:
-    """A frame, RGB uint8 [H, W, 3], or None where it was not painted; when its moment was heard, and when it is due."""
+    """A frame, RGB uint8 [H, W, 3], or None where it was not rendered; when its sound arrived, and when it is due."""
 
     number: int
     """Of the frame, from 0."""
@@ -70,14 +70,14 @@ class Picture:
 def play_along(
     stream: Stream, sound: Iterator[np.ndarray], sink: Sink, statistics: Statistics, stop: Event
 ) -> None:
-    """Show what a stream makes of live sound until it ends, nobody looks any more, or Ctrl-C.
+    """Show what a stream makes of live sound until the sound ends, the sink is closed, or Ctrl-C.
 
     Args:
         stream: A fresh one.
         sound: Mono pieces at the stream's rate, each when it sounds (see :mod:`apvg.live.sources`).
-        sink: Where the pictures go.
-        statistics: Counts how it goes.
-        stop: Is set at the end, for the source to see.
+        sink: Where the frames go.
+        statistics: Counts frames, delays and losses.
+        stop: Is set at the end, to stop the source.
 
     Raises:
         Whatever went wrong in any of the threads.
@@ -104,7 +104,7 @@ class _Session:
         self._heard: queue.Queue[Heard | None] = queue.Queue(round(HEARD_SECONDS / PIECE_SECONDS))
         self._poses: queue.Queue[Pose | None] = queue.Queue(round(HEARD_SECONDS * stream.fps))
         self._pictures: queue.Queue[Picture | None] = queue.Queue(2 * stream.block + 1)
-        # It may hang in a read that nobody can stop, and must not keep the process alive.
+        # It may hang in a read that cannot be interrupted, and must not keep the process alive.
         self._hearing = Thread(target=self._run, args=(self._hear, self._heard), daemon=True)
         self._hearing.start()
         self._workers = [
@@ -115,15 +115,15 @@ class _Session:
             worker.start()
 
     def end(self) -> None:
-        """Let go of all threads that can be."""
+        """End all threads that can be ended."""
         self._stop.set()
         for worker in self._workers:
             worker.join()
-        # A microphone gives its next piece in no time, and must not be closed while it is read.
+        # A microphone returns its next piece soon, and must not be closed while it is read.
         self._hearing.join(_LAST_READ_SECONDS)
 
     def show(self, sink: Sink) -> None:
-        """The main thread's part: every picture when it is due, to the end."""
+        """The main thread's part: show every frame when it is due, to the end."""
         told = 0
         while True:
             try:
@@ -136,7 +136,7 @@ class _Session:
             while (early := picture.due - perf_counter()) > 0:
                 sink.idle()
                 sleep(min(early, _WATCH_SECONDS))
-            for _ in range(told, picture.number):  # those that were left out on their way here
+            for _ in range(told, picture.number):  # those that were dropped before they got here
                 sink.stand_still()
             told = picture.number + 1
             if picture.frame_HWC is None:
@@ -149,7 +149,7 @@ class _Session:
                 self._statistics.show(perf_counter() - picture.heard_at)
 
     def _run(self, work: Callable[[], None], output: queue.Queue) -> None:
-        """The life of a thread: its work, then the word that there is no more."""
+        """A thread: its work, then None to say that there is no more."""
         try:
             work()
         except BaseException as error:
@@ -176,7 +176,7 @@ class _Session:
             self._clock.heard(heard)
             for posed in self._stream.pose(heard.samples_S):
                 self._put(self._poses, self._timed(posed, live=True))
-        if not self._stop.is_set():  # the music is over: what is left need not hurry
+        if not self._stop.is_set():  # the music is over: the rest need not hurry
             for posed in self._stream.pose_rest():
                 self._put(self._poses, self._timed(posed, live=False))
 
@@ -197,11 +197,11 @@ class _Session:
             if not pose.live or in_time or now - painted_at > _LONGEST_STILL_SECONDS:
                 frames = list(self._stream.paint(pose.posed).frames_THWC)
                 painted_at = perf_counter()
-                if pose.live:  # the end of the music is worked on before its time
+                if pose.live:  # the end of the music is rendered ahead of time
                     self._statistics.work(max(perf_counter() - ready, 0.0))
             else:
                 self._statistics.late += len(frames)
-            # Frames of a block are ready together and shown one by one. None waits for a machine that was held up.
+            # Frames of a block are ready together and shown one by one; none waits longer because the machine was busy.
             due_in = wait + min(self._statistics.work_seconds, patience)
             for i, (frame_HWC, heard_at) in enumerate(zip(frames, pose.heard_at, strict=True)):
                 picture = Picture(pose.first + i, frame_HWC, heard_at, heard_at + due_in)
@@ -228,7 +228,7 @@ class _Session:
                 continue
 
     def _put_newest(self, target: queue.Queue[T], item: T) -> T | None:
-        """Hand on an item without waiting: where there is no room, in place of the oldest, which is returned."""
+        """Put an item without waiting: if the queue is full, in place of the oldest item, which is returned."""
         dropped = None
         while True:
             try:
@@ -240,7 +240,7 @@ class _Session:
 
 
 class _Clock:
-    """When the moments of frames were heard."""
+    """When the sound of each frame arrived."""
 
     def __init__(self, stream: Stream) -> None:
         self._rate, self._fps = stream.sample_rate, stream.fps
@@ -254,7 +254,7 @@ class _Clock:
         self._ends.append((self._samples, heard.at))
 
     def when_heard(self, frame: int) -> float:
-        """Of frames in their order: when the sound at a frame's moment was there."""
+        """For frames in order: when the sound at a frame's moment arrived."""
         sample = frame * self._rate // self._fps
         while self._ends[0][0] <= sample and len(self._ends) > 1:
             self._ends.popleft()

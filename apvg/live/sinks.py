@@ -1,4 +1,4 @@
-"""Where live pictures go: a window, a virtual camera, or a raw video stream for other programs."""
+"""Outputs of live frames: a window, a virtual camera, or a raw video stream for other programs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from apvg.base.errors import ApvgError
 
 
 class SinkClosed(Exception):
-    """Nobody looks any more: the window was closed, or the reader of the stream has gone."""
+    """The window was closed, or the reader of the stream has gone."""
 
 
 class Sink(Protocol):
-    """Shows pictures. All is called from the main thread, which some systems ask for of windows."""
+    """Shows frames. All methods are called from the main thread, as some systems require for windows."""
 
     def show(self, frame_HWC: np.ndarray) -> None:
         """Show the next frame, RGB uint8 [H, W, 3].
 
         Raises:
-            SinkClosed: Nobody looks any more.
+            SinkClosed: The output was closed.
         """
         ...
 
     def stand_still(self) -> None:
-        """The next frame is not shown, since it or the sink was late; raises as :meth:`show`."""
+        """Skip the next frame, because it or the sink was late; raises as :meth:`show`."""
         ...
 
     def idle(self) -> None:
@@ -49,14 +49,16 @@ class Window:
         try:
             pygame.display.init()
             screen_w, screen_h = pygame.display.get_desktop_sizes()[0]
-            # As large as fills some two thirds of the screen, in whole steps, so that pixels stay sharp.
+            # About two thirds of the screen, at a whole multiple, so that pixels stay sharp.
             scale = max(min(2 * screen_w // 3 // size[0], 2 * screen_h // 3 // size[1]), 1)
             self._screen = pygame.display.set_mode(
                 (scale * size[0], scale * size[1]), pygame.RESIZABLE
             )
         except pygame.error as error:
             raise ApvgError(
-                f"cannot open a window ({error}); give -o - for a video stream, or -o camera"
+                f"cannot open a window ({error})",
+                "write a video stream, or use a virtual camera",
+                ["output"],
             ) from None
         pygame.display.set_caption(title)
 
@@ -98,7 +100,8 @@ class VirtualCamera:
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise ApvgError(
-                f"there is no virtual camera here ({reason}); install OBS, or on Linux load v4l2loopback"
+                f"there is no virtual camera here ({reason})",
+                "install OBS, or on Linux load v4l2loopback",
             ) from None
 
     def show(self, frame_HWC: np.ndarray) -> None:
@@ -117,14 +120,14 @@ class VirtualCamera:
 class Y4MStream:
     """YUV4MPEG2, the raw video that FFmpeg, mpv, OBS and GStreamer read from pipes: 4:2:0, BT.601, limited range.
 
-    It has no time stamps, so that a frame that is not shown is written as the one before once more: in a file at once; in a pipe
-    when there is time, for whoever reads no faster than the music plays would be kept behind for good.
+    It has no time stamps, so that a skipped frame is written by repeating the one before: in a file at once; in a pipe when there
+    is time, because a reader that is no faster than the music would stay behind for good.
     """
 
     def __init__(self, file: io.RawIOBase, size: tuple[int, int], fps: int) -> None:
         self._file = file
         self._is_pipe = not stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-        self._owed = 0  # frames that wait to be written once more
+        self._owed = 0  # repeated frames that are still to be written
         width, height = size
         self._last = bytes(width * height) + bytes([128]) * (width * height // 2)  # black
         self._write(f"YUV4MPEG2 W{width} H{height} F{fps}:1 Ip A1:1 C420jpeg\n".encode())

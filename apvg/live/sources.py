@@ -1,7 +1,7 @@
-"""Where live sound comes from: a microphone, raw samples in a pipe, or a file at its own pace.
+"""Inputs of live sound: a microphone, raw samples in a pipe, or a file in real time.
 
-Each gives mono samples, float32 in -1..1, at the rate asked for, in pieces of about :data:`PIECE_SECONDS` and no sooner than
-they sound.
+Each gives mono samples, float32 in -1..1, at the rate asked for, in pieces of about :data:`PIECE_SECONDS`, not earlier than
+they would be heard.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from apvg.base.errors import ApvgError
 from apvg.live.statistics import Statistics
 from apvg.music.reading import resample
 
-#: So little sound is handed on at a time that waiting for it hardly matters.
+#: Length of a piece of sound, seconds: so short that waiting for it hardly matters.
 PIECE_SECONDS = 0.01
-#: Whoever was late may catch up with so much sound at once; after longer pauses the music goes on where it was.
+#: A source that was late may catch up with this much sound at once, seconds; after longer pauses the clock is shifted.
 SLACK_SECONDS = 0.2
-#: A pipe is read no faster than so many times the music's pace. Not 1: where the clock of whoever fills it runs a little
-#: faster than ours, its lead would pile up in the pipe.
+#: A pipe is read no faster than this multiple of real time. Not 1: if the clock of the program that writes it runs a little
+#: faster than ours, its lead would accumulate in the pipe.
 PIPE_PACE = 1.01
 #: Kinds of samples in a pipe, by FFmpeg's names.
 PipeFormat = Literal["s16le", "f32le"]
@@ -34,14 +34,14 @@ _DTYPES = {"s16le": np.dtype("<i2"), "f32le": np.dtype("<f4")}
 def paced(
     chunks: Iterable[np.ndarray], rate: int, stop: Event, *, pace: float = 1.0, lead: float = 0.0
 ) -> Iterator[np.ndarray]:
-    """The same sound [S] in small pieces, each when its last sample is due, until `stop` is set.
+    """Sound [S] in small pieces, each yielded when its last sample is due, until `stop` is set.
 
     Args:
         chunks: Mono sound.
         rate: Its rate, Hz.
-        stop: Set when no more is wanted.
-        pace: How many times as fast as the music it may come.
-        lead: So many seconds of it may come early.
+        stop: Set to end it.
+        pace: Largest multiple of real time.
+        lead: Seconds of sound that may come early.
     """
     size = max(round(PIECE_SECONDS * rate), 1)
     begin = perf_counter() - lead
@@ -60,9 +60,13 @@ def paced(
 def pipe_sound(
     pipe: io.RawIOBase, rate: int, stop: Event, *, source_rate: int, channels: int, kind: PipeFormat
 ) -> Iterator[np.ndarray]:
-    """Raw samples at `source_rate`, channels interleaved, as they come, to the end of the pipe."""
+    """Raw samples at `source_rate`, channels interleaved, as they arrive, to the end of the pipe."""
     if source_rate < 1 or channels < 1:
-        raise ApvgError(f"--rate {source_rate} --channels {channels}: both must be 1 or more")
+        raise ApvgError(
+            f"there is no sound of {source_rate} Hz and {channels} channels",
+            "give 1 or more of each",
+            ["rate", "channels"],
+        )
     sound = _at_rate(_read_samples(pipe, channels, kind), source_rate, rate)
     return paced(sound, rate, stop, pace=PIPE_PACE, lead=SLACK_SECONDS)
 
@@ -71,12 +75,12 @@ def pipe_sound(
 def microphone_sound(
     rate: int, stop: Event, statistics: Statistics, name: str | None = None
 ) -> Iterator[Iterator[np.ndarray]]:
-    """What a microphone hears, until `stop` is set.
+    """Sound from a microphone, until `stop` is set.
 
     Args:
         rate: The wanted rate, Hz.
-        stop: Set when no more is wanted.
-        statistics: Where it is counted what the sound system lost.
+        stop: Set to end it.
+        statistics: Counts what the sound system lost.
         name: Number of a sound device, or part of its name; the system's choice by default.
 
     Raises:
@@ -84,9 +88,10 @@ def microphone_sound(
     """
     try:
         import sounddevice
-    except OSError as error:  # the library itself is there, the system's part of it is not
+    except OSError as error:  # the Python package is there, the system's library is not
         raise ApvgError(
-            f"cannot hear a microphone: {error}; install PortAudio (apt install libportaudio2)"
+            f"cannot record from a microphone: {error}",
+            "install PortAudio (apt install libportaudio2)",
         ) from None
     device = int(name) if name is not None and name.isdigit() else name
     try:
@@ -98,8 +103,9 @@ def microphone_sound(
     except (sounddevice.PortAudioError, ValueError) as error:
         which = "microphone" if name is None else f"microphone {name!r}"
         raise ApvgError(
-            f"there is no {which} here ({' '.join(str(error).split())}); plug one in, name another with "
-            "--microphone, or play a file"
+            f"there is no {which} here ({' '.join(str(error).split())})",
+            "plug one in, choose another, or play a file",
+            ["microphone"],
         ) from None
 
     def hear() -> Iterator[np.ndarray]:
@@ -110,7 +116,7 @@ def microphone_sound(
                 yield samples_SC.T
         except sounddevice.PortAudioError as error:
             raise ApvgError(
-                f"the microphone is gone ({error}); plug it in and begin again"
+                f"the microphone was disconnected ({error})", "plug it in and start again"
             ) from None
 
     with stream:
@@ -118,7 +124,7 @@ def microphone_sound(
 
 
 def first_seconds(pieces: Iterable[np.ndarray], rate: int, seconds: float) -> Iterator[np.ndarray]:
-    """The beginning of a sound."""
+    """The first seconds of a sound."""
     left = round(seconds * rate)
     for piece_S in pieces:
         yield piece_S[:left]
@@ -128,7 +134,7 @@ def first_seconds(pieces: Iterable[np.ndarray], rate: int, seconds: float) -> It
 
 
 def _read_samples(pipe: io.RawIOBase, channels: int, kind: PipeFormat) -> Iterator[np.ndarray]:
-    """Mono sound [1, S] as it comes."""
+    """Mono sound [1, S] as it arrives."""
     dtype = _DTYPES[kind]
     width = channels * dtype.itemsize
     rest = b""
@@ -140,13 +146,13 @@ def _read_samples(pipe: io.RawIOBase, channels: int, kind: PipeFormat) -> Iterat
             samples_SC /= 2 ** (8 * dtype.itemsize - 1)
         rest = data[whole:]
         if whole:
-            # What is no number would stay in the resampler for good.
+            # NaN would stay in the resampler for good.
             mono_S = np.nan_to_num(samples_SC.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
             yield mono_S[None]
 
 
 def _at_rate(chunks: Iterator[np.ndarray], source_rate: int, rate: int) -> Iterator[np.ndarray]:
-    """[1, S] at one rate to [S] at another."""
+    """Resample: [1, S] at one rate to [S] at another."""
     first_1S = next(chunks, None)
     if first_1S is not None:
         for chunk_1S in resample(first_1S, chunks, source_rate, rate):

@@ -1,4 +1,4 @@
-"""How a live performance goes: counted while it runs, shown in one line."""
+"""Counts of frames and delays of a live performance, shown in one line."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Statistics:
     Attributes:
         fps: Frames per second.
         shown: Frames that were shown.
-        late: Frames that were not painted since the music was further on already; the picture stood still.
-        left_out: Frames that were painted and not shown since the window, or whoever reads the pictures, was too slow.
-        lost: How often sound came faster than it could be heard, and was lost (overruns).
-        waited: How often sound stayed away (underruns); the picture stood still.
+        late: Frames that were not rendered because they were late already; the picture stood still.
+        left_out: Frames that were rendered and not shown because the window, or the reader of the stream, was too slow.
+        lost: How often sound came faster than it could be processed, and was lost (overruns).
+        waited: How often no sound came (underruns); the picture stood still.
     """
 
     fps: int
@@ -36,7 +36,7 @@ class Statistics:
     _minutes: list[float] = field(default_factory=list)
 
     def show(self, latency: float) -> None:
-        """One more frame, shown so many seconds after its moment was heard."""
+        """Count a frame that was shown `latency` seconds after its sound."""
         self.shown += 1
         self._counts[min(max(int(latency / _BIN), 0), _BINS - 1)] += 1
         self._minute.append(latency)
@@ -45,28 +45,28 @@ class Statistics:
             self._minute.clear()
 
     def work(self, seconds: float) -> None:
-        """One more block was worked on."""
+        """Count a block that took so many seconds to render."""
         self._works.append(seconds)
 
     @property
     def work_seconds(self) -> float:
-        """What the work on a block takes of late: the median, which one that was held up does not change."""
+        """Median time of the recent blocks, seconds: one slow block does not change it."""
         return float(np.median(self._works)) if self._works else 0.0
 
     @property
     def dropped(self) -> float:
-        """Share of the frames that were due and not shown, late or left out."""
+        """Share of frames that were not shown, late or left out."""
         missed = self.late + self.left_out
         return missed / max(self.shown + missed, 1)
 
     def latency(self, share: float) -> float:
-        """Latency, seconds, that so large a share of the frames kept within; 0 before the first."""
+        """Quantile of the latency, seconds; 0 before the first frame."""
         if not self.shown:
             return 0.0
         return _BIN * (1 + int(np.searchsorted(self._counts.cumsum(), share * self.shown)))
 
     def line(self) -> str:
-        """What has been counted, for people."""
+        """The counts in one line."""
         return (
             f"{self.shown} frames, {self.latency(0.5):.2f} s after the sound "
             f"(95 % within {self.latency(0.95):.2f} s, all within {self.latency(1.0):.2f} s), "
@@ -76,7 +76,7 @@ class Statistics:
         )
 
     def growth(self) -> str:
-        """How the latency went from the first minute to the last; empty under two minutes."""
+        """Median latency of the first minute and of the last; empty under two minutes."""
         if len(self._minutes) < 2:
             return ""
         first, last = self._minutes[0], self._minutes[-1]

@@ -74,10 +74,10 @@ def build(
 
     import apvg
     from apvg.studio.cards import cards_of
+    from apvg.studio.components import page_file
+    from apvg.studio.edit import Editor, build_editor
     from apvg.studio.live import build_live
-    from apvg.studio.mend import Mend, build_mend
     from apvg.studio.own import Own, build_own
-    from apvg.studio.parts import page_file
     from apvg.studio.play import Play, build_play
 
     samples = Path(apvg.__file__).parent / "samples"
@@ -93,20 +93,20 @@ def build(
         with gr.Tabs() as tabs:
             with gr.Tab("Play", id="play"):
                 player, cards = build_play(play, shown)
-            with gr.Tab("Mend", id="mend"):
-                mend = Mend(queue)
-                editor = build_mend(mend, play.look)
+            with gr.Tab("Edit", id="edit"):
+                editor = Editor(queue)
+                edit = build_editor(editor, play.look)
             with gr.Tab("Live", id="live"):
                 stage = build_live(live, shown.performers)
             with gr.Tab("Make your own", id="own"):
                 own = build_own(Own(folder, queue, limits))
         quiet: dict[str, Any] = {"show_progress": "hidden", "concurrency_limit": None}
         player.select(
-            lambda value: (value, gr.Tabs(selected="mend")), player, [editor, tabs], **quiet
+            lambda value: (value, gr.Tabs(selected="edit")), player, [edit, tabs], **quiet
         )
-        editor.submit(
-            lambda value: (mend.submit(value), gr.Tabs(selected="play")),
-            editor,
+        edit.submit(
+            lambda value: (editor.submit(value), gr.Tabs(selected="play")),
+            edit,
             [player, tabs],
             **quiet,
         )

@@ -40,7 +40,7 @@ def cards_of(folder: WorkFolder) -> Cards:
             if not _own(path, folder):
                 raise
             left_out.append(
-                f"“{title_of(path.parent.name)}” is damaged and left out: {error}. If it cannot be mended, delete it "
+                f"“{title_of(path.parent.name)}” is damaged and left out: {error}. If it cannot be repaired, delete it "
                 f"under “Make your own”, or remove the folder performers/{path.parent.name}."
             )
     return Cards(cards, left_out)

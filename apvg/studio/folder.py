@@ -54,7 +54,7 @@ class WorkFolder:
                 room.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ApvgError(
-                f"cannot work in {self.root}: {error.strerror}; choose a folder with --work"
+                f"cannot work in {self.root}: {error.strerror}", "choose another folder", ["work"]
             ) from None
         return self
 
@@ -66,7 +66,7 @@ class WorkFolder:
         """
         file = Path(path).resolve()
         if not file.is_relative_to(self.uploads.resolve()) or not file.is_file():
-            raise ApvgError("that file is not here any more; choose it again")
+            raise ApvgError("that file is not here any more", "choose it again")
         return file
 
 

@@ -1,41 +1,35 @@
-"""What the studio takes: how big, how long, how many. Each refusal says the limit and the way out."""
+"""How big, how long and how many files the studio accepts. Each refusal says the limit and what to do."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from apvg.base.errors import ApvgError
+from apvg.base.options import Within
+
+Megabytes = Annotated[int, Within(1, 10**7)]
+Minutes = Annotated[float, Within(0.1, 10**6)]
+Count = Annotated[int, Within(1, 10**6)]
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bounds that keep one visitor from filling the disk or the day."""
 
-    music_megabytes: int = 200
+    music_megabytes: Megabytes = 200
     """Size of a file of music, at most."""
-    music_minutes: float = 20.0
+    music_minutes: Minutes = 20.0
     """How long a performance is, at most."""
-    footage_megabytes: int = 4000
+    footage_megabytes: Megabytes = 4000
     """Size of a file of footage, and of the sound and notes that come with it, at most."""
-    footage_minutes: float = 60.0
+    footage_minutes: Minutes = 60.0
     """How long footage is, at most."""
-    waiting: int = 4
+    waiting: Count = 4
     """Pieces of work that may wait while one is worked on."""
-    kept: int = 100
-    """Finished performances that are kept; older ones make room."""
-
-    def checked(self) -> Limits:
-        """These bounds.
-
-        Raises:
-            ApvgError: With one of them nothing could be done at all.
-        """
-        for name, bound in asdict(self).items():
-            least = 1 if isinstance(bound, int) else 0.1
-            if not bound >= least:
-                raise ApvgError(f"--{name.replace('_', '-')} must be at least {least}, not {bound}")
-        return self
+    kept: Count = 100
+    """Finished performances that are kept; the oldest are deleted first."""
 
 
 def check_size(path: Path, megabytes: int) -> None:
@@ -46,11 +40,11 @@ def check_size(path: Path, megabytes: int) -> None:
     """
     size = path.stat().st_size
     if size == 0:
-        raise ApvgError(f"{path.name} is empty; choose another file")
+        raise ApvgError(f"{path.name} is empty", "choose another file")
     if size > megabytes * 1_000_000:
         raise ApvgError(
-            f"{path.name} has {size / 1e6:.0f} MB, and the studio takes files up to {megabytes} MB; "
-            "a compressed file (mp3, m4a, mp4) of the same is smaller"
+            f"{path.name} has {size / 1e6:.0f} MB, and the studio takes files up to {megabytes} MB",
+            "a compressed file (mp3, m4a, mp4) of the same is smaller",
         )
 
 
@@ -76,12 +70,14 @@ def check_music_length(path: Path, minutes: float, start: float, duration: float
     else:
         end = measure_audio(path, until=None if duration is None else start + duration)
     if start >= end:
-        raise ApvgError(f"{path.name} ends after {_clock(end)}; begin earlier than {_clock(start)}")
+        raise ApvgError(
+            f"{path.name} ends after {_clock(end)}", f"begin earlier than {_clock(start)}"
+        )
     played = end - start if duration is None else min(duration, end - start)
     if played > 60 * minutes:
         raise ApvgError(
-            f"{path.name} would play for {_clock(played)}, and the studio plays up to {_clock(60 * minutes)} "
-            "at a time; choose a part of it under “Only a part”"
+            f"{path.name} would play for {_clock(played)}, and the studio plays up to {_clock(60 * minutes)} at a time",
+            "choose a part of it under “Only a part”",
         )
 
 
@@ -96,8 +92,8 @@ def check_footage_length(path: Path, minutes: float) -> None:
     seconds = probe_video(path).duration
     if seconds > 60 * minutes:
         raise ApvgError(
-            f"{path.name} lasts {_clock(seconds)}, and the studio takes footage up to {_clock(60 * minutes)}; "
-            "choose the best part of it"
+            f"{path.name} lasts {_clock(seconds)}, and the studio takes footage up to {_clock(60 * minutes)}",
+            "choose the best part of it",
         )
 
 

@@ -20,10 +20,10 @@ from apvg.base.errors import ApvgError
 from apvg.base.files import atomic_path
 from apvg.studio.apart import apart
 from apvg.studio.cards import card_of
+from apvg.studio.components import component
 from apvg.studio.folder import WorkFolder, bring
 from apvg.studio.jobs import Job, Kind, Queue, disk_error
 from apvg.studio.limits import Limits, check_size
-from apvg.studio.parts import part
 from apvg.studio.project import Project, read_project, take_still
 
 #: What may be filmed, as the page asks it: recipe and layout, with and without sound.
@@ -157,10 +157,7 @@ class Own:
         quality = room / "takes" / "take" / "quality.json"
         if quality.exists():
             told = json.loads(quality.read_text("utf-8"))
-            seen["quality"] = {
-                "verdict": told["verdict"],
-                "reasons": [without_options(reason) for reason in told["reasons"]],
-            }
+            seen["quality"] = {what: told[what] for what in ("verdict", "reasons")}
         training = room / "performer" / "training"
         seen["curves"] = _curves(training)
         seen["pictures"] = {path.stem: path.stat().st_mtime_ns for path in training.glob("*.png")}
@@ -180,7 +177,7 @@ class Own:
             return ""
 
     def picture(self, slug: str, stage: str) -> str:
-        """What a stage paints at present, as a data URL."""
+        """What a stage draws at present, as a data URL."""
         try:
             if stage not in _CURVES:
                 return ""
@@ -233,12 +230,6 @@ class Own:
         return {}
 
 
-def without_options(reason: str) -> str:
-    """A reason of the quality report without its hints to the command line, which the page has not."""
-    reason = re.sub(r" \(recipe [\w-]+\)", "", reason)
-    return re.sub(r"[;,] (?:or )?(?:check|give|is)\b[^;]*--[^;]*", "", reason)
-
-
 def _curves(training: Path) -> dict[str, list[list[float]]]:
     """For each stage [step, loss] in order, at most some hundred of them."""
     found = {}
@@ -257,4 +248,4 @@ def _curves(training: Path) -> dict[str, list[list[float]]]:
 def build_own(own: Own) -> gr.HTML:
     """Lay the tab out."""
     served: list[Callable[..., Any]] = [own.still, own.begin, own.train, own.again, own.stop, own.remove, own.projects, own.look, own.report, own.picture]  # fmt: skip
-    return part("own", served, value={}, megabytes=own.limits.footage_megabytes)
+    return component("own", served, value={}, megabytes=own.limits.footage_megabytes)

@@ -14,10 +14,10 @@ import apvg
 from apvg.base.errors import ApvgError
 from apvg.studio.apart import apart
 from apvg.studio.cards import Cards, chosen, slug_of, title_of
+from apvg.studio.components import component
 from apvg.studio.folder import WorkFolder, bring
 from apvg.studio.jobs import Queue
 from apvg.studio.limits import Limits, check_music_length, check_size
-from apvg.studio.parts import part
 
 #: The package's own music, as people are offered it.
 EXAMPLES = {"prelude": "Prelude, for piano", "air": "Air, for cello"}
@@ -42,12 +42,7 @@ class Play:
             check_size(source, self.limits.music_megabytes)
             begin = max(float(start or 0.0), 0.0)
             duration = float(length) if length and length > 0 else None
-            minutes = self.limits.music_minutes
-            try:
-                apart(check_music_length, source, minutes, begin, duration)
-            except ApvgError as error:
-                # By the name that people know, not by where it lies here.
-                raise ApvgError(str(error).replace(str(source), source.name)) from None
+            apart(check_music_length, source, self.limits.music_minutes, begin, duration)
             options = {"performer": path, "start": begin, "duration": duration}
             job = self.queue.submit(
                 "perform",
@@ -123,7 +118,7 @@ def build_play(play: Play, shown: Cards) -> tuple[gr.HTML, gr.HTML]:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             gr.HTML("<h2 class='step'>1. The music</h2>")
-            music = part(
+            music = component(
                 "music",
                 value={},
                 examples=[
@@ -138,7 +133,7 @@ def build_play(play: Play, shown: Cards) -> tuple[gr.HTML, gr.HTML]:
                     0, label="Play for (seconds; 0 for all of it)", minimum=0, step=1
                 )
             gr.HTML("<h2 class='step'>2. The performer</h2>")
-            cards = part(
+            cards = component(
                 "cards",
                 value=shown.performers[0]["name"],
                 performers=shown.performers,
@@ -146,7 +141,7 @@ def build_play(play: Play, shown: Cards) -> tuple[gr.HTML, gr.HTML]:
             )
             go = gr.Button("Play it", variant="primary", elem_id="play-it")
         with gr.Column(scale=7, min_width=300):
-            player = part("player", [play.look, play.stop, play.resume], value={})
+            player = component("player", [play.look, play.stop, play.resume], value={})
     go.click(
         play.submit,
         [music, cards, start, length],

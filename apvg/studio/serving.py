@@ -46,7 +46,7 @@ def served(page: Any, host: str, port: int, **options: Any) -> Iterator[tuple[st
         while not server.started:
             thread.join(0.01)
             if not thread.is_alive():
-                raise ApvgError("the studio's server could not begin; the lines above say why")
+                raise ApvgError("the studio's server could not start; the lines above say why")
         try:
             yield _address(host, listening.getsockname()[1]), thread
         finally:
@@ -64,7 +64,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         listening = socket.socket(family, kind)
     except (OSError, UnicodeError) as error:
         raise ApvgError(
-            f"there is no address {host!r} here ({error}); give another --host, or none"
+            f"there is no address {host!r} here ({error})", "choose another, or none", ["host"]
         ) from None
     with listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -72,12 +72,13 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
             listening.bind(place)
         except PermissionError:
             raise ApvgError(
-                f"port {port} is not for everyone; choose one above 1023 with --port"
+                f"port {port} is reserved for the system", "choose one above 1023", ["port"]
             ) from None
         except OSError as error:
             raise ApvgError(
-                f"port {port} of {host} is taken, or not to be had here ({error.strerror}); is a studio open already? "
-                "choose another with --port"
+                f"port {port} of {host} is in use or not available ({error.strerror})",
+                "see whether a studio is open already, or choose another port",
+                ["port"],
             ) from None
         yield listening
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from apvg.base.errors import ApvgError
+from apvg.base.explain import EXPLAINED, explain
 from apvg.studio.cards import chosen
 from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import Queue
@@ -73,7 +74,7 @@ class Live:
 
         Returns:
             `frames` as data URLs, one for every 1 / `fps` of all the sound that was `taken` so far (here in seconds, the newest of
-            what was sent), or None for a frame that came too late to be painted; `fps` is 0 until the performer is ready.
+            what was sent), or None for a frame that came too late to be rendered; `fps` is 0 until the performer is ready.
         """
         with self._lock:
             current = self._session
@@ -212,7 +213,6 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
     """The process: samples in by the pipe; frames, and how much sound was taken, out."""
     import torch
 
-    from apvg.cli.main import explain
     from apvg.live.ready import ready_performer
     from apvg.live.session import play_along
     from apvg.live.sources import PIECE_SECONDS
@@ -234,7 +234,9 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
             say("taken", len(samples_S) / rate)
 
     try:
-        torch.set_num_threads(1)  # listening and painting each work alone (see apvg.base.pipeline)
+        torch.set_num_threads(
+            1
+        )  # prediction and rendering each have a thread (see apvg.base.pipeline)
         performer = ready_performer(performer_name, block=_BLOCK)
         with performer.stream(block=_BLOCK) as stream:
             say("ready", stream.fps)
@@ -244,5 +246,5 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
             play_along(stream, mono, _Page(say), Statistics(stream.fps), threading.Event())
     except (EOFError, BrokenPipeError):
         return  # the session was ended
-    except (ApvgError, ImportError, MemoryError, OSError) as error:
+    except EXPLAINED as error:
         say("error", explain(error))

@@ -67,8 +67,8 @@ def fit(
     """Train a stage to its last step (or `until`), from its newest checkpoint when `resume`.
 
     Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every `log_every` steps)
-    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. A watcher
-    (:func:`apvg.base.progress.watch`) may stop it between two steps, and no step is lost. Returns the step reached.
+    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. Cancelling
+    it (:func:`apvg.base.progress.reporting`) loses no step. Returns the step reached.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / f"{trainer.name}.ckpt.safetensors"
@@ -95,7 +95,7 @@ def fit(
     kept_at = began_at = time.monotonic()
     reached = first
     try:
-        for step in track(range(first, last), f"training {trainer.name}", last - first):
+        for step in track(range(first, last), "training", subject=trainer.name):
             for key, value in trainer.training_step(step).items():
                 sums.setdefault(key, []).append(value)
             if (step + 1) % log_every == 0 or step + 1 == last:

@@ -43,7 +43,10 @@ def test_refused(tmp_path: Path) -> None:
     with pytest.raises(ApvgError, match="does not exist"), atomic_path(tmp_path / "no" / "a.mp4"):
         pass
     (tmp_path / "a.mp4").touch()
-    with pytest.raises(ApvgError, match="--force"), atomic_path(tmp_path / "a.mp4", force=False):
+    with (
+        pytest.raises(ApvgError, match="allow replacing it"),
+        atomic_path(tmp_path / "a.mp4", force=False),
+    ):
         pass
     (tmp_path / "folder").mkdir()
     with pytest.raises(ApvgError, match="in the way"), atomic_path(tmp_path / "folder") as partial:

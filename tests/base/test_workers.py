@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from apvg.base.workers import worker_pool
+import pytest
+
+from apvg.base.progress import Stopped, reporting, track
+from apvg.base.workers import as_finished, in_order, worker_pool
 
 PARENT = """
 import os, sys, time
@@ -24,6 +28,36 @@ def test_a_pool_works_in_order_and_with_the_threads_that_it_is_given():
         import torch
 
         assert pool.submit(torch.get_num_threads).result() == 1
+
+
+def count_slowly(until: int) -> int:
+    for _ in track(range(until), "counting"):
+        time.sleep(0.01)
+    return until
+
+
+class SoonSet:
+    """A flag that is set a moment after it is first looked at."""
+
+    def __init__(self) -> None:
+        self.first: float | None = None
+
+    def is_set(self) -> bool:
+        self.first = self.first or time.monotonic()
+        return time.monotonic() - self.first > 1.0
+
+
+def test_what_workers_do_is_cancelled_between_two_items():
+    begin = time.monotonic()
+    with pytest.raises(Stopped), reporting(cancel=SoonSet()), worker_pool(2) as pool:
+        for _ in as_finished([pool.submit(count_slowly, 10**5) for _ in range(2)]):
+            pass
+    assert time.monotonic() - begin < 30  # not the quarter of an hour that they would take
+
+
+def test_in_order():
+    with worker_pool(2) as pool:
+        assert list(in_order(pool, pow, [2, 3, 4], [4, 3, 2])) == [16, 27, 16]
 
 
 def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path):

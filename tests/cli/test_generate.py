@@ -206,7 +206,7 @@ def test_a_midi_file_is_played(
 
 
 @needs_synthesiser
-def test_notes_beyond_the_compass_are_told(
+def test_notes_beyond_the_pitch_range_are_told(
     tmp_path: Path, tiny_performer: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "low"
@@ -217,7 +217,7 @@ def test_notes_beyond_the_compass_are_told(
     args = ["generate", midi, "-o", out, "--performer", str(folder), "--force"]
     assert main(args) == 0
     told = capsys.readouterr().out
-    assert "2 of 2 notes lie beyond C3 to B4, the compass of tiny" in told
+    assert "2 of 2 notes lie beyond C3 to B4, the pitch range of tiny" in told
     assert main([*args, "--transpose", "-1"]) == 0
     assert "lie beyond" not in capsys.readouterr().out
 

@@ -70,16 +70,26 @@ def check_extras(words: list[str]) -> None:
 
 
 def messages() -> str:
-    """Every string of the package, with … for what is put in at run time."""
+    """Every string of the package, with … for what is put in at run time; errors as the command line prints them, too."""
     found = []
     for path in (ROOT / "apvg").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.JoinedStr):
-                parts = [p.value if isinstance(p, ast.Constant) else "…" for p in node.values]
-                found.append("".join(map(str, parts)))
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                found.append(node.value)
+            found.append(text_of(node))
+            if isinstance(node, ast.Call) and text_of(node.func) == "ApvgError":
+                what, cure, *options = [*node.args, ast.Constant("")][: 3 if node.args[2:] else 2]
+                names = [text_of(name) for each in options for name in getattr(each, "elts", [])]
+                flags = ", ".join(f"--{name.replace('_', '-')}" for name in names)
+                found.append(f"{text_of(what)}; {text_of(cure)}" + (f" ({flags})" if flags else ""))
     return "\n".join(found)
+
+
+def text_of(node: ast.AST) -> str:
+    """What a name or a string says."""
+    if isinstance(node, ast.JoinedStr):
+        return "".join(text_of(p) if isinstance(p, ast.Constant) else "…" for p in node.values)
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def test_the_failures_that_are_explained_can_happen() -> None:

@@ -169,7 +169,7 @@ def size(path: Path) -> int:
         (["missing.wav", "-o", "-"], b"no such file"),
         (["microphone", "--microphone", "no such thing", "-o", "-"], b"microphone"),
         (["a.wav", "-o", "camera"], b"virtual camera"),
-        (["-", "-o", "-", "--channels", "0"], b"--channels 0"),
+        (["-", "-o", "-", "--channels", "0"], b"channels cannot be 0"),
         (["a.wav", "-o", "-", "--block", "0"], b"--block"),
         (["a.wav", "-o", "nowhere/a.y4m"], b"does not exist"),
     ],

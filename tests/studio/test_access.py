@@ -6,7 +6,7 @@ import pytest
 from studio.conftest import Server, Visit
 
 pytestmark = pytest.mark.slow
-TABS = ("Play", "Mend", "Live", "Make your own")
+TABS = ("Play", "Edit", "Live", "Make your own")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -22,9 +22,9 @@ def test_no_tab_breaks_a_rule_of_axe(
     assert page.evaluate("document.body.classList.contains('dark')") == (scheme == "dark")
     problems = {}
     for tab in TABS:
-        if tab == "Mend":
-            page.get_by_role("button", name="Mend a finger").click()
-            page.wait_for_selector("#mend .board img[src^=data]")
+        if tab == "Edit":
+            page.get_by_role("button", name="Edit a finger").click()
+            page.wait_for_selector("#edit .board img[src^=data]")
         else:
             page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(300)  # until what fades in is there
@@ -74,8 +74,8 @@ def test_the_keyboard_alone_suffices(studio: Server, visit: Visit) -> None:
     page.wait_for_function("document.querySelector('#player video').currentTime < 0.3")
     tab_to("#player .downloads button:last-child")
     page.keyboard.press("Enter")
-    page.wait_for_selector("#mend .board img[src^=data]")
-    tab_to("#mend .board")
+    page.wait_for_selector("#edit .board img[src^=data]")
+    tab_to("#edit .board")
     page.keyboard.press("ArrowUp")
     page.get_by_text("1 point moved").wait_for()
-    tab_to("#mend .plain.first")
+    tab_to("#edit .plain.first")

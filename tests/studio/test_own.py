@@ -16,7 +16,7 @@ from apvg.studio.cards import cards_of
 from apvg.studio.folder import WorkFolder
 from apvg.studio.jobs import Queue
 from apvg.studio.limits import Limits
-from apvg.studio.own import Own, without_options
+from apvg.studio.own import Own
 from apvg.studio.project import Project
 from apvg.training.checkpoint import load_checkpoint
 
@@ -40,8 +40,8 @@ def test_a_training_in_the_middle_of_which_the_server_ends_goes_on(tmp_path: Pat
     queue = Queue(folder.jobs, waiting=2, kept=5)
     own = Own(folder, queue, Limits())
     assert own.train("me") == {}
-    painting = "training fpvg"
-    wait_until(lambda: own.look("me", "")["train"].get("stage") == painting)
+    wait_until(lambda: own.look("me", "")["train"].get("subject") == "fpvg")
+    assert own.look("me", "")["train"]["stage"] == "training"
     queue.close()
     reached = load_checkpoint(room / "performer" / "training" / "fpvg.ckpt.safetensors", {}, {})
     assert 0 < reached < 40
@@ -108,21 +108,3 @@ def test_footage_that_is_none_is_refused(studio: Server, visit: Visit, tone: Pat
     page.get_by_role("tab", name="Make your own").click()
     page.set_input_files("#own-footage", tone)
     page.get_by_role("alert").filter(has_text="picture").wait_for()
-
-
-@pytest.mark.parametrize(
-    ("told", "shown"),
-    [
-        (
-            "both hands were found in 95.1% of the playing frames; light the hands better, film closer, or check --crop and --person",
-            "both hands were found in 95.1% of the playing frames; light the hands better, film closer",
-        ),
-        (
-            "the sound is silent throughout: only a painter can learn from it (recipe pianist-silent); check --audio and --offset if there should be sound",
-            "the sound is silent throughout: only a painter can learn from it",
-        ),
-        ("points tremble by 1.0% of a hand's size", "points tremble by 1.0% of a hand's size"),
-    ],
-)
-def test_the_page_speaks_of_no_options(told: str, shown: str) -> None:
-    assert without_options(told) == shown

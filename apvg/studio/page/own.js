@@ -140,16 +140,13 @@ function arrange(projects, first) {
   if (first) boxes.get(first)?.element.scrollIntoView({ behavior: "smooth", block: "start" });
 }
 
-const STAGES = { transcription: "to listen", motion: "to move", khp: "to move to the music", cvg: "to paint a sketch", fpvg: "to paint you", joint: "all of it together" };
+const STAGES = { transcription: "to hear notes", strokes: "to bow", motion: "to move", khp: "to move to the music", cvg: "to draw a sketch", fpvg: "to draw you", joint: "all of it together" };
+const DOING = { "looking for the hands": "Looking for the hands", tracking: "Following the hands", "looking again": "Looking again where hands were missed" };
 function doing(job) {
   if (job.status === "waiting") return job.place ? `Waiting: ${job.place} before this.` : "Waiting to begin …";
-  let text = "Working";
-  const training = /^training (\w+)$/.exec(job.stage || "");
+  let text = DOING[job.stage] || "Working";
   if (!job.stage) text = "Getting ready";
-  else if (training) text = `Learning ${STAGES[training[1]] || ""}`;
-  else if (/looking for the hands/.test(job.stage)) text = "Looking for the hands";
-  else if (/looking again/.test(job.stage)) text = "Looking again where hands were missed";
-  else if (job.preview || /\.\w{2,4}$/.test(job.stage)) text = "Following the hands";
+  else if (job.stage === "training") text = `Learning ${STAGES[job.subject] || ""}`;
   if (job.share !== null && job.share !== undefined) text += `: ${Math.round(100 * job.share)} %`;
   if (job.seconds_left) text += `, ${roughly(job.seconds_left)} left in this step`;
   return text;

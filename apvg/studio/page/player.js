@@ -9,7 +9,7 @@ let generation = 0;   // a look that was asked for before this is not shown any 
 let opened = null;    // the finished performance whose player stands there
 
 const WORDS = {
-  performing: "Playing", rendering: "Painting again",
+  performing: "Playing", rendering: "Rendering again",
 };
 
 function empty() {
@@ -191,13 +191,13 @@ async function show(id, seen, mine) {
   new ResizeObserver(() => strip.isConnected && draw()).observe(strip);
 
   const name = `${seen.title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").toLowerCase() || "performance"}-${seen.performer}`;
-  const mend = h("button", { type: "button", class: "plain", onclick: () => { props.value = { job: id }; trigger("select"); } }, "Mend a finger");
+  const edit = h("button", { type: "button", class: "plain", onclick: () => { props.value = { job: id }; trigger("select"); } }, "Edit a finger");
   stage.replaceChildren(h("div", { class: "made" }, pictures,
     h("div", { class: "line transport" }, play, time, views, full), strip,
     ...(seen.notes ? seen.notes.map((note) => h("p", { class: "hint" }, note)) : []),
     h("div", { class: "line downloads" },
       save("Download the video", made.video, `${name}.mp4`), save("Keypoints (npz)", made.keypoints, `${name}.npz`),
-      save("Keypoints (json)", made.json, `${name}.json`), mend)));
+      save("Keypoints (json)", made.json, `${name}.json`), edit)));
   opened = id;
   draw();
 }

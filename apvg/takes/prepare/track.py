@@ -201,7 +201,9 @@ def _pieces(
     images: list[np.ndarray] = []
     detections: list[Detections] = []
     expected = expected_frames(info, options) - begin
-    for index, frame_HWC in enumerate(progress(source, video.name, expected), start=begin):
+    for index, frame_HWC in enumerate(
+        progress(source, "tracking", expected, subject=video.name), start=begin
+    ):
         view_HWC = frame_HWC[y : y + height, x : x + width]
         if index >= first:
             if (index - first) % FRAMES_PER_BLOCK == 0:

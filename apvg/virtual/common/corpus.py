@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from apvg.base.errors import ApvgError, ApvgWarning
-from apvg.base.workers import worker_pool
+from apvg.base.workers import in_order, worker_pool
 from apvg.instruments.instrument import Instrument, find_instrument
 from apvg.music.midi import write_midi
 from apvg.music.notes import Notes
@@ -282,4 +282,4 @@ def make_takes(
         yield from (generator.make(order, folder) for order in missing)
         return
     with worker_pool(jobs, threads=1) as pool:
-        yield from pool.map(generator.make, missing, [folder] * len(missing))
+        yield from in_order(pool, generator.make, missing, [folder] * len(missing))

@@ -1,13 +1,13 @@
 // Points of a performance, moved by pointer or keys. props.value = {job}, and on submit {job, edits, reach}.
 const { h, clock, file, colours, NO_ANSWER } = window.apvg;
-const root = element.querySelector(".mend");
+const root = element.querySelector(".edit");
 let job = null, about = null, title = "";
 let frame = 0, point = 0, edits = [], shown = null, asking = 0;
 
 function empty(text) {
   root.replaceChildren(h("div", { class: "empty" },
     h("p", {}, text || "No performance is open."),
-    h("p", { class: "hint" }, "Play something first, then press “Mend a finger” under the video.")));
+    h("p", { class: "hint" }, "Play something first, then press “Edit a finger” under the video.")));
 }
 
 // "left_index_tip" as people say it.
@@ -43,38 +43,38 @@ function build() {
     style: `aspect-ratio: ${width} / ${height}; --ratio: ${width / height}`,
   }, image, svg);
   const scroll = h("div", { class: "scroll" }, board);
-  const points = h("select", { id: "mend-point", onchange: () => { point = Number(points.value); draw(); } });
+  const points = h("select", { id: "edit-point", onchange: () => { point = Number(points.value); draw(); } });
   for (const part of [...new Set(about.parts)]) {
     const group = h("optgroup", { label: words(part) });
     about.names.forEach((name, k) => about.parts[k] === part && group.append(h("option", { value: k }, words(name))));
     points.append(group);
   }
-  const slider = h("input", { type: "range", id: "mend-frame", min: 0, max: about.frames - 1, step: 1, oninput: () => go(Number(slider.value)) });
-  const where = h("output", { for: "mend-frame", class: "time" });
-  const reach = h("input", { type: "range", id: "mend-reach", min: 0, max: Math.min(props.most_reach, 25), value: 5, oninput: () => { reachWords(); if (edits.length) ask(); } });
-  const reachOut = h("output", { for: "mend-reach", class: "time" });
-  const zoom = h("input", { type: "range", id: "mend-zoom", min: 1, max: 4, step: 0.5, value: 1, oninput: () => { board.style.setProperty("--closer", zoom.value); centre(); draw(); } });
+  const slider = h("input", { type: "range", id: "edit-frame", min: 0, max: about.frames - 1, step: 1, oninput: () => go(Number(slider.value)) });
+  const where = h("output", { for: "edit-frame", class: "time" });
+  const reach = h("input", { type: "range", id: "edit-reach", min: 0, max: Math.min(props.most_reach, 25), value: 5, oninput: () => { reachWords(); if (edits.length) ask(); } });
+  const reachOut = h("output", { for: "edit-reach", class: "time" });
+  const zoom = h("input", { type: "range", id: "edit-zoom", min: 1, max: 4, step: 0.5, value: 1, oninput: () => { board.style.setProperty("--closer", zoom.value); centre(); draw(); } });
   const undo = h("button", { type: "button", class: "plain", onclick: () => { edits.pop(); tell(); ask(); } }, "Undo");
   const over = h("button", { type: "button", class: "plain", onclick: () => { edits = []; tell(); ask(); } }, "Start over");
-  const paint = h("button", { type: "button", class: "plain first", onclick: () => { props.value = { job, edits, reach: Number(reach.value) }; trigger("submit"); } }, "Paint it again");
+  const render = h("button", { type: "button", class: "plain first", onclick: () => { props.value = { job, edits, reach: Number(reach.value) }; trigger("submit"); } }, "Render it again");
   const status = h("p", { class: "hint", role: "status" });
-  ui = { image, svg, board, scroll, points, slider, where, reach, reachOut, undo, over, paint, status };
+  ui = { image, svg, board, scroll, points, slider, where, reach, reachOut, undo, over, render, status };
   function reachWords() {
     const many = Number(reach.value);
     reachOut.textContent = many === 0 ? "this frame alone" : `${many} frame${many === 1 ? "" : "s"} before and after`;
   }
   reachWords();
   root.replaceChildren(
-    h("p", { class: "lead" }, h("strong", {}, title), ": drag a wrong point to where it belongs, then paint the performance again."),
+    h("p", { class: "lead" }, h("strong", {}, title), ": drag a wrong point to where it belongs, then render the performance again."),
     scroll,
     h("div", { class: "fields" },
-      h("div", { class: "field wide" }, h("label", { for: "mend-frame" }, "Moment"),
+      h("div", { class: "field wide" }, h("label", { for: "edit-frame" }, "Moment"),
         h("div", { class: "line nowrap" }, h("button", { type: "button", class: "plain", "aria-label": "One frame back", onclick: () => go(frame - 1) }, "‹"), slider,
           h("button", { type: "button", class: "plain", "aria-label": "One frame on", onclick: () => go(frame + 1) }, "›"), where)),
-      h("div", { class: "field" }, h("label", { for: "mend-point" }, "Point"), points),
-      h("div", { class: "field" }, h("label", { for: "mend-reach" }, "Blend it into"), h("div", { class: "line nowrap" }, reach, reachOut)),
-      h("div", { class: "field" }, h("label", { for: "mend-zoom" }, "Closer"), zoom)),
-    h("div", { class: "line" }, paint, undo, over, status));
+      h("div", { class: "field" }, h("label", { for: "edit-point" }, "Point"), points),
+      h("div", { class: "field" }, h("label", { for: "edit-reach" }, "Blend it into"), h("div", { class: "line nowrap" }, reach, reachOut)),
+      h("div", { class: "field" }, h("label", { for: "edit-zoom" }, "Closer"), zoom)),
+    h("div", { class: "line" }, render, undo, over, status));
 
   let dragging = false;
   const at = (event) => {
@@ -136,8 +136,8 @@ function put(x, y) {
 }
 
 function tell() {
-  const { undo, over, paint, status } = ui;
-  undo.disabled = over.disabled = paint.disabled = edits.length === 0;
+  const { undo, over, render, status } = ui;
+  undo.disabled = over.disabled = render.disabled = edits.length === 0;
   const moved = edits.length ? `${edits.length} point${edits.length === 1 ? "" : "s"} moved` : "Nothing moved yet";
   if (status.textContent !== moved) status.textContent = moved;
 }

@@ -14,7 +14,7 @@ def page_file(name: str) -> str:
     return files("apvg.studio").joinpath("page", name).read_text(encoding="utf-8")
 
 
-def part(name: str, served: Sequence[Callable[..., Any]] = (), **props: Any) -> gr.HTML:
+def component(name: str, served: Sequence[Callable[..., Any]] = (), **props: Any) -> gr.HTML:
     """The component whose script is `NAME.js`.
 
     Args:
