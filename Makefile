@@ -17,6 +17,7 @@ test: .venv/installed-dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/pyright --pythonpath .venv/bin/python
+	.venv/bin/lint-imports --no-logo
 	OMP_NUM_THREADS=1 .venv/bin/pytest $(PYTEST)
 
 docs: .venv/installed-dev

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from apvg.base.version import __version__
+
 if TYPE_CHECKING:
     from apvg.installed import performers
     from apvg.performer import Performer
 
-__version__ = "0.1.0"
 __all__ = ["Performer", "__version__", "performers"]
 
 

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from apvg import __version__
 from apvg.base.errors import ApvgWarning
 from apvg.base.explain import EXPLAINED, extra_for
 from apvg.base.options import check_options
+from apvg.base.version import __version__
 from apvg.cli.errors import print_error
 
 #: Verb to the dataclass of its options. Its module imports nothing heavy; what its ``run`` needs, ``run`` imports.

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.signal import resample_poly
 
-from apvg import __version__
 from apvg.base.plain import to_plain
 from apvg.base.progress import track
+from apvg.base.version import __version__
 from apvg.base.workers import in_order, worker_pool
 from apvg.evaluation.comparison import (
     can_be_moved,

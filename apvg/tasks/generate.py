@@ -114,6 +114,7 @@ def _generate(options: GenerateOptions) -> Generated:
         stop = None if duration is None else start + duration
         length = measure_audio(music.audio, until=stop) - start
         video = outputs.enter_context(atomic_path(options.output, force=options.force))
+        keypoints = None
         if options.keypoints is not None:
             keypoints = outputs.enter_context(atomic_path(options.keypoints, force=options.force))
         performer = _load(options)
@@ -128,7 +129,7 @@ def _generate(options: GenerateOptions) -> Generated:
 
         def frames() -> Iterator[np.ndarray]:
             for frame_HWC, pose in _performed(stream, samples, performer, options.view):
-                if options.keypoints is not None:
+                if keypoints is not None:
                     poses.append(pose)
                 yield compose_view(frame_HWC, *pose, performer, options.view)
 
@@ -152,7 +153,7 @@ def _generate(options: GenerateOptions) -> Generated:
                     "choose longer music, or a longer part of it",
                     ["duration"],
                 )
-        if options.keypoints is not None:
+        if keypoints is not None:
             keypoints_TKD, confidence_TK = map(np.stack, zip(*poses, strict=True))
             pose_track = KeypointTrack(keypoints_TKD, confidence_TK, fps)
             write_keypoints(keypoints, pose_track, performer.skeleton)

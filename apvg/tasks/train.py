@@ -79,7 +79,7 @@ def train(
             start_from=options.start_from,
         )
         run.train(
-            options.stage,  # pyright: ignore[reportArgumentType]
+            options.stage,
             until=options.until,
             tensorboard=options.tensorboard,
         )

@@ -60,6 +60,7 @@ class VideoWriter:
         self._sound: Iterator[np.ndarray] = iter(())
         self._sound_rate = 0
         self._sound_samples = 0
+        channels = 0
         if audio is not None:
             info = probe_audio(audio)
             channels = min(info.channels, 2)
@@ -83,7 +84,7 @@ class VideoWriter:
         track.color_range = ColorRange.MPEG
         self._fps = fps
         self._sound_track: av.AudioStream | None = None
-        if audio is not None:
+        if channels:
             layout = "mono" if channels == 1 else "stereo"
             self._sound_track = self._container.add_stream(
                 "aac", rate=self._sound_rate, layout=layout

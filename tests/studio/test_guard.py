@@ -38,7 +38,7 @@ def elsewhere() -> Iterator[int]:
             self.end_headers()
             self.wfile.write(page.encode())
 
-        def log_message(self, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from apvg import __version__
+from apvg.base.version import __version__
 from apvg.takes.pose.detections import hand_size, runs
 from apvg.takes.prepare.clean import Cleaned
 from apvg.takes.prepare.options import Rectangle

@@ -178,6 +178,7 @@ def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> l
                 for fingers in combinations(range(FINGERS), len(active))
             ]
             own_G = np.array([_effort(grip, notes, black_N) for grip in grips])
+            total_GG = None
             if not layers:
                 break
             total_GG = costs[-1] + np.array(
@@ -187,7 +188,7 @@ def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> l
             if not held or total_GG.min() < costs[-1].min() + _CHANGED:
                 break
             active.remove(min(held))  # no finger is free for the oldest note
-        if layers:
+        if total_GG is not None:
             came_from.append(total_GG.argmin(axis=1))
             own_G = own_G + total_GG.min(axis=1)
         layers.append(grips)
