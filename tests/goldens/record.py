@@ -82,6 +82,7 @@ def figures(name: str) -> dict[str, Any]:
         folder = Path(scratch)
         (folder / "takes").mkdir()
         take = _scene_take() if name == "piano" else golden_string_take(size=256, split="test")
+        take.save(folder / "takes" / take.name)
         command = ["evaluate", name, str(folder / "takes"), "-o", str(folder / "report")]
         block = ["--block", "middle", "5", "8"] if name == "piano" else []
         if (status := apvg([*command, *block, "--no-read-back", "--jobs", "1"])) != 0:
