@@ -16,7 +16,7 @@ from apvg.base.errors import ApvgError
 from apvg.base.files import file_hash
 from apvg.format_3 import present_config, present_weights
 from apvg.installed import CONFIG
-from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 from apvg.instruments.skeleton import Skeleton
 from apvg.models.cvg import CVGConfig
 from apvg.models.khp import KHPConfig
@@ -65,7 +65,7 @@ class PerformerConfig:
     cvg: CVGConfig = field(default_factory=CVGConfig)
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
-    pitch_range: tuple[int, int] = (LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1)
+    pitch_range: tuple[int, int] = (LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1)
     voices: int = 0
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from apvg.base.errors import ApvgError
 from apvg.bundle import PerformerConfig, load_network, read_config, read_plate
 from apvg.instruments.instrument import Instrument, find_instrument
-from apvg.instruments.keyboard import KEY_COUNT, KEY_X
 from apvg.instruments.surface import Placement
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.dlt import DifferentiableLandmarkTransformer
@@ -134,9 +133,8 @@ def build_dlt(config: PerformerConfig) -> DifferentiableLandmarkTransformer:
 def build_cvg(config: PerformerConfig) -> CoarseVideoGenerator:
     """CVG with fresh weights."""
     width, height = config.size
-    # Pitches lie over the columns of their keys' near ends, where the hands are.
-    keys_P2 = torch.tensor(np.stack([KEY_X, np.full(KEY_COUNT, 6.0)], axis=1)).float()
-    columns_P = build_space(config).to_pixels(keys_P2)[:, 0] / STRIDE
+    pitches_P2 = torch.tensor(placement_of(config).pitches_P2()).float()
+    columns_P = build_space(config).to_pixels(pitches_P2)[:, 0] / STRIDE
     return CoarseVideoGenerator(config.cvg, (height // STRIDE, width // STRIDE), columns_P)
 
 

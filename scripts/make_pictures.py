@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 
 from apvg import Performer
 from apvg.base.files import atomic_path
-from apvg.instruments.keyboard import LOWEST_PITCH
+from apvg.instruments.pitch_grid import LOWEST_PITCH
 from apvg.music.features import BIN_MIDI, N_BINS, extract_features
 from apvg.music.reading import read_audio
 from apvg.samples import AIR, SAMPLE

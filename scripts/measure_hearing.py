@@ -18,7 +18,8 @@ import torch
 from apvg import Performer
 from apvg.base.progress import track
 from apvg.cli.progress import progress_bars
-from apvg.instruments.keyboard import LOWEST_PITCH, Keyboard
+from apvg.instruments.keyboard import Keyboard
+from apvg.instruments.pitch_grid import LOWEST_PITCH
 from apvg.measures.motion import fingertip_x, key_hit, motion_energy, seen
 from apvg.models.transcription.transcriber import SUSTAINED
 from apvg.music.features import extract_features

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from apvg.base.errors import ApvgError
 from apvg.base.progress import track
 from apvg.engines.pytorch import PyTorchEngine
-from apvg.instruments.keyboard import KEY_COUNT
+from apvg.instruments.pitch_grid import PITCHES
 from apvg.models.motion import MotionState
 from apvg.models.stu import Encoded
 from apvg.stages import Stages
@@ -136,7 +136,7 @@ def functions_of(stages: Stages) -> list[Function]:
         return {"features": 2 * rand(frames * rows, config.features.size) ** 3}
 
     def notes(frames: int) -> dict[str, Tensor]:
-        return {"notes": (rand(2, frames, KEY_COUNT) > 0.96).float()}
+        return {"notes": (rand(2, frames, PITCHES) > 0.96).float()}
 
     def poses(frames: int) -> dict[str, Tensor]:
         return {

@@ -13,7 +13,8 @@ import numpy as np
 
 from apvg.base.registry import Registry
 from apvg.instruments.camera import Camera
-from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH, Keys
+from apvg.instruments.keyboard import Keys
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 from apvg.instruments.skeleton import BODY_AND_HANDS, BODY_HANDS_AND_BOW, HANDS, Skeleton
 from apvg.instruments.strings import CELLO as CELLO_STRINGS
 from apvg.instruments.surface import NoSurface, Surface
@@ -79,7 +80,7 @@ PERSON = _add(Instrument("person", placed="piano"))
 PIANO = _add(
     Instrument(
         "piano",
-        pitch_range=(LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1),
+        pitch_range=(LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1),
         skeleton=HANDS,
         surface=Keys(),
         motion_decoder="hands on keys",

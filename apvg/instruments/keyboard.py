@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 from apvg.instruments.surface import Placement
 
-#: MIDI number of the lowest key (A0).
-LOWEST_PITCH = 21
-KEY_COUNT = 88
+#: A piano's keys are the pitches of the grid, from A0 on.
+KEY_COUNT = PITCHES
 WHITE_KEY_COUNT = 52
 #: Width of a black key in white keys: 13.7 mm of 23.5 mm, usual measures of a modern piano.
 BLACK_KEY_WIDTH = 13.7 / 23.5
@@ -150,6 +150,10 @@ class Keyboard(Placement):
     def to_pixels_33(self, width: int) -> np.ndarray:
         """Poses are told in white-key widths along both axes."""
         return self.homography_33 @ np.diag([1, 1 / KEY_LENGTH, 1.0])
+
+    def pitches_P2(self) -> np.ndarray:
+        """The near ends of the keys, where hands are."""
+        return np.stack([KEY_X, np.full(KEY_COUNT, 6.0)], axis=1)
 
     def to_units(self, points: np.ndarray, height: int) -> np.ndarray:
         """Keyboard coordinates."""

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from apvg.instruments.pitch_grid import PITCHES
+
 #: Width of a picture in the pose space of a surface that is not calibrated.
 UNITS_ACROSS = 52.0
 
@@ -49,6 +51,14 @@ class Placement:
         """The projective matrix from poses to pixels of a picture so wide."""
         scale = width / UNITS_ACROSS
         return np.diag([scale, scale, 1.0])
+
+    def pitches_P2(self) -> np.ndarray:
+        """Where each pitch of the grid is played, pose coordinates [88, 2]; side by side across the picture, where that is no place.
+
+        The coarse video begins with them as the columns of pitches, and learns from there.
+        """
+        x_P = (np.arange(PITCHES) + 0.5) / PITCHES * UNITS_ACROSS
+        return np.stack([x_P, np.full(PITCHES, UNITS_ACROSS / 2)], axis=1)
 
     def to_units(self, points: np.ndarray, height: int) -> np.ndarray:
         """Pixels [..., 2] of a picture so high in :attr:`unit`."""

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.music.pitch_grid import BINS_PER_SEMITONE, LOWEST_PITCH, N_BINS
+from apvg.instruments.pitch_grid import BINS_PER_SEMITONE, LOWEST_PITCH, N_BINS
 
 #: MIDI pitch of each bin: A0, a third of a semitone above it, … two thirds above C8.
 BIN_MIDI = LOWEST_PITCH + np.arange(N_BINS) / BINS_PER_SEMITONE

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from apvg.music.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH, PITCHES
+from apvg.instruments.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH, PITCHES
 
 _DTYPES = {
     "onset_N": np.float64,
@@ -72,7 +72,7 @@ class Notes:
 
         Returns:
             float32 [2, T, 88], the planes `onset` and `sustained`: 1 in the frames where a note begins (slurred notes have no onset),
-            and where it is held. Pitches beyond the grid (:mod:`apvg.music.pitch_grid`) are left out.
+            and where it is held. Pitches beyond the grid (:mod:`apvg.instruments.pitch_grid`) are left out.
         """
         roll_2TP = np.zeros((2, frames, PITCHES), np.float32)
         onset_TP, sustained_TP = roll_2TP

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from apvg.music.pitch_grid import LOWEST_PITCH, PITCHES
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 
 if TYPE_CHECKING:
     from apvg.music.notes import Notes

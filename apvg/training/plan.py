@@ -13,7 +13,7 @@ from apvg.base.errors import ApvgError
 from apvg.bundle import PerformerConfig, read_config
 from apvg.installed import find_performer
 from apvg.instruments.instrument import Instrument, find_instrument
-from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 from apvg.music.features import FeatureConfig
@@ -116,7 +116,7 @@ def performer_config(recipe: Recipe, scene: Take, takes: Sequence[Take]) -> Perf
     corners = None
     if scene.corners_42 is not None:
         corners = tuple((float(x), float(y)) for x, y in scene.corners_42)
-    pitch_range, voices = (LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT - 1), 0
+    pitch_range, voices = (LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1), 0
     known = [take.notes for take in takes if take.notes is not None and len(take.notes)]
     # Where pitch is a place on the surface, motion that is learnt in one octave holds in all; else only what was seen is
     # played.

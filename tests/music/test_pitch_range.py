@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apvg.instruments.pitch_grid import LOWEST_PITCH
 from apvg.music.notes import Notes
-from apvg.music.pitch_grid import LOWEST_PITCH
 from apvg.music.pitch_range import RangeFolding, fold_pitch, melody_line, pitch_name
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from apvg.instruments.keyboard import KEY_COUNT, KEY_X, LOWEST_PITCH, Keyboard
+from apvg.instruments.keyboard import KEY_X, Keyboard
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 from apvg.measures.lag import lag_curve
@@ -80,7 +81,7 @@ def match_keys(tip_x_TF: np.ndarray, notes: Notes, fps: float) -> Match | None:
     Returns:
         What to add to the notes' times; None without enough notes or hands.
     """
-    on_piano_N = (notes.pitch_N >= LOWEST_PITCH) & (notes.pitch_N < LOWEST_PITCH + KEY_COUNT)
+    on_piano_N = (notes.pitch_N >= LOWEST_PITCH) & (notes.pitch_N < LOWEST_PITCH + PITCHES)
     notes = notes.select(on_piano_N & (notes.onset_N >= 0))
     seen_T = np.isfinite(tip_x_TF).any(axis=1)
     if len(notes) < _LEAST_NOTES or not seen_T.any():

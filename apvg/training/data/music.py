@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.instruments.keyboard import KEY_COUNT, LOWEST_PITCH
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 from apvg.music.features import (
     FLUX_ROWS,
     FLUX_SCALE,
@@ -69,7 +69,7 @@ class Music:
     def roll(self, start: float, frames: int, speed: float = 1.0, octave: int = 0) -> Tensor:
         """Onset and sustained planes of the same frames, [2, frames, 88] in 0..1; zeros where the notes are not known."""
         if self.notes is None:
-            return torch.zeros(2, frames, KEY_COUNT)
+            return torch.zeros(2, frames, PITCHES)
         moved = self.notes.transposed(octave * OCTAVE)
         return torch.from_numpy(moved.roll(self.config.fps, frames, start=start, speed=speed))
 
@@ -95,7 +95,7 @@ def joined(musics: Sequence[Music]) -> Music:
 def octave_shifts(notes: Notes) -> range:
     """Shifts, in octaves, that keep every note within the 88 pitches."""
     keys_N = notes.pitch_N - LOWEST_PITCH
-    return range(-(int(keys_N.min()) // OCTAVE), (KEY_COUNT - 1 - int(keys_N.max())) // OCTAVE + 1)
+    return range(-(int(keys_N.min()) // OCTAVE), (PITCHES - 1 - int(keys_N.max())) // OCTAVE + 1)
 
 
 def resample(take: Take, sample_rate: int) -> np.ndarray:
@@ -155,7 +155,7 @@ def retimed(
         roll_2TP: Onset and sustained planes, [2, T, 88], bool.
     """
     onset_TP, sustained_TP = roll_2TP.int()
-    moved_2TP = torch.zeros(2, frames, KEY_COUNT)
+    moved_2TP = torch.zeros(2, frames, PITCHES)
 
     def moved(frame_N: Tensor) -> Tensor:
         return ((frame_N.double() - start) / speed).round().long()  # as exact as notes are
@@ -163,7 +163,7 @@ def retimed(
     # Notes begin and end at frames that are rounded as onsets are, or they might be sustained too soon.
     turns_TP = F.pad(sustained_TP, (0, 0, 1, 1)).diff(dim=0)
     turn_N, pitch_N = torch.nonzero(turns_TP, as_tuple=True)
-    changes_TP = torch.zeros(frames + 1, KEY_COUNT, dtype=torch.int)
+    changes_TP = torch.zeros(frames + 1, PITCHES, dtype=torch.int)
     changes_TP.index_put_(
         (moved(turn_N).clamp(0, frames), pitch_N), turns_TP[turn_N, pitch_N], accumulate=True
     )

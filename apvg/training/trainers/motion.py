@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from apvg.base.progress import track
-from apvg.instruments.keyboard import KEY_COUNT
+from apvg.instruments.pitch_grid import PITCHES
 from apvg.models.discriminators import MotionDiscriminator
 from apvg.models.khp import KeypointPredictor
 from apvg.models.motion import Motion
@@ -193,7 +193,7 @@ def initialise_from(khp: KeypointPredictor, takes: Sequence[MotionTake]) -> None
         take.poses_TKD[(take.confidence_TK > 0).all(dim=1) & (take.training_T > 0)]
         for take in takes
     ]
-    whole_K, nothing_2TP = torch.ones(len(khp.skeleton)), torch.zeros(2, 0, KEY_COUNT)
+    whole_K, nothing_2TP = torch.ones(len(khp.skeleton)), torch.zeros(2, 0, PITCHES)
     first = [
         (take.filmed, khp.motion.initial_vector(poses_TKD[0], whole_K, nothing_2TP))
         for take, poses_TKD in zip(takes, seen, strict=True)

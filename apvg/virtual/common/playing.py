@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from apvg.instruments.keyboard import KEY_X
-from apvg.music.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH
+from apvg.instruments.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH
 from apvg.music.pitch_range import fold_pitch
 from apvg.virtual.common.draft import Draft
 

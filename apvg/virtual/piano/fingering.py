@@ -17,7 +17,8 @@ from itertools import combinations
 
 import numpy as np
 
-from apvg.instruments.keyboard import IS_BLACK, LOWEST_PITCH, key_x
+from apvg.instruments.keyboard import IS_BLACK, key_x
+from apvg.instruments.pitch_grid import LOWEST_PITCH
 from apvg.instruments.skeleton import FINGERTIPS
 from apvg.music.notes import Notes
 from apvg.virtual.piano.hands import FINGERS, MIRROR_X, Hand, Posture

@@ -16,7 +16,8 @@ from importlib import resources
 import numpy as np
 import torch
 
-from apvg.instruments.keyboard import IS_BLACK, KEY_X, LOWEST_PITCH, key_x
+from apvg.instruments.keyboard import IS_BLACK, KEY_X, key_x
+from apvg.instruments.pitch_grid import LOWEST_PITCH
 from apvg.instruments.skeleton import FINGERTIPS, HAND_POINTS
 from apvg.models.motion.bones import limit_bones, longest_bones
 from apvg.music.notes import Notes

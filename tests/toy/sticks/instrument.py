@@ -7,6 +7,7 @@ import numpy as np
 from apvg.instruments.camera import Camera
 from apvg.instruments.instrument import Instrument
 from apvg.instruments.keyboard import apply_homography, solve_homography
+from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 
@@ -29,6 +30,15 @@ class BarsInPicture(Placement):
 
     def to_units(self, points: np.ndarray, height: int) -> np.ndarray:
         return apply_homography(np.linalg.inv(self._to_pixels_33), points)
+
+    def from_bars(self, points: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`to_units`."""
+        return apply_homography(self._to_pixels_33, points)
+
+    def pitches_P2(self) -> np.ndarray:
+        """Bars stand in the order of their pitches."""
+        x_P = np.arange(PITCHES) + LOWEST_PITCH - LOWEST + 0.5
+        return np.stack([x_P, np.full(PITCHES, 0.5)], axis=1)
 
 
 class Bars:
