@@ -13,7 +13,7 @@ from apvg.base.errors import ApvgError
 from apvg.bundle import PerformerConfig, read_config
 from apvg.installed import find_performer
 from apvg.instruments.instrument import Instrument, find_instrument
-from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
+from apvg.instruments.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 from apvg.music.features import FeatureConfig
@@ -109,21 +109,15 @@ def performer_config(recipe: Recipe, scene: Take, takes: Sequence[Take]) -> Perf
     Args:
         recipe: The recipe.
         scene: The take that gives the picture.
-        takes: Those whose notes tell the performer's pitch range and voices, where motion does not carry over from octave
-            to octave.
+        takes: Those whose notes tell the performer's pitch range and voices, where the instrument does not.
     """
     instrument = find_instrument(recipe.instrument).seen(scene.corners_42)
     corners = None
     if scene.corners_42 is not None:
         corners = tuple((float(x), float(y)) for x, y in scene.corners_42)
-    pitch_range, voices = (LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1), 0
-    known = [take.notes for take in takes if take.notes is not None and len(take.notes)]
-    # Where pitch is a place on the surface, motion that is learnt in one octave holds in all; else only what was seen is
-    # played.
-    if not place(recipe, scene).octave and known:
-        pitches = [end for notes in known for end in (notes.pitch_N.min(), notes.pitch_N.max())]
-        pitch_range = int(min(pitches)), int(max(pitches))
-        voices = int(all(_is_melody(notes) for notes in known))
+    pitch_range, voices = instrument.pitch_range, instrument.voices
+    if pitch_range is None:  # of what nobody described, only what was seen is played
+        pitch_range, voices = _range_and_voices(takes)
     return PerformerConfig(
         name=recipe.name,
         instrument=recipe.instrument,
@@ -173,6 +167,15 @@ def _with_khp_of(
     if any(recipe.steps(stage) for stage in (*KHP_PARTS, "khp")):
         return config
     return replace(config, pitch_range=before.pitch_range, voices=before.voices)
+
+
+def _range_and_voices(takes: Sequence[Take]) -> tuple[tuple[int, int], int]:
+    """The pitch range of takes, and 1 where all are melodies, else 0."""
+    known = [take.notes for take in takes if take.notes is not None and len(take.notes)]
+    if not known:
+        return (LOWEST_PITCH, HIGHEST_PITCH), 0
+    pitches = [end for notes in known for end in (notes.pitch_N.min(), notes.pitch_N.max())]
+    return (int(min(pitches)), int(max(pitches))), int(all(_is_melody(notes) for notes in known))
 
 
 def _is_melody(notes: Notes) -> bool:

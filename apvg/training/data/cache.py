@@ -52,7 +52,9 @@ class Cache:
                 features_RF = extract_features(resample(take, config.sample_rate), config)
                 _save(path, features_RF.astype(np.float16))
             features_RF = torch.from_numpy(np.load(path, mmap_mode="c"))
-            self._musics[take.name] = Music(len(take), features_RF, take.notes, config)
+            self._musics[take.name] = Music(
+                len(take), features_RF, take.notes, config, self.plan.config.pitch_range
+            )
         return self._musics[take.name]
 
     @property

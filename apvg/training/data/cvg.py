@@ -84,7 +84,7 @@ class CVGDataset:
         matte_T1HW = scene.mattes_THW[span, None].float() / 255
         octave = 0
         if config.shift_octaves and self.octave_pixels:
-            octave = int(random.choice(self.music.octaves))
+            octave = int(random.choice(self.music.playable_octaves))
             by = octave * self.octave_pixels
             matte_T1HW = F.pad(matte_T1HW, (by, -by))
             moved_TCHW = F.pad(frames_TCHW, (by, -by))

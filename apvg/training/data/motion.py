@@ -44,7 +44,7 @@ class MotionTake:
     @property
     def octaves(self) -> Sequence[int]:
         """Shifts, in octaves, that music and motion allow together. Generated takes are everywhere already."""
-        return self.music.octaves if self.octave and self.filmed else (0,)
+        return self.music.playable_octaves if self.octave and self.filmed else (0,)
 
 
 class MotionBatch(NamedTuple):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.instruments.pitch_grid import LOWEST_PITCH, PITCHES
+from apvg.instruments.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH, PITCHES
 from apvg.music.features import (
     FLUX_ROWS,
     FLUX_SCALE,
@@ -35,12 +35,14 @@ class Music:
         features_RF: Feature rows of the sound, float16; may be mapped from disk. None where only the notes are needed.
         notes: The notes played; None where they are not known.
         config: Of the features.
+        pitch_range: Lowest and highest MIDI pitch of the instrument that is played.
     """
 
     frames: int
     features_RF: Tensor | None
     notes: Notes | None
     config: FeatureConfig
+    pitch_range: tuple[int, int] = (LOWEST_PITCH, HIGHEST_PITCH)
 
     def __len__(self) -> int:
         """Frames."""
@@ -48,8 +50,20 @@ class Music:
 
     @property
     def octaves(self) -> Sequence[int]:
-        """Shifts, in octaves, that keep every note within the 88 pitches."""
-        return octave_shifts(self.notes) if self.notes is not None and len(self.notes) else (0,)
+        """Shifts, in octaves, that keep every note within the 88 pitches: of sound alone."""
+        return self._shifts(LOWEST_PITCH, HIGHEST_PITCH)
+
+    @property
+    def playable_octaves(self) -> Sequence[int]:
+        """Shifts, in octaves, that keep every note within the instrument's pitch range: of sound and picture together."""
+        return self._shifts(*self.pitch_range)
+
+    def _shifts(self, lowest: int, highest: int) -> Sequence[int]:
+        if self.notes is None or not len(self.notes):
+            return (0,)
+        down = (int(self.notes.pitch_N.min()) - lowest) // OCTAVE
+        up = (highest - int(self.notes.pitch_N.max())) // OCTAVE
+        return range(-max(down, 0), max(up, 0) + 1)
 
     def excerpt(
         self, start: float, frames: int, speed: float = 1.0, octave: int = 0, gain_db: float = 0.0
@@ -89,13 +103,8 @@ def joined(musics: Sequence[Music]) -> Music:
         torch.cat(features) if len(features) == len(musics) else None,
         concatenated(notes) if len(notes) == len(musics) else None,
         config,
+        musics[0].pitch_range,
     )
-
-
-def octave_shifts(notes: Notes) -> range:
-    """Shifts, in octaves, that keep every note within the 88 pitches."""
-    keys_N = notes.pitch_N - LOWEST_PITCH
-    return range(-(int(keys_N.min()) // OCTAVE), (PITCHES - 1 - int(keys_N.max())) // OCTAVE + 1)
 
 
 def resample(take: Take, sample_rate: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from apvg.base.errors import ApvgError
+from apvg.instruments.pitch_grid import LOWEST_PITCH
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.training.configs import CVGTrainingConfig
@@ -25,8 +26,8 @@ from apvg.video.images import contact_sheet
 
 #: Notes are rare.
 POSITIVE_WEIGHT = 4.0
-#: Where an octave is measured: the middle of the keys' near ends, white keys.
-_MIDDLE = (22.5, 6.0)
+#: The pitch where an octave is measured: B3, in the middle of a piano.
+_MIDDLE = 59 - LOWEST_PITCH
 
 
 class CVGTrainer(StageTrainer):
@@ -158,10 +159,11 @@ def build(material: Material, stage: str, until: int | None) -> CVGTrainer:
 
 def _octave_pixels(material: Material) -> int:
     """How far an octave is in the scene's picture; 0 where motion does not shift with pitch."""
-    octave = material.plan.placement(material.plan.scene_takes[0]).octave
-    if not octave:
+    placement = material.plan.placement(material.plan.scene_takes[0])
+    if not placement.octave:
         return 0
     space = material.weights.build().space
-    x, y = _MIDDLE
-    here, there = space.to_pixels(torch.tensor([[x, y], [x + octave, y]]))
+    x, y = placement.pitches_P2()[_MIDDLE]
+    ends = torch.tensor([[x, y], [x + placement.octave, y]]).float()
+    here, there = space.to_pixels(ends)
     return round(float(there[0] - here[0]))

@@ -233,7 +233,9 @@ def _motion_take(
     space = PoseSpace(take.size[0], placement)
     features = plan.config.features
     return MotionTake(
-        cache.music(take) if config.transcribed else Music(len(take), None, take.notes, features),
+        cache.music(take)
+        if config.transcribed
+        else Music(len(take), None, take.notes, features, plan.config.pitch_range),
         space.to_poses(torch.from_numpy(take.keypoints_TKD).float()),
         torch.from_numpy(take.confidence_TK).float(),
         torch.from_numpy(plan.training_mask(take)),
