@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
+from apvg.base.conventions import STRIDE
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.discriminators import PatchDiscriminator, clip_channels
-from apvg.models.stu import STRIDE
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import Music

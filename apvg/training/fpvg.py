@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
+from apvg.base.conventions import STRIDE
 from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet
+from apvg.models.stu import Painting, StructuredTemporalUNet
 from apvg.training.adversarial import AdversarialLoss
 from apvg.training.copy_paste import free_hands
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
+from apvg.base.conventions import STRIDE
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
 from apvg.models.pose_space import PoseSpace
-from apvg.models.stu import STRIDE, StructuredTemporalUNet
+from apvg.models.stu import StructuredTemporalUNet
 from apvg.training.loop import ExponentialMovingAverage, cosine_rate, descend, seed_step
 from apvg.training.music import Music
 from apvg.training.scene import Scene

@@ -16,11 +16,12 @@ from lightning.fabric import Fabric
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from apvg.base.conventions import STRIDE
 from apvg.base.errors import ApvgError
 from apvg.cli.main import main
 from apvg.instruments.skeleton import BODY_AND_HANDS
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet, STUConfig
+from apvg.models.stu import Painting, StructuredTemporalUNet, STUConfig
 from apvg.performer import Performer
 from apvg.takes.take import Take
 from apvg.training.fpvg import FPVGTrainer, FPVGTrainingConfig
