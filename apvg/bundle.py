@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from apvg.base.config import from_dict, to_dict
+from apvg.base.conventions import PIXEL_CENTRE
 from apvg.base.errors import ApvgError
 from apvg.base.files import file_hash
 from apvg.format_3 import present_config, present_weights
@@ -45,6 +46,8 @@ class PerformerConfig:
         features: Of the audio; also says the frame rate.
         khp, cvg, stu: Shapes of the stages.
         sigma: Of the heatmaps, as a share of the frames' height.
+        pixel_centre: Where its networks take the first pixel's centre to lie (:mod:`apvg.base.conventions`); 0 where they were trained
+            before there was one convention.
         pitch_range: MIDI pitch of the lowest and of the highest note that it plays.
         voices: How many notes it can play at a time; 0 for any number.
         held_out: Take to block name to (start, stop) in seconds: what no stage was trained on.
@@ -65,6 +68,7 @@ class PerformerConfig:
     cvg: CVGConfig = field(default_factory=CVGConfig)
     stu: STUConfig = field(default_factory=STUConfig)
     sigma: float = 0.03
+    pixel_centre: float = PIXEL_CENTRE
     pitch_range: tuple[int, int] = (LOWEST_PITCH, LOWEST_PITCH + PITCHES - 1)
     voices: int = 0
     held_out: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)

@@ -61,6 +61,7 @@ def present_config(data: Mapping[str, Any]) -> dict[str, Any]:
     data["cvg"] = {"encoder": cvg.pop("listening"), **cvg}
     data["stu"] = {"recurrent_level": stu.pop("memory_at", "fine"), **stu}
     data["pitch_range"] = data.pop("compass")
+    data["pixel_centre"] = 0.0
     return data
 
 

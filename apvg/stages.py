@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from apvg.base.conventions import STRIDE
 from apvg.base.errors import ApvgError
 from apvg.bundle import PerformerConfig, load_network, read_config, read_plate
 from apvg.instruments.instrument import Instrument, find_instrument
@@ -19,7 +20,7 @@ from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.khp import KeypointPredictor
 from apvg.models.pose_space import PoseSpace
-from apvg.models.stu import STRIDE, StructuredTemporalUNet
+from apvg.models.stu import StructuredTemporalUNet
 
 #: Kinds of device that the networks run on. Others that torch knows, as "meta", compute nothing.
 _DEVICES = ("cpu", "cuda", "mps", "xpu")
@@ -127,7 +128,9 @@ def build_khp(config: PerformerConfig) -> KeypointPredictor:
 def build_dlt(config: PerformerConfig) -> DifferentiableLandmarkTransformer:
     """The DLT, which has no weights."""
     bones = config.skeleton.bones if config.stu.bones else ()
-    return DifferentiableLandmarkTransformer(stride=STRIDE, sigma=config.sigma, bones=bones)
+    return DifferentiableLandmarkTransformer(
+        sigma=config.sigma, bones=bones, pixel_centre=config.pixel_centre
+    )
 
 
 def build_cvg(config: PerformerConfig) -> CoarseVideoGenerator:
@@ -140,7 +143,7 @@ def build_cvg(config: PerformerConfig) -> CoarseVideoGenerator:
 
 def build_stu(config: PerformerConfig) -> StructuredTemporalUNet:
     """The STU with fresh weights."""
-    return StructuredTemporalUNet(config.stu, config.skeleton)
+    return StructuredTemporalUNet(config.stu, config.skeleton, config.pixel_centre)
 
 
 #: Builders of the networks that have weights, by the name of their file.

@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from apvg.base.conventions import STRIDE
 from apvg.base.pipeline import ahead, cores, spread
 from apvg.bundle import PerformerConfig
 from apvg.engines.protocol import Engine
-from apvg.models.stu import STRIDE
 from apvg.music.features import FeatureExtractor, shift_features
 from apvg.music.pitch_range import RangeFolding, melody_line
 from apvg.stages import Stages

@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from apvg.base.conventions import STRIDE
 from apvg.base.errors import ApvgError
 from apvg.base.progress import track
 from apvg.engines.pytorch import PyTorchEngine
@@ -126,7 +127,7 @@ def functions_of(stages: Stages) -> list[Function]:
     random = torch.Generator().manual_seed(0)
     (width, height), points = config.size, len(config.skeleton)
     rows = config.features.rows_per_frame
-    cell = {"fine": 4, "coarsest": 16}[config.stu.recurrent_level]
+    cell = {"fine": STRIDE, "coarsest": 4 * STRIDE}[config.stu.recurrent_level]
     hidden_Chw = config.stu.hidden, height // cell, width // cell
 
     def rand(*shape: int) -> Tensor:
@@ -142,7 +143,7 @@ def functions_of(stages: Stages) -> list[Function]:
         return {
             "keypoints": rand(frames, points, 2) * torch.tensor([width, height]),
             "confidence": rand(frames, points),
-            "coarse": rand(frames, 3, height // 4, width // 4),
+            "coarse": rand(frames, 3, height // STRIDE, width // STRIDE),
         }
 
     def encoded(frames: int) -> dict[str, Tensor]:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from apvg.base.conventions import PIXEL_CENTRE, STRIDE
+
 
 class DifferentiableLandmarkTransformer(nn.Module):
     """One Gaussian per keypoint: peak 1 at the sub-pixel position, scaled by the keypoint's confidence.
@@ -21,19 +23,22 @@ class DifferentiableLandmarkTransformer(nn.Module):
         sigma: Standard deviation as a share of the image's height (own choice).
         bones: Groups of bones, each a pair of keypoints. Every group has three maps more: how near its nearest bone is, and
             in which direction.
+        pixel_centre: Where the first pixel's centre lies; 0 for performers of format 3.
     """
 
     def __init__(
         self,
         *,
-        stride: int = 4,
+        stride: int = STRIDE,
         sigma: float = 0.03,
         bones: Sequence[Sequence[tuple[int, int]]] = (),
+        pixel_centre: float = PIXEL_CENTRE,
     ) -> None:
         super().__init__()
         self.stride = stride
         self.sigma = sigma
         self.bones = bones
+        self.pixel_centre = pixel_centre
 
     def forward(
         self,
@@ -45,7 +50,7 @@ class DifferentiableLandmarkTransformer(nn.Module):
     ) -> Tensor:
         """
         Args:
-            keypoints_BTKD: [B, T, K, 2] in pixels, x then y; pixel centres lie at whole numbers.
+            keypoints_BTKD: [B, T, K, 2] in pixels, x then y; (0, 0) is the corner of the picture.
             confidence_BTK: [B, T, K] in 0..1.
             size_HW: Height and width of the picture (or crop) in pixels.
             frame_height: Height that sigma refers to, where the picture is a crop of a larger frame.
@@ -113,4 +118,4 @@ class DifferentiableLandmarkTransformer(nn.Module):
     def _middles(self, pixels: int, like: Tensor) -> Tensor:
         """Where the cells' middles are along a side of the picture, pixels."""
         cells = torch.arange(pixels // self.stride, device=like.device)
-        return cells.to(like.dtype) * self.stride + (self.stride - 1) / 2
+        return (cells.to(like.dtype) + 0.5) * self.stride + (self.pixel_centre - PIXEL_CENTRE)

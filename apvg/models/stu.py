@@ -17,11 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from apvg.base.conventions import PIXEL_CENTRE, STRIDE
 from apvg.instruments.skeleton import Skeleton
 from apvg.models.blocks import ConvGRU, ResidualBlock
 from apvg.video.compositing import Layer, composite
-
-STRIDE = 4  # pixels per cell of the stem's grid, which the coarse video and the heatmaps share
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,16 @@ class KeypointGraph(nn.Module):
     block through the heatmaps.
     """
 
-    def __init__(self, skeleton: Skeleton, channels: int, node_channels: int, layers: int) -> None:
+    def __init__(
+        self,
+        skeleton: Skeleton,
+        channels: int,
+        node_channels: int,
+        layers: int,
+        pixel_centre: float = PIXEL_CENTRE,
+    ) -> None:
         super().__init__()
+        self.pixel_centre = pixel_centre
         self.adjacency_KK: Tensor
         self.register_buffer(
             "adjacency_KK", torch.from_numpy(skeleton.adjacency_KK()), persistent=False
@@ -87,7 +94,8 @@ class KeypointGraph(nn.Module):
         height, width = block_NChw.shape[-2:]
         size_D = keypoints_NKD.new_tensor([width, height]) * STRIDE
         # align_corners=False: -1 and 1 are the outer edges of the outermost cells.
-        grid_NK1D = (2 * (keypoints_NKD + 0.5) / size_D - 1)[:, :, None]
+        from_corner_NKD = keypoints_NKD + (PIXEL_CENTRE - self.pixel_centre)
+        grid_NK1D = (2 * from_corner_NKD / size_D - 1)[:, :, None]
         sampled_NCK = F.grid_sample(
             block_NChw, grid_NK1D.to(block_NChw.dtype), padding_mode="border", align_corners=False
         )[..., 0]
@@ -138,7 +146,9 @@ class Painting(NamedTuple):
 class StructuredTemporalUNet(nn.Module):
     """The STU: heatmaps and coarse video in, final frames out; the ConvGRU's state is carried across chunks."""
 
-    def __init__(self, config: STUConfig, skeleton: Skeleton) -> None:
+    def __init__(
+        self, config: STUConfig, skeleton: Skeleton, pixel_centre: float = PIXEL_CENTRE
+    ) -> None:
         super().__init__()
         fine, middle, coarsest = config.channels
         self.config, self.skeleton = config, skeleton
@@ -147,7 +157,9 @@ class StructuredTemporalUNet(nn.Module):
         self.stem = nn.Conv2d(maps + 3 * config.coarse + 3 * STRIDE**2, fine, 1)
         self.encode_fine = ResidualBlock(fine)
         if config.graph_layers:
-            self.graph = KeypointGraph(skeleton, fine, config.node_channels, config.graph_layers)
+            self.graph = KeypointGraph(
+                skeleton, fine, config.node_channels, config.graph_layers, pixel_centre
+            )
         self.down_middle = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
         self.encode_middle = ResidualBlock(middle)
         self.down_coarsest = nn.Conv2d(middle, coarsest, 3, stride=2, padding=1)

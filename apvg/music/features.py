@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from apvg.base.conventions import FPS
 from apvg.instruments.pitch_grid import BINS_PER_SEMITONE, LOWEST_PITCH, N_BINS
 
 #: MIDI pitch of each bin: A0, a third of a semitone above it, … two thirds above C8.
@@ -38,7 +39,7 @@ BLOCK_ROWS = 256
 class FeatureConfig:
     """Frame rate and resolution of the features."""
 
-    fps: int = 25
+    fps: int = FPS
     """Video frames per second."""
     rows_per_frame: int = 4
     """Feature rows per video frame: row r is at second r / (fps * rows_per_frame)."""

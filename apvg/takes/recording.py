@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from apvg.base.conventions import FPS
 from apvg.takes.about import About
 from apvg.takes.sequences import ImageSequence, SoundChunks
 
@@ -30,7 +31,7 @@ class Recording:
     audio: Path | SoundChunks
     midi: Path | None
     about: About = field(default_factory=About)
-    fps: int = 25
+    fps: int = FPS
     crop: tuple[int, int, int, int] | None = None
     offset: float | None = None
     openpose: Path | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from apvg.base.conventions import PIXEL_CENTRE
 from apvg.instruments.skeleton import Skeleton
 
 #: Colour (RGB) of parts in drawings: left cool, right warm, as in the field's figures; others take turns.
@@ -37,7 +38,7 @@ def draw_skeleton(
 
     Args:
         image_HWC: RGB uint8; not modified.
-        keypoints_KD: [K, 2] in pixels, x then y.
+        keypoints_KD: [K, 2] in pixels, x then y; (0, 0) is the corner of the image.
         confidence_K: [K] in 0..1; the opacity of a bone is the lower confidence of its ends.
         skeleton: The layout.
         thickness: Half the width of a bone, pixels.
@@ -97,8 +98,9 @@ def _coverage(
         group = np.flatnonzero(side_E == side)
         first_GD = (ends_E2D[group, 0] - low_ED[group]).astype(np.float32)
         bone_GD = (ends_E2D[group, 1] - ends_E2D[group, 0]).astype(np.float32)
-        to_x_GS = np.arange(side, dtype=np.float32) - first_GD[:, :1]
-        to_y_GS = np.arange(side, dtype=np.float32) - first_GD[:, 1:]
+        centre_S = np.arange(side, dtype=np.float32) + np.float32(PIXEL_CENTRE)
+        to_x_GS = centre_S - first_GD[:, :1]
+        to_y_GS = centre_S - first_GD[:, 1:]
         share_GD = bone_GD / np.square(bone_GD).sum(axis=1, keepdims=True).clip(1e-6)
         along_GHW = (to_x_GS * share_GD[:, :1])[:, None, :] + (to_y_GS * share_GD[:, 1:])[..., None]
         along_GHW = along_GHW.clip(0, 1)

@@ -19,7 +19,7 @@ def closed_form(x: float, y: float, confidence: float, sigma: float) -> np.ndarr
     heatmap_hw = np.zeros((rows, columns))
     for row in range(rows):
         for column in range(columns):
-            distance = (4 * column + 1.5 - x) ** 2 + (4 * row + 1.5 - y) ** 2
+            distance = (4 * column + 2 - x) ** 2 + (4 * row + 2 - y) ** 2
             heatmap_hw[row, column] = confidence * np.exp(-distance / (2 * sigma**2))
     return heatmap_hw
 
@@ -40,11 +40,21 @@ def test_is_the_gaussian_of_the_definition(x: float, y: float, confidence: float
 
 def test_peak_is_one_at_a_cell_and_the_centre_of_mass_is_sub_pixel():
     dlt = DifferentiableLandmarkTransformer(sigma=0.12)
-    at_cell = dlt(torch.tensor([[[[21.5, 13.5]]]]), torch.ones(1, 1, 1), SIZE)
+    at_cell = dlt(torch.tensor([[[[22.0, 14.0]]]]), torch.ones(1, 1, 1), SIZE)
     assert float(at_cell.max()) == pytest.approx(1.0)
-    moved = dlt(torch.tensor([[[[22.3, 13.5]]]]), torch.ones(1, 1, 1), SIZE)[0, 0, 0]
-    middles = torch.arange(12) * 4 + 1.5
-    assert float((moved.sum(0) * middles).sum() / moved.sum()) == pytest.approx(22.3, abs=0.02)
+    moved = dlt(torch.tensor([[[[22.8, 14.0]]]]), torch.ones(1, 1, 1), SIZE)[0, 0, 0]
+    middles = torch.arange(12) * 4 + 2.0
+    assert float((moved.sum(0) * middles).sum() / moved.sum()) == pytest.approx(22.8, abs=0.02)
+
+
+def test_a_performer_of_format_3_sees_points_half_a_pixel_off():
+    keypoints = torch.tensor([[[[20.3, 9.1], [40.0, 20.0]]]])
+    confidence, bones = torch.ones(1, 1, 2), [[(0, 1)]]
+    present = DifferentiableLandmarkTransformer(bones=bones)
+    before = DifferentiableLandmarkTransformer(bones=bones, pixel_centre=0.0)
+    torch.testing.assert_close(
+        before(keypoints - 0.5, confidence, SIZE), present(keypoints, confidence, SIZE)
+    )
 
 
 def test_a_crop_keeps_the_frames_sigma():
@@ -84,7 +94,7 @@ def test_a_bone_is_drawn_as_far_as_it_is_near(ends, confidence: float):
     )
     for row in range(near_hw.shape[0]):
         for column in range(near_hw.shape[1]):
-            off_S2 = along_S2 - [4 * column + 1.5, 4 * row + 1.5]
+            off_S2 = along_S2 - [4 * column + 2, 4 * row + 2]
             distance = np.linalg.norm(off_S2, axis=1).min()
             expected = confidence * np.exp(-(distance**2) / (2 * sigma**2))
             assert near_hw[row, column] == pytest.approx(expected, abs=1e-4)

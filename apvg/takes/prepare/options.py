@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from apvg.base.conventions import FPS
 from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.instruments.instrument import find_instrument
 from apvg.takes.recording import Recording
@@ -43,7 +44,7 @@ class PrepareOptions:
             bottom left.
     """
 
-    fps: int = 25
+    fps: int = FPS
     start: float = 0.0
     duration: float | None = None
     crop: Rectangle | Literal["auto", "full"] = "auto"

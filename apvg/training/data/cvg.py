@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.models.stu import STRIDE
+from apvg.base.conventions import STRIDE
 from apvg.training.configs import CVGTrainingConfig
 from apvg.training.data.music import Music
 from apvg.training.data.sampling import StepRandom

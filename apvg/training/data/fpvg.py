@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from apvg.models.stu import STRIDE
+from apvg.base.conventions import STRIDE
 from apvg.training.configs import FPVGTrainingConfig
 from apvg.training.data.copy_paste import copy_paste
 from apvg.training.data.sampling import StepRandom

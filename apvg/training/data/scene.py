@@ -16,12 +16,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import gaussian_filter
 from torch.nn import functional as F
 
+from apvg.base.conventions import STRIDE
 from apvg.base.errors import ApvgError
 from apvg.base.progress import track
 from apvg.instruments.skeleton import Skeleton
 
 _KNUCKLE = 9  # of the middle finger, within a hand
-_CELL = 4  # pixels per cell of the grid that limbs are rasterised on
 _CHUNK = 256  # frames worked on at a time
 _SAMPLES = 300  # frames that a scene's colours are taken from
 _ON_BONES, _AROUND = 0.3, 2.0  # limb distances: nothing but a hand; what is seen around it
@@ -109,13 +109,13 @@ def limb_distances(
     wrist, away from the middle finger's knuckle, out of the picture. The body is as thick as the shoulders are wide.
     """
     height, width = size_HW
-    rows, columns = height // _CELL, width // _CELL
+    rows, columns = height // STRIDE, width // STRIDE
     middles_ND = (
         torch.stack(
             torch.meshgrid(torch.arange(columns), torch.arange(rows), indexing="xy"), dim=-1
         ).reshape(-1, 2)
-        * float(_CELL)
-        + (_CELL - 1) / 2
+        * float(STRIDE)
+        + STRIDE / 2
     )
     nearest_TN = torch.full((len(keypoints_TKD), rows * columns), float("inf"))
     ends = palms(skeleton)
@@ -173,7 +173,7 @@ def clean_plate(
     """
     chosen = _some(allowed_T)
     frames = frames_TCHW[chosen].float().numpy()
-    covered = limbs_THW[chosen].repeat_interleave(_CELL, 1).repeat_interleave(_CELL, 2).numpy()
+    covered = limbs_THW[chosen].repeat_interleave(STRIDE, 1).repeat_interleave(STRIDE, 2).numpy()
     plain_CHW = np.median(frames, axis=0)
     frames[np.broadcast_to(covered[:, None], frames.shape)] = np.nan
     seen_HW = (~covered).sum(axis=0) >= 3
@@ -189,7 +189,7 @@ def difference_mattes(
     for start in track(range(0, len(frames_TCHW), _CHUNK), "finding mattes"):
         chunk = slice(start, start + _CHUNK)
         difference = (frames_TCHW[chunk].float() / 255 - plate_CHW).abs().amax(1, keepdim=True)
-        inside = F.interpolate(limbs_THW[chunk, None].float(), scale_factor=_CELL, mode="bilinear")
+        inside = F.interpolate(limbs_THW[chunk, None].float(), scale_factor=STRIDE, mode="bilinear")
         differs = ((difference - 0.05) / 0.08).clamp(0, 1)
         # Closing fills skin that happens to have the plate's colour.
         smooth = _smooth(_closed(differs))
@@ -244,7 +244,7 @@ def _colour_cells(frames_TCHW: torch.Tensor) -> torch.Tensor:
 
 
 def _per_pixel(cells_Thw: torch.Tensor) -> torch.Tensor:
-    return cells_Thw.repeat_interleave(_CELL, 1).repeat_interleave(_CELL, 2)
+    return cells_Thw.repeat_interleave(STRIDE, 1).repeat_interleave(STRIDE, 2)
 
 
 def _closed(x_T1HW: torch.Tensor, width: int = 5) -> torch.Tensor:

@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Adam
 
+from apvg.base.conventions import STRIDE
 from apvg.base.errors import ApvgError
 from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.models.dlt import DifferentiableLandmarkTransformer
-from apvg.models.stu import STRIDE, Painting, StructuredTemporalUNet
+from apvg.models.stu import Painting, StructuredTemporalUNet
 from apvg.training.configs import FPVGTrainingConfig
 from apvg.training.data.fpvg import FPVGBatch, FPVGDataset, Predictions
 from apvg.training.data.loader import Loader

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
+from apvg.base.conventions import STRIDE
 from apvg.bundle import NETWORKS
-from apvg.models.stu import STRIDE
 from apvg.stages import Stages
 from apvg.training.configs import JointTrainingConfig
 from apvg.training.data.joint import JointBatch, JointDataset

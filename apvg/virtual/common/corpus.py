@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from apvg.base.conventions import FPS
 from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.base.workers import in_order, worker_pool
 from apvg.instruments.instrument import Instrument, find_instrument
@@ -27,8 +28,7 @@ from apvg.virtual.common.draft import SHORTEST
 
 Split = Literal["train", "test"]
 
-#: Of generated takes: frames a second, and Hz of their sound.
-FPS = 25
+#: Of generated takes' sound, Hz.
 SAMPLE_RATE = 16000
 #: Soundfonts for test pieces only, by how their files' names begin.
 HELD_OUT_SOUNDFONTS = ("MuseScore",)
