@@ -123,9 +123,11 @@ def compare(options: CompareOptions) -> Compared:
     """
     check_options(options)
     from apvg.base.files import atomic_path
-    from apvg.evaluation.compare_reports import compare_reports, read_report, write_comparison
+    from apvg.evaluation.reading import read_report
 
     reports = [read_report(folder) for folder in options.compare]
+    from apvg.evaluation.compare_reports import compare_reports, write_comparison
+
     names = [folder.resolve().name for folder in options.compare]
     comparison = compare_reports(names, reports)
     with atomic_path(options.output, force=options.force) as folder:

@@ -22,7 +22,7 @@ from apvg.base.options import (
     check_options,
 )
 from apvg.base.progress import Cancel, Progress, reporting, track
-from apvg.takes.prepare.found import Found
+from apvg.takes.found import Found
 
 if TYPE_CHECKING:
     from apvg.takes.prepare import PrepareOptions as TakeOptions

@@ -171,5 +171,5 @@ def test_a_folder_that_is_there_stays(
 ) -> None:
     before = (exported / "stages.json").read_bytes()
     assert main(["export", str(tiny_performer), str(exported)]) == 1
-    assert "give --force to replace it" in capsys.readouterr().err
+    assert "allow replacing it (--force)" in capsys.readouterr().err
     assert (exported / "stages.json").read_bytes() == before

@@ -11,8 +11,8 @@ import pytest
 from apvg.instruments.keyboard import key_x
 from apvg.music.notes import Notes
 from apvg.music.reading import read_audio
+from apvg.takes.found import LIKELY
 from apvg.takes.prepare.align import find_offsets
-from apvg.takes.prepare.found import LIKELY
 from apvg.takes.prepare.keys import match_keys
 from apvg.takes.prepare.matching import (
     ANALYSIS_RATE,

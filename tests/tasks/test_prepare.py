@@ -13,7 +13,7 @@ from filmed import SOUND, astronaut, film
 from tasks.conftest import Watcher, grows
 
 from apvg import tasks
-from apvg.takes.prepare.found import Found
+from apvg.takes.found import Found
 from apvg.takes.take import Take
 from apvg.tasks import Prepared, PrepareOptions
 

@@ -453,6 +453,6 @@ def test_joint_training_moves_khp_through_the_dlt(
         before = load_file(training / f"{stage}.ckpt.safetensors")
         return not torch.equal(after[f"module/{name}/{key}"], before[f"module/ema/{key}"])
 
-    assert moved("khp", "khp", "move.look.weight")
+    assert moved("khp", "khp", "motion.window.weight")
     assert moved("fpvg", "stu", "paint.weight") == bool(stu_rate)
     assert moved("fpvg", "fpvg_ema", "paint.weight") == bool(stu_rate)

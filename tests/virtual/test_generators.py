@@ -130,7 +130,9 @@ def test_orders_are_reached_in_another_process(instrument: str, tmp_path: Path) 
 
 
 def test_an_instrument_without_a_virtual_player_is_refused() -> None:
-    with pytest.raises(ApvgError, match=r"no virtual player of 'tuba'.*choose from cello, piano"):
+    with pytest.raises(
+        ApvgError, match=r"no virtual player of 'tuba'.*choose from cello, piano, sticks"
+    ):
         find_generator("tuba")
 
 

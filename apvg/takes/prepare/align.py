@@ -12,9 +12,9 @@ import numpy as np
 from apvg.instruments.instrument import find_instrument
 from apvg.measures.motion import seen
 from apvg.music.notes import Notes
+from apvg.takes.found import LIKELY, Found, given
 from apvg.takes.prepare.artefacts import load_json, save_json
 from apvg.takes.prepare.clean import Cleaned
-from apvg.takes.prepare.found import LIKELY, Found, given
 from apvg.takes.prepare.framing import Framing
 from apvg.takes.prepare.layouts import LAYOUTS
 from apvg.takes.prepare.matching import (

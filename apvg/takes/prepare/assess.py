@@ -67,7 +67,7 @@ def measure(
         re_detected_TH: Where a hand was found only by looking for it in that frame alone.
         crop: x, y, width, height, source pixels.
         region: Where the tracker looked, source pixels.
-        found: What was found or given: crop, corners, offset; see :class:`apvg.takes.prepare.found.Found`.
+        found: What was found or given: crop, corners, offset; see :class:`apvg.takes.found.Found`.
     """
     fps = take.fps
     hands = take.skeleton.hands

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from apvg.base.progress import track as progress
+from apvg.takes.found import Found, given
 from apvg.takes.pose.detections import PoseTracker, hand_size
-from apvg.takes.prepare.found import Found, given
 from apvg.takes.prepare.layouts import LAYOUTS
 from apvg.takes.prepare.options import PrepareOptions, Rectangle
 from apvg.takes.recording import Recording

@@ -66,7 +66,7 @@ class QualityReport:
         layout: Name of its skeleton.
         crop: x, y, width, height in source pixels.
         tracked_region: Where the tracker looked, source pixels.
-        found: What was given or found: crop, corners, size, offsets; see :class:`apvg.takes.prepare.found.Found`.
+        found: What was given or found: crop, corners, size, offsets; see :class:`apvg.takes.found.Found`.
         playing_seconds: Begin and end of the playing: the first and the last note; without notes, the first and the last frame
             in which a hand was detected.
         both_hands_found: Share of the playing frames in which both hands were detected.

@@ -16,12 +16,12 @@ import zarr
 from apvg.base.errors import ApvgError
 from apvg.base.files import DISK_FULL, atomic_path
 from apvg.music.notes import Notes
+from apvg.takes.found import given
 from apvg.takes.lock import only_one
 from apvg.takes.notes import read_notes
 from apvg.takes.prepare.align import Offsets, align, corners_in_take
 from apvg.takes.prepare.assess import assess
 from apvg.takes.prepare.clean import Cleaned, clean
-from apvg.takes.prepare.found import given
 from apvg.takes.prepare.layouts import LAYOUTS
 from apvg.takes.prepare.options import SAMPLE_RATE, STEPS, PrepareOptions, StepName, check
 from apvg.takes.prepare.quality import QualityReport

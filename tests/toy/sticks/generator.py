@@ -84,7 +84,7 @@ def swing(notes: Notes, frames: int) -> np.ndarray:
         away_T = np.abs(time_T[:, None] - onset_N[1:]).min(axis=1)
         lifted_T = np.minimum(away_T / 0.1, 1.0)
         lean = 1.5 if stick else -1.5
-        points += [np.stack([x_T + lean, 1.7 - 0.2 * lifted_T], 1), np.stack([x_T, 0.5 - 0.3 * lifted_T], 1)]  # fmt: skip
+        points += [np.stack([x_T + lean, 1.4 - 0.2 * lifted_T], 1), np.stack([x_T, 0.5 - 0.3 * lifted_T], 1)]  # fmt: skip
     return np.stack(points, axis=1)
 
 
