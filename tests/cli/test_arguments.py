@@ -126,7 +126,7 @@ def test_devices_that_are_not_available(
     soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)
     music, out = str(tmp_path / "a.wav"), str(tmp_path / "a.mp4")
     args = ["generate", music, "-o", out, "--performer", str(tiny_performer), "--device", device]
-    assert "--device cpu" in refused(args, capsys)
+    assert "choose the device cpu (--device)" in refused(args, capsys)
     assert not Path(out).exists()
 
 
