@@ -1,1 +1,1 @@
-"""The command line: one small file per verb, each a frozen dataclass whose ``run`` does the work."""
+"""The command line: one small file for each verb: a frozen dataclass of options with a ``run`` method."""

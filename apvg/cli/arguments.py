@@ -1,7 +1,7 @@
 """How options are written on a command line.
 
-A verb is a subclass of its task's options that only annotates fields anew: which are positional, which have a short name, and how
-rectangles are written. Their defaults and their help stay those of the task.
+A verb is a subclass of its task's options. It only changes annotations: which options are positional, which have a short name, and
+how rectangles are written. Defaults and help texts are those of the task.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 
 def _numbers(shape: str, separators: str) -> PrimitiveConstructorSpec[Any]:
-    """Whole numbers in one argument, written like `shape` (whose letters stand for them)."""
+    """Integers in one argument, in the form of `shape`: each capital letter stands for a number."""
 
     def parse(args: list[str]) -> tuple[int, ...]:
         text = args[0].translate(str.maketrans(separators, " " * len(separators)))
@@ -32,7 +32,7 @@ def _numbers(shape: str, separators: str) -> PrimitiveConstructorSpec[Any]:
     )
 
 
-#: The result, ``-o`` for short.
+#: The output, with the short name ``-o``.
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 #: ``X,Y,W,H`` in pixels.
 Rectangle = Annotated[tuple[int, int, int, int], _numbers("X,Y,W,H", ",")]

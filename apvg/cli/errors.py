@@ -1,4 +1,4 @@
-"""Errors as the command line prints them: one line, with the flags that the cure is about."""
+"""Errors as the command line prints them: one line, with the flags that fix the problem."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from apvg.base.explain import explain
 
 
 def print_error(error: BaseException, command: Any) -> None:
-    """One line on standard error.
+    """Print one line on standard error.
 
     Args:
-        error: What went wrong.
-        command: The verb's options. Those that the error is about are named as flags.
+        error: The error to print.
+        command: The verb's options. The error's options are printed as flags.
     """
     if isinstance(error, KeyboardInterrupt):
         line = str(error) or "stopped; no partial file was left behind"
@@ -32,7 +32,7 @@ def print_error(error: BaseException, command: Any) -> None:
 
 
 def _flags(command: Any) -> Iterator[tuple[str, str]]:
-    """The flag of each option that has one: not of those that are told by their position."""
+    """The name and flag of each option. Positional arguments have no flag."""
     hints = get_type_hints(type(command), include_extras=True)
     for field in fields(command):
         value = getattr(command, field.name)

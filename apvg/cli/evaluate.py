@@ -1,4 +1,4 @@
-"""``apvg evaluate``: a performer's figures on takes, or reports of several side by side."""
+"""``apvg evaluate``: evaluate a performer on takes, or compare reports."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(EvaluateOptions):
-    """Measure a performer on takes: report.json, report.html and pictures. Or, with --compare, put reports side by side."""
+    """Evaluate a performer on takes, and write report.json, report.html and pictures; or compare reports (--compare)."""
 
     performer: tyro.conf.Positional[str] = ""
     takes: tyro.conf.Positional[Path | None] = None  # pyright: ignore[reportIncompatibleVariableOverride]
     compare: tuple[Path, ...] = ()
-    """Folders of two reports or more, of the same takes: how the others differ from the first, with intervals."""
+    """Folders of two or more reports on the same takes. The comparison has each report's differences from the first, with confidence intervals."""
     output: Output
     block: tyro.conf.UseAppendAction[tuple[tuple[str, float, float], ...]] = ()
 
     def run(self) -> None:
-        """Write the report, and print its figures beside their targets."""
+        """Write the report, and print its figures with their targets."""
         if self.compare:
             self._compare()
             return
         if not self.performer or self.takes is None:
             print(
-                "apvg: error: give a performer and takes, or reports to --compare", file=sys.stderr
+                "apvg: error: nothing to evaluate; give a performer and takes, or reports to compare (--compare)",
+                file=sys.stderr,
             )
             raise SystemExit(2)
         with progress_bars() as bars:
@@ -51,13 +52,13 @@ class Evaluate(EvaluateOptions):
     def _compare(self) -> None:
         if self.performer:
             raise ApvgError(
-                "reports are compared by themselves",
-                "leave out the performer and the takes, or the reports",
+                "cannot evaluate a performer and compare reports in the same run",
+                "leave out either the performer and the takes, or the reports",
                 ["compare"],
             )
         result = compare(CompareOptions(self.compare, self.output, self.force))
         figures = len(result.comparison.figures)
-        print(f"{figures} figures; {result.certain} differences are more than chance")
+        print(f"{figures} figures; significant differences: {result.certain}")
         print(f"wrote {result.page}")
 
 
@@ -88,5 +89,5 @@ def _target(row: TargetRow) -> str:
 
 
 def _shown(figure: float | None) -> str:
-    """A figure for people; one that is missing or infinite cannot be measured."""
+    """A figure as text. A missing or infinite value is not measurable."""
     return "not measurable" if figure is None or not isfinite(figure) else f"{figure:.3g}"

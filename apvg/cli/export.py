@@ -1,4 +1,4 @@
-"""``apvg export``: a performer's stages as ONNX files."""
+"""``apvg export``: export the stages of a performer as ONNX files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from apvg.tasks import ExportOptions, export
 
 
 class Export(ExportOptions):
-    """Write every stage of a performer as an ONNX file, each checked against PyTorch."""
+    """Export every stage of a performer as an ONNX file, and compare each with PyTorch."""
 
     performer: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PERFORMER")]
     output: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT_DIR")]
 
     def run(self) -> None:
-        """Export the stages, and print how far each is from PyTorch."""
+        """Export the stages, and print how much each differs from PyTorch."""
         with progress_bars() as bars:
             result = export(self, progress=bars)
         for stage, difference in result.differences.items():

@@ -1,4 +1,4 @@
-"""``apvg generate``: music to a video of it being played."""
+"""``apvg generate``: generate a video of a musician playing the given music."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from apvg.tasks.video import Video
 
 
 class Generate(GenerateOptions):
-    """Make a video of a musician playing a recording."""
+    """Generate a video of a musician playing the given music."""
 
     audio: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="AUDIO")]
     output: Output
 
     def run(self) -> None:
-        """Generate, and print what was made."""
+        """Generate the video, and print a summary."""
         with progress_bars() as bars:
             result = generate(self, progress=bars)
         for remark in result.remarks:
@@ -29,7 +29,7 @@ class Generate(GenerateOptions):
 
 
 def closing_line(video: Video) -> str:
-    """What was made, and how fast."""
+    """A summary of the video and of the speed."""
     return (
         f"{video.path}: {video.frames} frames, {video.music_seconds:.2f} s of music in {video.seconds:.1f} s "
         f"(real-time factor {video.real_time_factor:.2f}, {video.engine})"

@@ -32,46 +32,44 @@ if TYPE_CHECKING:
     from apvg.music.notes import Notes
     from apvg.performer import Performer
 
-#: Sources and sinks that are no files.
+#: Sources and sinks that are not files.
 MICROPHONE, PIPE, WINDOW, CAMERA = "microphone", "-", "window", "camera"
 
 
 @dataclass(frozen=True)
 class Live:
-    """Play along with a microphone, a pipe or a file, in real time. Ctrl-C ends it."""
+    """Play along with a microphone, a pipe or a file in real time. Press Ctrl-C to stop."""
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")] = MICROPHONE
-    """The music: `microphone`; `-` for raw samples on standard input (--rate, --channels, --format); or a file, in real time:
-    anything FFmpeg reads, or a MIDI file."""
+    """The music: `microphone`; `-` for raw samples on standard input (--rate, --channels, --format); or an audio, video or MIDI file, played in real time."""
     output: Annotated[str, tyro.conf.arg(aliases=["-o"])] = WINDOW
-    """Where the frames go: `window`; `camera`, a virtual one that other programs see; `-` for a Y4M video stream on standard
-    output; or a file or named pipe for that stream. There is no sound in any."""
+    """Where the frames go: `window`; `camera`, a virtual camera for other programs; `-` for a Y4M video stream on standard output; or a file or named pipe for that stream. No output has sound."""
     performer: str = "piano"
-    """Name of an installed performer, or a performer's folder."""
+    """Name of an installed performer, or path of a performer's folder."""
     rate: SampleRate = 44100
-    """Samples per second on standard input."""
+    """Sample rate of standard input, in Hz."""
     channels: Channels = 1
-    """Channels on standard input, interleaved."""
+    """Number of interleaved channels on standard input."""
     format: PipeFormat = "s16le"
-    """Samples on standard input, by FFmpeg's names."""
+    """Sample format of standard input, in FFmpeg's notation."""
     microphone: str | None = None
-    """Number of a sound device, or part of its name; the system's choice by default."""
+    """Number of a sound device, or part of its name. By default, the system's default device."""
     soundfont: Path | None = None
-    """What a MIDI file is played with, .sf2 or .sf3; APVG_SOUNDFONT or the first that is found by default."""
+    """Soundfont for a MIDI file, .sf2 or .sf3. By default, the one that APVG_SOUNDFONT names, or else the first one found."""
     transpose: Semitones = 0
-    """Semitones that the performer plays higher than the music."""
+    """Semitones by which the performer plays higher than the music."""
     start: Moment = 0.0
-    """Where in a file to begin, seconds."""
+    """Where to start in a file, in seconds."""
     duration: Duration | None = None
-    """Stop after so many seconds of music."""
+    """Stop after this many seconds of music."""
     block: Block = 1
-    """Frames processed at a time. More are a little less work, and each adds 0.04 s of delay."""
+    """Frames processed at a time. Larger blocks are slightly more efficient, but each additional frame adds 0.04 s of latency."""
     device: str = "cpu"
-    """Where the networks run: cpu, cuda, mps."""
+    """Device that the networks run on: cpu, cuda or mps."""
     engine: Engine = "auto"
-    """What runs them: torch, torch-bf16 (the last and largest in bfloat16), or auto, the faster of them on this machine."""
+    """Precision of the networks: torch (float32), torch-bf16 (CVG and FPVG in bfloat16), or auto, the faster of the two on this machine."""
     force: bool = False
-    """Replace the output if it is a file that is there already."""
+    """Replace the output file if it already exists."""
 
     def run(self) -> None:
         """Read sound, render and show at the same time."""
@@ -106,7 +104,7 @@ class Live:
     def _sound(
         self, performer: Performer, stop: Event, statistics: Statistics
     ) -> Iterator[tuple[Iterator[np.ndarray], Notes | None]]:
-        """The source, and its notes where they are known."""
+        """The sound of the source, and its notes if they are known."""
         from apvg.live.sources import microphone_sound, paced, pipe_sound
         from apvg.music.reading import measure_audio, stream_audio
         from apvg.music.source import open_music
@@ -131,7 +129,7 @@ class Live:
         else:
             with open_music(self.source, self.soundfont) as music:
                 stop_at = None if self.duration is None else self.start + self.duration
-                measure_audio(music.audio, stop_at)  # refuse at once what cannot be read
+                measure_audio(music.audio, stop_at)  # raises at once if the file cannot be read
                 notes = music.notes.shifted(-self.start) if music.notes is not None else None
                 yield paced(stream_audio(music.audio, rate, start=self.start), rate, stop), notes
 
@@ -147,7 +145,7 @@ class Live:
             elif self.output == CAMERA:
                 sink = VirtualCamera(size, fps)
             elif self.output == PIPE:
-                # A file of its own: what is left to write when the reader has gone must not be tried again at exit.
+                # A separate file object: if the reader has gone, buffered data must not be written again at exit.
                 sink = Y4MStream(os.fdopen(os.dup(1), "wb", buffering=0), size, fps)
             else:
                 path = Path(self.output)
@@ -160,7 +158,7 @@ class Live:
 
 @contextmanager
 def status_line(statistics: Statistics) -> Iterator[None]:
-    """Show the counts on standard error while it runs; nothing where that is not a terminal."""
+    """Show the statistics on standard error while the block runs, if that is a terminal."""
     if not sys.stderr.isatty():
         yield
         return

@@ -1,4 +1,4 @@
-"""``apvg VERB …``: finds the verb, runs it, and turns what goes wrong into one line and an exit status."""
+"""``apvg VERB …``: finds the verb, runs it, and reports an error as one line and an exit status."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from apvg.base.options import check_options
 from apvg.base.version import __version__
 from apvg.cli.errors import print_error
 
-#: Verb to the dataclass of its options. Its module imports nothing heavy; what its ``run`` needs, ``run`` imports.
+#: Verb to the dataclass of its options. The modules import nothing heavy; ``run`` imports what it needs.
 VERBS = {
     "generate": "apvg.cli.generate:Generate",
     "render": "apvg.cli.render:Render",
@@ -31,22 +31,22 @@ VERBS = {
     "performers": "apvg.cli.performers:Performers",
     "studio": "apvg.cli.studio:Studio",
 }
-DESCRIPTION = """Music in, a video of a musician playing it out.
+DESCRIPTION = """Generate a video of a musician playing your music.
 
-`apvg VERB --help` explains a verb. Where something fails, --debug shows the whole traceback."""
+`apvg VERB --help` lists the options of a verb. --debug shows the full traceback of an error."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit status: 0 done, 1 failed, 130 stopped by Ctrl-C. Wrong usage leaves by ``SystemExit(2)``.
+        The exit status: 0 done, 1 failed, 130 stopped by Ctrl-C. Invalid usage raises ``SystemExit(2)``.
     """
     args = list(sys.argv[1:] if argv is None else argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(
             errors="backslashreplace"
-        )  # names may hold what a terminal cannot show
+        )  # names may contain characters that the terminal cannot show
     if args == ["--version"]:
         print(f"apvg {__version__}")
         return 0
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         command = parse([arg for arg in args if arg != "--debug"])
     except BrokenPipeError:
-        # Whoever reads the help, as `head` does, has seen enough; nor can what is still in the buffer be written.
+        # The reader of the help, such as `head`, has closed the pipe. The rest of the buffer cannot be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     try:
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(args: Sequence[str]) -> Any:
-    """The options of the verb that `args` name; leaves by ``SystemExit(2)`` on wrong usage."""
+    """Parse the options of the verb in `args`. Invalid usage raises ``SystemExit(2)``."""
     verbs: list[Any] = []
     for verb, place in VERBS.items():
         module, _, name = place.partition(":")
@@ -88,6 +88,6 @@ def parse(args: Sequence[str]) -> Any:
 
 
 def _show_warning(message: Warning | str, kind: type[Warning], *place: Any, **more: Any) -> None:
-    """Ours as one line; the libraries' remarks are for developers, who see them in the tests."""
+    """Print apvg's warnings as one line. Warnings of libraries are for developers, who see them in the tests."""
     if issubclass(kind, ApvgWarning):
         print(f"apvg: warning: {message}", file=sys.stderr)

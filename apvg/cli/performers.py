@@ -1,4 +1,4 @@
-"""``apvg performers``: what is installed."""
+"""``apvg performers``: list the installed performers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Performers:
-    """List the installed performers: name, instrument, size, licence."""
+    """List the installed performers with instrument, size and licence."""
 
     json: bool = False
-    """As a JSON array of objects, for other programs; sizes are bytes."""
+    """Print a JSON array of objects, for other programs. Sizes are in bytes."""
 
     def run(self) -> None:
-        """Print one line per performer."""
+        """Print one line for each performer."""
         from apvg.installed import performers
 
         found = performers()

@@ -1,4 +1,4 @@
-"""``apvg prepare``: footage to takes."""
+"""``apvg prepare``: prepare footage as takes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from apvg.tasks import Prepared, PrepareOptions, prepare
 
 
 class Prepare(PrepareOptions):
-    """Make takes of footage, each with a report on its quality.
+    """Prepare footage as takes, each with a quality report.
 
-    A run that was stopped continues where it was when it is started again in the same way."""
+    An interrupted run continues where it stopped when you run the same command again."""
 
     footage: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="SOURCE")]
-    out_dir: tyro.conf.Positional[Path]
+    out_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TAKES")]
     crop: Literal["auto", "full"] | Rectangle | None
     size: Size | None
     person: Rectangle | None
     corners: Corners | None
 
     def run(self) -> None:
-        """Prepare every recording, and print each take as soon as it is there."""
+        """Prepare every recording, and print each take as soon as it is finished."""
         with progress_bars() as bars:
 
             def show(result: Prepared) -> None:
@@ -46,12 +46,12 @@ class Prepare(PrepareOptions):
         if errors:
             raise ApvgError(
                 f"{len(errors)} of {len(results)} videos could not be prepared ({', '.join(errors)}); "
-                "the reasons are above"
+                "see the errors above"
             )
 
 
 def _print_take(result: Prepared) -> None:
-    """A take's verdict, and what was found by itself."""
+    """Print a take's verdict, and the values that were estimated."""
     print(f"{result.take}: {result.verdict}: {'; '.join(result.reasons)}")
     for what, find in result.found.items():
         if find.word != "given":

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """A progress callback: a bar on standard error for each loop that runs; nothing where that is not a terminal."""
+    """A progress callback: shows a bar on standard error for each running loop, if that is a terminal."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import Progress
 
-        # Results may be printed meanwhile, to standard output that is a file: nothing is redirected to the terminal.
+        # Results may be printed to a standard output that is a file, so nothing is redirected to the terminal.
         self._display = Progress(
             console=Console(stderr=True),
             transient=True,
@@ -44,7 +44,7 @@ class Bars:
         self._display.update(self._bars[loop], completed=step.done, total=step.total)
 
     def close(self) -> None:
-        """Remove what is shown, for a moment or for good."""
+        """Remove all bars. Later steps show new ones."""
         for bar in self._bars.values():
             self._display.remove_task(bar)
         self._bars.clear()
@@ -53,7 +53,7 @@ class Bars:
 
 @contextmanager
 def progress_bars() -> Iterator[Bars | None]:
-    """Bars to hand to a task; loops that run in the block itself show theirs, too. None where nobody looks."""
+    """Progress bars for a task, and for loops that run in the block itself. None if standard error is not a terminal."""
     if not sys.stderr.isatty():
         yield None
         return

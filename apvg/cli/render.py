@@ -1,4 +1,4 @@
-"""``apvg render``: keypoints, edited or not, back to video."""
+"""``apvg render``: render a keypoint file as a video."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from apvg.tasks import RenderOptions, render
 
 
 class Render(RenderOptions):
-    """Make a video from a keypoint file, as `apvg generate --keypoints` writes it."""
+    """Render a keypoint file, such as `apvg generate --keypoints` writes, as a video."""
 
     keypoints: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="KEYPOINTS")]
     output: Output
 
     def run(self) -> None:
-        """Render, and print what was made."""
+        """Render the video, and print a summary."""
         with progress_bars() as bars:
             result = render(self, progress=bars)
         print(closing_line(result))

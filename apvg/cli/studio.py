@@ -1,4 +1,4 @@
-"""``apvg studio``: a web page on this machine where people play."""
+"""``apvg studio``: a web page that is served on this machine."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from apvg.studio.limits import Limits
 
 @dataclass(frozen=True)
 class Studio:
-    """Open a web page: bring music, choose a performer, watch; edit fingers; make a performer of your own.
+    """Open a web page on which you generate videos, edit fingers, play live and train your own performer.
 
-    The page is served to this machine alone, and nothing is sent anywhere."""
+    By default, only this machine can open the page. Nothing is sent anywhere."""
 
     work: Path | None = None
-    """The folder for all that is uploaded or made; APVG_STUDIO, or one among the user's data, by default."""
+    """Folder for uploaded and generated files. By default, the one that APVG_STUDIO names, or else a folder in the user's data directory."""
     host: str = "127.0.0.1"
-    """The address to serve at. 0.0.0.0 lets everyone in the network in: there is no password."""
+    """Address to serve on. With 0.0.0.0, everyone in your network can use the studio: there is no password."""
     port: Port = 7860
-    """The port to serve at."""
+    """Port to serve on."""
     no_browser: bool = False
     """Do not open the page in the browser."""
     limits: Limits = field(default_factory=Limits)
 
     def run(self) -> None:
-        """Serve until Ctrl-C; see :mod:`apvg.studio`."""
+        """Serve the page until Ctrl-C. See :mod:`apvg.studio`."""
         from apvg.studio.app import StudioConfig, serve
         from apvg.studio.folder import default_folder
 

@@ -1,8 +1,9 @@
-"""``apvg virtual``: takes of a virtual musician, with exact ground truth."""
+"""``apvg virtual``: generate takes of a virtual musician, with exact ground truth."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -11,15 +12,16 @@ from apvg.tasks import VirtualOptions, virtual
 
 
 class Virtual(VirtualOptions):
-    """Make takes of a virtual musician: music, sound and keypoints that are exactly known.
+    """Generate takes of a virtual musician: music and sound with exact keypoints.
 
-    The cellist is a wooden figure with pictures. The pianist is hands without pictures, for KHP to learn from any music.
-    Takes that are there already are kept; the same command continues where it was stopped."""
+    Takes of the cellist have frames that show a wooden figure. Takes of the pianist have keypoints of the hands, but no
+    frames: they are for training KHP. Existing takes are kept. An interrupted run continues where it stopped when you run
+    the same command again."""
 
-    out_dir: tyro.conf.Positional[Path]
+    out_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TAKES")]
 
     def run(self) -> None:
-        """Make the takes, and print how many."""
+        """Generate the takes, and print their number."""
         with progress_bars() as bars:
             result = virtual(self, progress=bars)
-        print(f"{result.folder}: {len(result.made)} takes made, {result.kept} were there")
+        print(f"{result.folder}: {len(result.made)} takes generated, {result.kept} already existed")

@@ -1,4 +1,4 @@
-"""A performer's figures on takes, and reports side by side."""
+"""Evaluate a performer on takes, and compare reports."""
 
 from __future__ import annotations
 
@@ -22,33 +22,31 @@ class EvaluateOptions:
     """Options of :func:`evaluate`."""
 
     performer: str
-    """Name of an installed performer, or a performer's folder."""
+    """Name of an installed performer, or path of a performer's folder."""
     takes: Path
-    """A folder of takes that `apvg prepare` made, or one take."""
+    """A folder of takes, or a single take, made by `apvg prepare` or `apvg virtual`."""
     output: Path
     """The folder to write the report to."""
     block: tuple[tuple[str, float, float], ...] = ()
-    """NAME START STOP: a stretch to evaluate, seconds of the take; may be given again. By default what the performer's card
-    says was held out of its training; else all of a take whose split is test, and of others the middle fifth."""
+    """NAME START STOP: block of every take to evaluate, in seconds. By default, all of each take with split test. If there are none, the blocks that the performer's card lists as held out, or else the middle fifth of each take."""
     baselines: bool = False
-    """Train baselines on the takes whose split is train, and put their keypoints and pictures beside the performer's; needs
-    the extra `baselines`."""
+    """Train baselines on the takes with split train, and compare their keypoints and frames with the performer's. Needs the extra `baselines`."""
     baseline_steps: Steps | None = None
-    """How long the baselines are trained, for a quick look; as they were published, or as long as they need, by default."""
+    """Number of training steps of the baselines, for a quick test. By default, 3000 for Audio2BodyDynamics and 2000 for pix2pix."""
     fid_weights: Path | None = None
-    """A TorchScript network for FID: pictures to features, as StyleGAN's inception-2015-12-05.pt."""
+    """TorchScript network for FID, from pictures to features, such as StyleGAN's inception-2015-12-05.pt."""
     lpips_weights: Path | None = None
-    """A TorchScript network for LPIPS: StyleGAN's vgg16.pt, or one that takes two pictures."""
+    """TorchScript network for LPIPS: StyleGAN's vgg16.pt, or a network that takes two pictures."""
     fvd_weights: Path | None = None
-    """A TorchScript network for FVD: clips to features, as i3d_torchscript.pt."""
+    """TorchScript network for FVD, from clips to features, such as i3d_torchscript.pt."""
     no_read_back: bool = False
-    """Leave out the hand tracker on generated and real frames, which needs the extra `pose`."""
+    """Do not run the hand tracker on generated and real frames. The hand tracker needs the extra `pose`."""
     device: str = "cpu"
-    """Where the networks run: cpu, cuda, mps."""
+    """Device that the networks run on: cpu, cuda or mps."""
     jobs: Jobs = os.cpu_count() or 1
-    """Pieces of music that are evaluated side by side, on the CPU."""
+    """Number of pieces of music that are evaluated in parallel. CPU only."""
     force: bool = False
-    """Replace the report folder if it is there already."""
+    """Replace the report folder if it already exists."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,11 @@ class Evaluated:
 
     folder: Path
     report: Report
-    """All figures, as report.json has them."""
+    """All figures: the content of report.json."""
 
     @property
     def page(self) -> Path:
-        """The report for people."""
+        """The report as a web page."""
         return self.folder / "report.html"
 
 
@@ -70,28 +68,28 @@ class CompareOptions:
     """Options of :func:`compare`."""
 
     compare: tuple[Path, ...]
-    """Folders of two reports or more, of the same takes: how the others differ from the first, with intervals."""
+    """Folders of two or more reports on the same takes. The comparison has each report's differences from the first, with confidence intervals."""
     output: Path
     """The folder to write the comparison to."""
     force: bool = False
-    """Replace the folder if it is there already."""
+    """Replace the folder if it already exists."""
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Reports side by side."""
+    """A comparison of reports."""
 
     folder: Path
     comparison: Comparison
 
     @property
     def page(self) -> Path:
-        """The comparison for people."""
+        """The comparison as a web page."""
         return self.folder / "compare.html"
 
     @property
     def certain(self) -> int:
-        """How many differences are more than chance."""
+        """Number of differences that are significant: their interval does not contain 0."""
         figures = self.comparison.figures.values()
         return sum(bool(difference and difference.certain) for row in figures for difference in row)
 
@@ -99,16 +97,16 @@ class Compared:
 def evaluate(
     options: EvaluateOptions, *, progress: Progress | None = None, cancel: Cancel | None = None
 ) -> Evaluated:
-    """Measure a performer on takes: report.json, report.html and pictures.
+    """Evaluate a performer on takes, and write report.json, report.html and pictures.
 
     Args:
-        options: Whom to measure, and on what.
-        progress: Called before each stretch and each piece of music.
-        cancel: Cancels the work once it is set.
+        options: The performer, the takes and the output folder.
+        progress: Called before each block and each piece of music.
+        cancel: Cancels the work when it is set.
 
     Raises:
-        ApvgError: No take fits the performer, or something cannot be read or written.
-        Stopped: The work was cancelled. As after any error, no report is left behind.
+        ApvgError: No take fits the performer, or a file cannot be read or written.
+        Stopped: The work was cancelled. No partial report is left behind, as after any error.
     """
     check_options(options)
     with reporting(progress, cancel):
@@ -116,10 +114,10 @@ def evaluate(
 
 
 def compare(options: CompareOptions) -> Compared:
-    """Put reports side by side: compare.json and compare.html.
+    """Compare reports, and write compare.json and compare.html.
 
     Raises:
-        ApvgError: Fewer than two reports, one that shares no piece with the first, or the folder cannot be written.
+        ApvgError: There are fewer than two reports, a report has no piece in common with the first, or the folder cannot be written.
     """
     check_options(options)
     from apvg.base.files import atomic_path
@@ -178,8 +176,8 @@ def _blocks(options: EvaluateOptions) -> list[Block]:
     for name, start, stop in options.block:
         if not 0 <= start < stop:
             raise ApvgError(
-                f"the block {name}, {start:g} to {stop:g} s, holds no time",
-                "let it start before it stops",
+                f"the block {name}, {start:g} to {stop:g} s, is empty or starts before 0 s",
+                "choose a start of at least 0 s, and a later stop",
                 ["block"],
             )
         blocks.append(Block(name, start, stop))
@@ -192,5 +190,5 @@ def _tracker() -> Tracker:
     except ApvgError as error:
         cure = f"{error.cure}, or " if error.cure else ""
         options = [*error.options, "no_read_back"]
-        raise ApvgError(error.what, f"{cure}leave the hand tracker out", options) from None
+        raise ApvgError(error.what, f"{cure}leave out the hand tracker", options) from None
     return track_hands

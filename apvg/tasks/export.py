@@ -1,4 +1,4 @@
-"""A performer's stages as ONNX files."""
+"""Export the stages of a performer as ONNX files."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class ExportOptions:
     """Options of :func:`export`."""
 
     performer: str
-    """Name of an installed performer, or a performer's folder."""
+    """Name of an installed performer, or path of a performer's folder."""
     output: Path
-    """The folder to write: one .onnx file per stage, stages.json and the initial states."""
+    """The folder to write to: one .onnx file for each stage, stages.json and the initial states."""
     force: bool = False
-    """Replace the folder if it is there already."""
+    """Replace the folder if it already exists."""
 
 
 @dataclass(frozen=True)
@@ -30,22 +30,22 @@ class Exported:
     performer: str
     """The performer's name."""
     differences: Mapping[str, float]
-    """By stage, the largest difference of an output from PyTorch's."""
+    """For each stage, the largest difference between its outputs and PyTorch's."""
 
 
 def export(
     options: ExportOptions, *, progress: Progress | None = None, cancel: Cancel | None = None
 ) -> Exported:
-    """Write every stage of a performer as an ONNX file, each checked against PyTorch.
+    """Export every stage of a performer as an ONNX file, and compare each with PyTorch.
 
     Args:
-        options: Whose stages, and where to.
+        options: The performer and the output folder.
         progress: Called before each stage.
-        cancel: Cancels the work once it is set.
+        cancel: Cancels the work when it is set.
 
     Raises:
         ApvgError: The performer cannot be read or exported, or the folder cannot be written.
-        Stopped: The work was cancelled. As after any error, nothing is left behind.
+        Stopped: The work was cancelled. No partial folder is left behind, as after any error.
     """
     check_options(options)
     with reporting(progress, cancel):

@@ -1,4 +1,4 @@
-"""Music to a video of it being played."""
+"""Generate a video of a musician playing the given music."""
 
 from __future__ import annotations
 
@@ -31,63 +31,62 @@ class GenerateOptions:
     """Options of :func:`generate`."""
 
     audio: Path
-    """The music: anything FFmpeg reads, a video's sound track too; or a MIDI file (.mid), which FluidSynth plays."""
+    """The music: any audio or video file that FFmpeg reads, or a MIDI file (.mid), which FluidSynth synthesises."""
     output: Path
     """The mp4 file to write."""
     performer: str = "piano"
-    """Name of an installed performer, or a performer's folder."""
+    """Name of an installed performer, or path of a performer's folder."""
     keypoints: Path | None = None
-    """Also write the predicted keypoints, as .npz or .json."""
+    """Also write the predicted keypoints to this file, .npz or .json."""
     soundfont: Path | None = None
-    """What a MIDI file is played with, .sf2 or .sf3; APVG_SOUNDFONT or the first that is found by default."""
+    """Soundfont for a MIDI file, .sf2 or .sf3. By default, the one that APVG_SOUNDFONT names, or else the first one found."""
     view: View = "video"
-    """What the frames show. Side by side is one above the other where the picture is wide."""
+    """What the frames show. With side-by-side, the skeleton is to the right of the video, or below it if the video is wide."""
     transpose: Semitones = 0
-    """Semitones that the performer plays higher than the music, which is heard as it is: -19 lets a cello play a violin's
-    part."""
+    """Semitones by which the performer plays higher than the music. The sound does not change. With -19, a cello can play a violin part."""
     device: str = "cpu"
-    """Where the networks run: cpu, cuda, mps."""
+    """Device that the networks run on: cpu, cuda or mps."""
     engine: Engine = "auto"
-    """What runs them: PyTorch in full precision or in bfloat16. By default the faster one on this machine, without loss."""
+    """Precision of the networks in PyTorch: float32 (torch) or bfloat16 (torch-bf16). auto is the faster of the two on this machine; the quality is the same."""
     seed: Seed = 0
-    """Seed of torch's random numbers. No performer so far uses any."""
+    """Seed of PyTorch's random numbers. No performer uses them yet."""
     start: Moment = 0.0
-    """Where in the music to begin, seconds."""
+    """Where to start in the music, in seconds."""
     duration: Duration | None = None
-    """How much of the music to play, seconds; all of it by default."""
+    """How much of the music to play, in seconds. By default, all of it."""
     force: bool = False
-    """Replace the output if it is there already."""
+    """Replace the output if it already exists."""
 
 
 @dataclass(frozen=True)
 class Generated(Video):
-    """A video of a performance, with what should be known about it."""
+    """A generated video, with its keypoints and notes."""
 
     keypoints: Path | None = None
-    """The keypoint file, if one was asked for."""
+    """The keypoint file, if one was requested."""
     notes: int = 0
-    """How many notes were played."""
+    """Number of notes that were played."""
     notes_moved: int = 0
-    """How many of them lie beyond the performer's pitch range, and were played in the nearest octave."""
+    """Number of notes outside the performer's pitch range, which were played in the nearest octave."""
     remarks: tuple[str, ...] = ()
-    """Sentences that a user should read, without a full stop."""
+    """Remarks for the user: sentences without a full stop."""
 
 
 def generate(
     options: GenerateOptions, *, progress: Progress | None = None, cancel: Cancel | None = None
 ) -> Generated:
-    """Make a video of a musician playing a recording.
+    """Generate a video of a musician playing the given music.
 
-    The music is decoded, performed and encoded block by block, so that memory does not grow with its length.
+    The music is decoded, performed and encoded block by block, so memory use does not grow with its length.
 
     Args:
-        options: What to play, and how.
-        progress: Called before each frame is encoded; the step's item is the frame, RGB uint8 [H, W, 3].
-        cancel: Cancels the work once it is set.
+        options: The music, the performer and the output.
+        progress: Called before each frame is encoded. The step's item is the frame, RGB uint8 [H, W, 3].
+        cancel: Cancels the work when it is set.
 
     Raises:
         ApvgError: An option is out of bounds, the music or the performer cannot be read, or the output cannot be written.
-        Stopped: The work was cancelled. As after any error, no file is left behind.
+        Stopped: The work was cancelled. No partial file is left behind, as after any error.
     """
     check_options(options)
     with reporting(progress, cancel):
@@ -109,7 +108,7 @@ def _generate(options: GenerateOptions) -> Generated:
     if options.keypoints is not None:
         check_suffix(options.keypoints)
     with ExitStack() as outputs:
-        # Files that cannot be read or written are refused before the networks are loaded, which takes seconds.
+        # Check that files can be read and written before loading the networks, which takes seconds.
         music = outputs.enter_context(open_music(options.audio, options.soundfont))
         stop = None if duration is None else start + duration
         length = measure_audio(music.audio, until=stop) - start
@@ -150,7 +149,7 @@ def _generate(options: GenerateOptions) -> Generated:
             if writer.frames == 0:
                 raise ApvgError(
                     f"{options.audio} is shorter than half a frame ({0.5 / fps:g} s)",
-                    "choose longer music, or a longer part of it",
+                    "use longer music, or a longer part of it",
                     ["duration"],
                 )
         if keypoints is not None:
@@ -160,7 +159,7 @@ def _generate(options: GenerateOptions) -> Generated:
     remarks = []
     if stream.folding.folded:
         remarks.append(
-            f"{stream.folding}, the pitch range of {performer.name}; they are played in the nearest octave"
+            f"{stream.folding}, the pitch range of {performer.name}; they were played in the nearest octave"
         )
     return Generated(
         options.output,
@@ -189,7 +188,7 @@ def _load(options: GenerateOptions) -> Performer:
 def _performed(
     stream: Stream, samples: Iterator[np.ndarray], performer: Performer, view: View
 ) -> Iterator[tuple[np.ndarray, Pose]]:
-    """Every frame with its keypoints and their confidence; where only these are shown, a black frame instead of a rendered one."""
+    """Every frame with its keypoints and their confidence. For the skeleton view, frames are black and nothing is rendered."""
     import numpy as np
 
     from apvg.base.pipeline import ahead
@@ -207,7 +206,7 @@ def _performed(
 
 
 def view_size(size: tuple[int, int], view: View) -> tuple[int, int]:
-    """Width and height of the frames that :func:`compose_view` makes, pixels."""
+    """Width and height of the frames that :func:`compose_view` returns, in pixels."""
     width, height = size
     if view != "side-by-side":
         return width, height
@@ -221,7 +220,7 @@ def compose_view(
     performer: Performer,
     view: View,
 ) -> np.ndarray:
-    """One frame as the viewer sees it: the frame itself, the skeleton on black, or both."""
+    """One frame of the output: the video frame, the skeleton on black, or both."""
     import numpy as np
 
     from apvg.video.drawing import draw_skeleton

@@ -1,4 +1,4 @@
-"""Footage to takes, each with a report on its quality."""
+"""Prepare footage as takes, each with a quality report."""
 
 from __future__ import annotations
 
@@ -34,77 +34,73 @@ class PrepareOptions:
     """Options of :func:`prepare`. Rectangles are x, y, width, height in source pixels."""
 
     footage: Path
-    """A video, or a folder of videos; with another reader, the data set's folder."""
+    """A video or a folder of videos. For a data set (--reader), the folder of the data set."""
     out_dir: Path
-    """The folder of takes; each becomes a folder in it, named after its video."""
+    """The folder to write the takes to. Each take is a subfolder named after its video."""
     reader: Literal["footage", "urmp", "suburmp"] = "footage"
-    """How the source is laid out; the data sets are explained in docs/data.md."""
+    """File layout of the source. docs/data.md explains the data sets."""
     name: str | None = None
-    """The take's name, where the source is one video."""
+    """Name of the take, if the source is a single video. By default, the video's name."""
     audio: Path | None = None
-    """The sound's file, or a folder of files named as the videos are; the videos' own sound by default."""
+    """A separate sound file, or a folder of sound files with the same names as the videos. By default, the sound track of each video."""
     midi: Path | None = None
-    """The same for the notes that are played."""
+    """A MIDI file with the notes that are played, or a folder of MIDI files with the same names as the videos."""
     offset: Offset | None = None
-    """Video time minus sound (and MIDI) time, seconds. By default it is found: from the video's own sound, or from the fingers on
-    the keys (with notes and corners); data sets are on one clock already."""
+    """Video time minus sound (and MIDI) time, in seconds. By default, it is estimated from the video's own sound, or from the fingers on the keys (needs notes and corners). Data sets are already synchronised."""
     chunk_mark: Literal["start", "end"] | None = None
-    """Of Sub-URMP: whether the time in the name of a chunk of sound is its start or its end; its end by default."""
+    """Sub-URMP only: whether the time in the file name of a sound chunk is its start or its end. By default, its end."""
     crop: Literal["auto", "full"] | Rectangle | None = None
-    """What the take shows: everything, a rectangle in source pixels, or by default the part where the hands are (with a body,
-    everything), and of URMP the player's column."""
+    """Part of the picture to keep: full, a rectangle in source pixels, or auto: the area of the hands (with body+hands, the full picture). By default auto; for URMP, the player's column."""
     crops: Path | None = None
-    """A TOML file with crops for single takes: NAME = [X, Y, W, H]."""
+    """A TOML file with crops for individual takes: NAME = [X, Y, W, H]."""
     size: Size | None = None
-    """Size of the take's frames; by default about 256x256 pixels in the crop's shape."""
+    """Size of the frames of the take. By default, about 256x256 pixels with the aspect ratio of the crop."""
     fps: FrameRate | None = None
-    """Frames per second of the take; 25 by default, and 10 of Sub-URMP."""
+    """Frames per second of the take. By default, 25; for Sub-URMP, 10."""
     start: Moment = 0.0
-    """Where in the video the take begins, seconds. The offset stays that of the whole video."""
+    """Where the take starts in the video, in seconds. The offset still refers to the whole video."""
     duration: Duration | None = None
-    """How long the take is, seconds; to the video's end by default."""
+    """Length of the take, in seconds. By default, to the end of the video."""
     layout: Literal["hands", "body+hands"] = "hands"
-    """Which keypoints are tracked."""
+    """Keypoints to track."""
     person: Rectangle | None = None
-    """Where the performer is, in source pixels, if others are in the picture."""
+    """Where the performer is, in source pixels, if there are other people in the picture."""
     openpose: Path | None = None
-    """Keypoints found by OpenPose, instead of tracking them here: the folder of its JSON files, one for each frame of the
-    video, or a folder of such folders named after the videos."""
+    """Use keypoints from OpenPose instead of tracking: a folder of its JSON files, one for each frame of the video, or a folder of such folders named after the videos."""
     corners: Corners | None = None
-    """The keyboard's corners in source pixels: top left, top right, bottom right, bottom left."""
+    """Corners of the keyboard in source pixels: top left, top right, bottom right, bottom left."""
     piece: str | None = None
-    """The music that is played; by default the take's name. This and what follows is kept in the take; what a data set
-    says of itself need not be given."""
+    """Metadata of the take: the music that is played. By default, the take's name."""
     instrument: str | None = None
-    """What is played. Of a data set, only who plays this is prepared: vc, cello, …"""
+    """Metadata of the take: the instrument. For a data set, prepare only the players of this instrument: vc, cello, …"""
     split: Literal["train", "validation", "test"] | None = None
-    """What the take is for: training uses those of train alone, which is the default."""
+    """Metadata of the take: its split. By default, train; `apvg train` uses no other."""
     licence: str | None = None
-    """The footage's licence."""
+    """Metadata of the take: the licence of the footage."""
     source: str | None = None
-    """Where the footage is to be had."""
+    """Metadata of the take: where the footage comes from."""
     credit: str | None = None
-    """Whom to name."""
+    """Metadata of the take: who must be credited."""
     force: bool = False
-    """Replace takes that are there already."""
+    """Replace takes that already exist."""
     jobs: Jobs = 1
-    """Videos of a folder that are prepared at once; each takes about a core and 1 GB of memory."""
+    """Number of videos that are prepared in parallel. Each needs about one core and 1 GB of memory."""
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What became of one recording: a take, or an error."""
+    """The result for one recording: a take or an error."""
 
     name: str
     """The take's name."""
     take: Path | None = None
-    """The take's folder; None where it could not be made."""
+    """The take's folder. None if the take could not be made."""
     verdict: str = ""
     """How good the take is: good, usable or poor."""
     reasons: tuple[str, ...] = ()
-    """Why, one phrase each."""
+    """Reasons for the verdict, one phrase each."""
     found: Mapping[str, Found] = field(default_factory=dict)
-    """What was found without being given, by name: crop, size, offset …"""
+    """Values that were estimated because they were not given, by name: crop, size, offset, …"""
     error: ApvgError | None = None
     """Why there is no take."""
 
@@ -116,23 +112,23 @@ def prepare(
     cancel: Cancel | None = None,
     finished: Callable[[Prepared], None] | None = None,
 ) -> tuple[Prepared, ...]:
-    """Make takes of footage.
+    """Prepare footage as takes.
 
-    A run that was stopped continues where it was when it is started again with the same options. One recording that fails does
-    not stop the others.
+    An interrupted run continues where it stopped when it is started again with the same options. If one recording fails, the
+    others are still prepared.
 
     Args:
-        options: Which footage, and what to make of it.
+        options: The footage, the output folder and how to prepare the takes.
         progress: Called before each frame that is tracked.
-        cancel: Cancels the work once it is set.
-        finished: Called with each result as soon as it is there.
+        cancel: Cancels the work when it is set.
+        finished: Called with each result as soon as it is available.
 
     Returns:
         One result for each recording, in the order in which they were finished.
 
     Raises:
-        ApvgError: The options do not fit the source; nothing was prepared.
-        Stopped: The work was cancelled; what was done is kept for the next run.
+        ApvgError: The options do not fit the source. Nothing was prepared.
+        Stopped: The work was cancelled. Completed work is kept for the next run.
     """
     check_options(options)
     with reporting(progress, cancel):
@@ -146,7 +142,7 @@ def prepare(
 
 @dataclass(frozen=True)
 class _Plan:
-    """One recording, and how its take is made; what a process of its own is given."""
+    """One recording, and how its take is made. Worker processes receive it."""
 
     recording: Recording
     folder: Path
@@ -163,8 +159,8 @@ class _Plan:
             return Prepared(name, error=error)
         except KeyboardInterrupt as stop:
             raise type(stop)(
-                f"stopped; what was done of {name} is kept in {self.folder / f'.{name}.partial'}; "
-                "start again in the same way to continue"
+                f"stopped; the unfinished take {name} is kept in {self.folder / f'.{name}.partial'}; "
+                "run the same command again to continue"
             ) from None
         quality = take.metadata["quality"]
         found = {what: Found.from_dict(find) for what, find in take.metadata["found"].items()}
@@ -178,7 +174,9 @@ def _plan(options: PrepareOptions) -> list[_Plan]:
     crops = {} if options.crops is None else _read_crops(options.crops)
     recordings = _recordings(options)
     for name in sorted(crops.keys() - {recording.name for recording in recordings}):
-        warnings.warn(f"{options.crops}: no take here is called {name}", ApvgWarning, stacklevel=3)
+        warnings.warn(
+            f"{options.crops}: the source has no take named {name}", ApvgWarning, stacklevel=3
+        )
     return [
         _Plan(
             recording,
@@ -191,7 +189,7 @@ def _plan(options: PrepareOptions) -> list[_Plan]:
 
 
 def _results(plans: list[_Plan], jobs: int) -> Iterator[Prepared]:
-    """The results, as they are there."""
+    """The results, in the order in which they are finished."""
     jobs = min(jobs, len(plans))
     if jobs == 1:
         yield from (plan.run() for plan in plans)
@@ -205,7 +203,7 @@ def _results(plans: list[_Plan], jobs: int) -> Iterator[Prepared]:
 
 
 def _recordings(options: PrepareOptions) -> list[Recording]:
-    """What is in the source, with what the options say about it."""
+    """The recordings of the source, with the metadata that the options give."""
     from apvg.takes.about import NOT_STATED
     from apvg.takes.readers import ReaderOptions, read_source
 
@@ -242,25 +240,25 @@ def _checked_name(options: PrepareOptions, recordings: int) -> str:
     name = options.name or ""
     if recordings > 1:
         raise ApvgError(
-            f"the name {name} is for one take, but {options.footage} holds {recordings} videos",
-            "choose one of them, or leave the name out",
+            f"the name {name} is for a single take, but {options.footage} has {recordings} videos",
+            "choose one of the videos, or leave out the name",
             ["name"],
         )
     if name.startswith(".") or Path(name).name != name:
-        raise ApvgError(f"{name!r} cannot be a folder's name", "choose another name", ["name"])
+        raise ApvgError(f"{name!r} is not a valid folder name", "choose another name", ["name"])
     return name
 
 
 def _take_options(
     options: PrepareOptions, recording: Recording, crop: Rectangle | None
 ) -> TakeOptions:
-    """How a take is made; `crop` is its own in the file of crops."""
+    """How a take is made. `crop` is its entry in the file of crops, if there is one."""
     from apvg.takes.prepare import PrepareOptions as TakeOptions
 
     shown = crop or options.crop or recording.crop or "auto"
     column = None
     if recording.crop is not None:
-        # Who has a part of the picture has others beside it, so that no margin is looked at.
+        # Other players may be right next to the crop, so it is searched without a margin.
         column = recording.crop if isinstance(shown, str) else shown
     return TakeOptions(
         fps=recording.fps if options.fps is None else options.fps,
@@ -288,7 +286,7 @@ def _read_crops(path: Path) -> dict[str, Rectangle]:
         ) from None
     except ValueError as error:
         raise ApvgError(
-            f"{path} is no file of crops: {error}",
+            f"{path} is not a valid file of crops: {error}",
             "write lines like 01_Jupiter_1_vn = [0, 0, 960, 1080]",
             ["crops"],
         ) from None

@@ -1,4 +1,4 @@
-"""Keypoints, edited or not, to a video."""
+"""Render a keypoint file as a video."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ class RenderOptions:
     """Options of :func:`render`."""
 
     keypoints: Path
-    """The keypoints, .npz or .json."""
+    """The keypoint file, .npz or .json."""
     output: Path
     """The mp4 file to write."""
     performer: str = "piano"
-    """Name of an installed performer, or a performer's folder."""
+    """Name of an installed performer, or path of a performer's folder."""
     audio: Path | None = None
-    """The music that belongs to them, to be heard in the video."""
+    """The music that belongs to the keypoints. It becomes the sound of the video."""
     device: str = "cpu"
-    """Where the networks run: cpu, cuda, mps."""
+    """Device that the networks run on: cpu, cuda or mps."""
     engine: Engine = "auto"
-    """What runs them, as for `generate`."""
+    """Precision of the networks, as for `apvg generate`."""
     force: bool = False
-    """Replace the output if it is there already."""
+    """Replace the output if it already exists."""
 
 
 @dataclass(frozen=True)
 class Rendered(Video):
-    """A video of given keypoints."""
+    """A video that was rendered from keypoints."""
 
 
 def render(
     options: RenderOptions, *, progress: Progress | None = None, cancel: Cancel | None = None
 ) -> Rendered:
-    """Make a video from a keypoint file, as :func:`apvg.tasks.generate` writes it.
+    """Render a keypoint file, such as :func:`apvg.tasks.generate` writes, as a video.
 
     Args:
-        options: What to render, and how.
-        progress: Called before each frame is encoded; the step's item is the frame, RGB uint8 [H, W, 3].
-        cancel: Cancels the work once it is set.
+        options: The keypoints, the performer and the output.
+        progress: Called before each frame is encoded. The step's item is the frame, RGB uint8 [H, W, 3].
+        cancel: Cancels the work when it is set.
 
     Raises:
         ApvgError: The keypoints, the music or the performer cannot be read, the keypoints do not fit the performer, or the
             output cannot be written.
-        Stopped: The work was cancelled. As after any error, no file is left behind.
+        Stopped: The work was cancelled. No partial file is left behind, as after any error.
     """
     check_options(options)
     with reporting(progress, cancel):
@@ -68,7 +68,7 @@ def _render(options: RenderOptions) -> Rendered:
     check_mp4(options.output)
     check_readable(options.keypoints)
     with atomic_path(options.output, force=options.force) as video:
-        # From here on it takes seconds.
+        # Everything above is fast; loading the performer takes seconds.
         from apvg import Performer
         from apvg.base.memory import keep_freed_memory
 
@@ -78,8 +78,8 @@ def _render(options: RenderOptions) -> Rendered:
         fps = performer.fps
         if poses.fps != fps:
             raise ApvgError(
-                f"{options.keypoints} has {poses.fps:g} frames per second and the performer {fps}",
-                "resample the keypoints to that rate",
+                f"{options.keypoints} has {poses.fps:g} frames per second, but the performer has {fps}",
+                "resample the keypoints to the performer's frame rate",
             )
         duration = len(poses.keypoints_TKD) / fps
         samples_S = None

@@ -1,4 +1,4 @@
-"""Takes to a performer, by a recipe."""
+"""Train a performer on takes, following a recipe."""
 
 from __future__ import annotations
 
@@ -18,34 +18,33 @@ class TrainOptions:
     """Options of :func:`train`."""
 
     takes: Path
-    """Folder of takes, as `apvg prepare` makes them."""
+    """Folder of takes, made by `apvg prepare` or `apvg virtual`."""
     out_dir: Path
-    """Folder of the performer."""
+    """Folder to write the performer to."""
     recipe: str
-    """Name of a recipe that comes with apvg, or a TOML file."""
+    """Name of a built-in recipe, or path of a TOML file."""
     stage: Stage = "all"
-    """Which stage to train."""
+    """Stage to train."""
     until: Steps | None = None
-    """Stop after this step; the training can be resumed later."""
+    """Stop after this step. Training can be resumed later."""
     start_from: Path | None = None
-    """A performer to initialise the weights from, instead of random ones."""
+    """Folder of a performer to initialise the weights from, instead of random weights."""
     resume: bool = False
-    """Resume a training that was stopped, exactly where its newest checkpoint is."""
+    """Resume training from the newest checkpoint."""
     tensorboard: bool = False
-    """Write curves, samples and the keypoints' figure for TensorBoard as well; needs the extra `tensorboard`. Look at them
-    with: tensorboard --logdir OUT_DIR/training/tensorboard"""
+    """Also write losses, sample frames and a plot of the keypoints for TensorBoard (tensorboard --logdir OUT_DIR/training/tensorboard). Needs the extra `tensorboard`."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where to compute."""
+    """Device to train on. auto is an NVIDIA GPU if there is one, otherwise the CPU."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Where a training has got to."""
+    """The result of a training run."""
 
     training: Path
-    """The folder of checkpoints, curves and pictures."""
+    """The folder with checkpoints, loss curves and sample frames."""
     performer: Path | None
-    """The performer's folder; None as long as a stage is missing."""
+    """The performer's folder. None while a stage has not been trained."""
 
 
 def train(
@@ -53,16 +52,16 @@ def train(
 ) -> Trained:
     """Train a performer on prepared takes.
 
-    The output folder becomes the performer; its folder `training` keeps checkpoints, curves and pictures of the training.
+    The output folder becomes the performer. Its subfolder `training` has checkpoints, loss curves and sample frames.
 
     Args:
-        options: What to train on, by which recipe.
-        progress: Called before each training step; the step's subject is the stage.
-        cancel: Cancels the work once it is set.
+        options: The takes, the recipe and the output folder.
+        progress: Called before each training step. The step's subject is the stage.
+        cancel: Cancels the work when it is set.
 
     Raises:
-        ApvgError: The takes do not fit the recipe, there is a training already, or the losses have diverged.
-        Stopped: The work was cancelled; a checkpoint was written, and the training can be resumed.
+        ApvgError: The takes do not fit the recipe, the folder already has a training run, or the losses have diverged.
+        Stopped: The work was cancelled. A checkpoint was written, and training can be resumed.
     """
     check_options(options)
     _refuse_another(options)
@@ -88,7 +87,7 @@ def train(
 
 
 def _refuse_another(options: TrainOptions) -> None:
-    """Raise ApvgError where a training would be continued that nobody asked to resume."""
+    """Raise ApvgError if the folder has a training run and `resume` is not set."""
     stages = [name for name in get_args(Stage) if options.stage in (name, "all")]
     begun = [
         name
@@ -97,7 +96,7 @@ def _refuse_another(options: TrainOptions) -> None:
     ]
     if begun and not options.resume:
         raise ApvgError(
-            f"{options.out_dir} holds a training of {begun[0]} already",
+            f"{options.out_dir} already has a training run of {begun[0]}",
             "resume it, or choose another folder",
             ["resume"],
         )

@@ -120,7 +120,7 @@ def test_no_name_holds_a_nul(capsys: pytest.CaptureFixture[str], verb: str, posi
 @pytest.mark.parametrize(
     "device", ["meta", "cpu:", "vulkan", "fpga", "", "cuda:99", "abacus", "CPU"]
 )
-def test_devices_that_are_not_to_be_had(
+def test_devices_that_are_not_available(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, tiny_performer: Path, device: str
 ) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(8000), 16000)

@@ -82,7 +82,7 @@ def test_the_command_writes_a_table(tmp_path: Path, capsys: pytest.CaptureFixtur
         (tmp_path / name / "report.json").write_text(json.dumps(report(pieces)))
     old, new, out = (str(tmp_path / name) for name in ("old", "new", "out"))
     assert main(["evaluate", "--compare", old, new, "-o", out]) == 0
-    assert "1 differences are more than chance" in capsys.readouterr().out
+    assert "significant differences: 1" in capsys.readouterr().out
     page = (tmp_path / "out/compare.html").read_text()
     assert "0.76" in page
     assert "<td" in page

@@ -38,7 +38,7 @@ def test_evaluate(trained: Path, takes: Path, tmp_path: Path) -> None:
     with pytest.raises(tasks.ApvgError) as refusal:
         tasks.evaluate(options)
     assert refusal.value.options == ("force",)
-    with pytest.raises(tasks.ApvgError, match="holds no time") as refusal:
+    with pytest.raises(tasks.ApvgError, match="is empty or starts before 0 s") as refusal:
         tasks.evaluate(replace(options, block=(("none", 2.0, 2.0),)))
     assert refusal.value.options == ("block",)
 

@@ -30,7 +30,7 @@ def test_cancelled_resumed_and_done(takes: Path, recipe: Path, tmp_path: Path) -
     checkpoint = out / "training" / "khp.ckpt.safetensors"
     assert load_checkpoint(checkpoint, {}, {}) == 3  # the step that it was at was finished
 
-    with pytest.raises(tasks.ApvgError, match="holds a training of khp") as refusal:
+    with pytest.raises(tasks.ApvgError, match="already has a training run of khp") as refusal:
         tasks.train(options)
     assert refusal.value.options == ("resume",)
 

@@ -83,7 +83,7 @@ def test_what_is_there_is_kept(folder: Path, capsys: pytest.CaptureFixture[str])
         "10",
     ]
     assert main([*command, "--jobs", "1"]) == 0
-    assert "0 takes made, 2 were there" in capsys.readouterr().out
+    assert "0 takes generated, 2 already existed" in capsys.readouterr().out
 
 
 def test_test_pieces_share_neither_style_nor_soundfont_with_training() -> None:
