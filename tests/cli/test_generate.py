@@ -154,7 +154,7 @@ def test_a_skeleton_is_painted_by_nobody(
     whole = [*args, "-o", str(tmp_path / "v.mp4"), "--keypoints", str(keypoints[0])]
     assert main(whole) == 0
     asked: list[str] = []
-    for stage in ("cvg", "encode", "remember", "decode"):
+    for stage in ("coarse", "encode", "recur", "paint"):
         paint = getattr(PyTorchEngine, stage)
         monkeypatch.setattr(
             PyTorchEngine,
@@ -167,7 +167,7 @@ def test_a_skeleton_is_painted_by_nobody(
     assert keypoints[0].read_text() == keypoints[1].read_text()
     assert len(list(read_frames(tmp_path / "s.mp4", 25))) == 38
     assert main([*whole, "--force", "--view", "side-by-side"]) == 0
-    assert set(asked) == {"cvg", "encode", "remember", "decode"}
+    assert set(asked) == {"coarse", "encode", "recur", "paint"}
 
 
 def write_midi(path: Path, *onsets: float) -> Path:
@@ -211,7 +211,10 @@ def test_notes_beyond_the_pitch_range_are_told(
 ) -> None:
     folder = tmp_path / "low"
     shutil.copytree(tiny_performer, folder)
-    config = json.loads((folder / "config.json").read_text()) | {"compass": [48, 71], "voices": 1}
+    config = json.loads((folder / "config.json").read_text()) | {
+        "pitch_range": [48, 71],
+        "voices": 1,
+    }
     (folder / "config.json").write_text(json.dumps(config))
     midi, out = str(write_midi(tmp_path / "a.mid", 0.5, 1.5)), str(tmp_path / "a.mp4")
     args = ["generate", midi, "-o", out, "--performer", str(folder), "--force"]

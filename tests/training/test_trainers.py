@@ -25,9 +25,9 @@ from apvg.training.trainers.step import Adversaries, cosine
 
 #: Of KHP, what each of its stages trains.
 TRAINED = {
-    "motion": ("move.",),
-    "khp": ("listen.", "move."),
-    "joint": ("listen.", "move."),
+    "motion": ("motion.",),
+    "khp": ("transcriber.", "motion."),
+    "joint": ("transcriber.", "motion."),
 }
 
 
@@ -118,7 +118,7 @@ def test_a_trainer_does_what_trainers_do(stage: Stage, run: Run, tmp_path: Path)
 def test_a_stage_that_is_not_there_is_named(tmp_path: Path) -> None:
     recipe, take = small("cvg", tmp_path)
     with pytest.raises(
-        ApvgError, match="no stage 'hear'; there are: cvg, fpvg, joint, khp, motion"
+        ApvgError, match="no stage 'hear'; choose one of: cvg, fpvg, joint, khp, motion"
     ):
         Run(recipe, [take], tmp_path, device="cpu").trainer("hear")
 
