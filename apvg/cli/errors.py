@@ -32,7 +32,7 @@ def print_error(error: BaseException, command: Any) -> None:
 
 
 def _flags(command: Any) -> Iterator[tuple[str, str]]:
-    """The flag of each option that has one: not of those that are told by their position."""
+    """The flag of each option that has one; positional arguments have none."""
     hints = get_type_hints(type(command), include_extras=True)
     for field in fields(command):
         value = getattr(command, field.name)

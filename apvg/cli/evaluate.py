@@ -33,7 +33,7 @@ class Evaluate(EvaluateOptions):
     block: tyro.conf.UseAppendAction[tuple[tuple[str, float, float], ...]] = ()
 
     def run(self) -> None:
-        """Write the report, and print its figures beside their targets."""
+        """Write the report, and print its figures with their targets."""
         if self.compare:
             self._compare()
             return

@@ -31,7 +31,7 @@ class EvaluateOptions:
     """NAME START STOP: a stretch to evaluate, seconds of the take; may be given again. By default what the performer's card
     says was held out of its training; else all of a take whose split is test, and of others the middle fifth."""
     baselines: bool = False
-    """Train baselines on the takes whose split is train, and put their keypoints and pictures beside the performer's; needs
+    """Train baselines on the takes whose split is train, and compare their keypoints and pictures with the performer's; needs
     the extra `baselines`."""
     baseline_steps: Steps | None = None
     """How long the baselines are trained, for a quick look; as they were published, or as long as they need, by default."""

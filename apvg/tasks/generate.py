@@ -43,7 +43,7 @@ class GenerateOptions:
     view: View = "video"
     """What the frames show. Side by side is one above the other where the picture is wide."""
     transpose: Semitones = 0
-    """Semitones that the performer plays higher than the music, which is heard as it is: -19 lets a cello play a violin's
+    """Semitones that the performer plays higher than the music, which sounds as it is: -19 lets a cello play a violin's
     part."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""

@@ -260,7 +260,7 @@ def _take_options(
     shown = crop or options.crop or recording.crop or "auto"
     column = None
     if recording.crop is not None:
-        # Who has a part of the picture has others beside it, so that no margin is looked at.
+        # Other players are next to this part of the picture, so that no margin is looked at.
         column = recording.crop if isinstance(shown, str) else shown
     return TakeOptions(
         fps=recording.fps if options.fps is None else options.fps,

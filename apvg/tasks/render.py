@@ -24,7 +24,7 @@ class RenderOptions:
     performer: str = "piano"
     """Name of an installed performer, or a performer's folder."""
     audio: Path | None = None
-    """The music that belongs to them, to be heard in the video."""
+    """The music that belongs to them: the sound of the video."""
     device: str = "cpu"
     """Where the networks run: cpu, cuda, mps."""
     engine: Engine = "auto"

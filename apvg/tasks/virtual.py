@@ -28,12 +28,12 @@ class VirtualOptions:
     samples: Annotated[int, Within(0, 4096)] = 4
     """The cellist's pictures: light paths per pixel. 0 makes takes without pictures, which cost next to nothing."""
     split: Literal["train", "test"] = "train"
-    """What the takes are for. Test pieces are of styles, and heard through soundfonts, that training never uses."""
+    """What the takes are for. Test pieces have styles and soundfonts that training never uses."""
     styles: tuple[str, ...] = ()
     """Compose in these styles alone; by default in all of the split in turn."""
     drawn: Share = 0.0
-    """The pianist's training pieces: the share that is heard through pianos drawn for one piece each, not through soundfonts. All
-    pieces are where FluidSynth, or a soundfont for them, is missing."""
+    """The pianist's training pieces: the share that is played on pianos drawn for one piece each, not with soundfonts. All pieces
+    are where FluidSynth, or a soundfont for them, is missing."""
     scores: Path | None = None
     """A folder of MIDI files, each of which becomes a take as well; of chords the cellist plays the highest note."""
     jobs: Jobs = os.cpu_count() or 1
