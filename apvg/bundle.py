@@ -32,7 +32,7 @@ PLATE, SAMPLE, CARD = "plate.png", "sample.png", "card.md"
 
 @dataclass(frozen=True)
 class PerformerConfig:
-    """What a performer is, beside its weights and its plate.
+    """The description of a performer: all but its weights and its plate.
 
     Attributes:
         name: What `--performer` calls it.

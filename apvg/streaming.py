@@ -243,13 +243,13 @@ class Features:
             self._waiting_RF = self._waiting_RF[self._rows :]
 
     def _for_engine(self, features_RF: np.ndarray) -> Tensor:
-        """Music that is heard higher is played higher."""
-        heard_RF = shift_features(torch.from_numpy(features_RF), self._transpose)
-        return heard_RF.to(self._engine.device)
+        """Features for KHP, transposed, so that the music is played higher."""
+        shifted_RF = shift_features(torch.from_numpy(features_RF), self._transpose)
+        return shifted_RF.to(self._engine.device)
 
 
 class Poses:
-    """KHP: feature rows to keypoints and confidence; where the notes are known, it need not listen for them."""
+    """KHP: feature rows to keypoints and confidence; known notes are used in place of transcribed ones."""
 
     def __init__(
         self,

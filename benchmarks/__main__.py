@@ -44,7 +44,7 @@ class Benchmark:
     file_seconds: float = 20.0
     """Music for each whole file."""
     sizes: tuple[int, ...] = (512,)
-    """Sides of square pictures to measure beside the performers' own; fresh weights."""
+    """Sides of square pictures to measure in addition to the performers' own; fresh weights."""
     blocks: tuple[int, ...] = (8,)
     """Frames that the stages work on at a time: the batch sizes."""
     latency_blocks: tuple[int, ...] = (1, 2, 4)

@@ -35,7 +35,7 @@ def _tables(rows: Sequence[Row]) -> list[tuple[str, str]]:
     return [
         ("Matrix rate of one core", _rates(rates)),
         ("Stages, one after the other on one core", _stages(rows, rates)),
-        ("Beside pix2pixHD's global generator", _vid2vid(rows)),
+        ("Compared with pix2pixHD's global generator", _vid2vid(rows)),
         ("From file to file", _files(_kind(rows, "file"))),
         ("Latency", _latency(_kind(rows, "latency"))),
         ("Memory", _files(_kind(rows, "memory"))),
@@ -90,7 +90,7 @@ def _stages(rows: Sequence[Row], rates: dict[str, float]) -> str:
         for stage in (*stages, model):
             parts = models if stage is model else [stage]
             floor = sum(_floor(engine, part, rates) for part in parts)
-            beside = (
+            measures = (
                 [f"{floor * 1e3:.2f}", f"{stage['seconds'] / floor:.1f}"] if floor else ["", ""]
             )
             lines.append(
@@ -99,7 +99,7 @@ def _stages(rows: Sequence[Row], rates: dict[str, float]) -> str:
                 + [
                     f"{stage['seconds'] / whole:.0%}",
                     f"{stage['multiply_adds'] / 1e6:.0f}",
-                    *beside,
+                    *measures,
                 ]
             )
     return _table([*head, "10⁶ multiply-adds", "floor, ms", "times floor"], lines)

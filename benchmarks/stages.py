@@ -1,4 +1,4 @@
-"""Every stage by itself: how long a frame takes, beside the least that its arithmetic would take."""
+"""Every stage by itself: how long a frame takes, compared with the least that its arithmetic would take."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def main() -> None:
 def side_by_side(
     pianist: Performer, piano: Performance, cello: Performance
 ) -> tuple[list[np.ndarray], float]:
-    """The pianist over the keypoints that were painted, the cellist beside them; and how many frames a second."""
+    """The pianist over the keypoints that were painted, the cellist next to them; and how many frames a second."""
     frames = []
     for t in range(round(BEGIN * piano.fps), len(piano), EVERY):
         keypoints_HWC = skeleton_alone(pianist, piano, t)
@@ -142,7 +142,7 @@ def draw_features(loudness_RN: np.ndarray, rows_per_second: float) -> np.ndarray
 
 
 def draw_notes(held_TP: np.ndarray, fps: float) -> np.ndarray:
-    """The keys that KHP hears held."""
+    """The sustained keys that KHP transcribes."""
     first = round(BEGIN * fps)
     return plot(held_TP[first:].T, (LOWEST_PITCH, LOWEST_PITCH + held_TP.shape[1] - 1))
 

@@ -94,7 +94,7 @@ def compose() -> mido.MidiFile:
     for messages in events.values():
         track = mido.MidiTrack()
         now = 0
-        # The same key let go and struck at one tick must be let go first.
+        # The same key let go and pressed at one tick must be let go first.
         for tick, message in sorted(
             messages, key=lambda item: (item[0], item[1].type != "note_off")
         ):

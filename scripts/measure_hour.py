@@ -2,8 +2,8 @@
 
     python scripts/measure_hour.py --performer piano --minutes 60
 
-The sample is looped so that every minute is the same. Minute 1 (the second of them, when all that the stages remember has
-been filled) is compared with the last one: what differs is drift. Sync is told from the finished mp4: which of its frames
+The sample is looped so that every minute is the same. Minute 1 (the second of them, when the state of all stages has
+been filled) is compared with the last one: what differs is drift. Sync is measured in the finished mp4: which of its frames
 looks like the one that was painted for that moment, and where in its sound the given sound lies.
 """
 
@@ -29,7 +29,7 @@ from apvg.video.writing import VideoWriter
 
 #: How far away a frame or a sound is looked for: frames, and seconds.
 FRAMES_AWAY, SOUND_AWAY = 3, 0.1
-#: Frames that are kept of a minute: one a second, but for the last ones, which hear the minute after.
+#: Frames that are kept of a minute: one a second, but for the last ones, whose features contain the minute after.
 KEPT = 58
 
 
@@ -141,18 +141,18 @@ def report_sync(
         f"moments with motion {sum(a == 0 for a in away)} are on their own frame, others up to {max(map(abs, away))} away"
     )
     rate = performer.sample_rate
-    heard_S = read_audio(video, rate, start=begin)
+    found_S = read_audio(video, rate, start=begin)
     print(
-        f"sound of the last minute lies {1e3 * sound_offset(heard_S, minute_S, rate):+.1f} ms from its place"
+        f"sound of the last minute lies {1e3 * sound_offset(found_S, minute_S, rate):+.1f} ms from its place"
     )
 
 
-def sound_offset(heard_S: np.ndarray, given_S: np.ndarray, sample_rate: int) -> float:
-    """How much later than given a sound is heard, seconds: where both correlate most."""
+def sound_offset(found_S: np.ndarray, given_S: np.ndarray, sample_rate: int) -> float:
+    """How much later than given a sound is, seconds: where both correlate most."""
     most = round(SOUND_AWAY * sample_rate)
-    length = min(len(heard_S), len(given_S)) - 2 * most
+    length = min(len(found_S), len(given_S)) - 2 * most
     middle_S = given_S[most : most + length]
-    scores = [float(heard_S[o : o + length] @ middle_S) for o in range(2 * most + 1)]
+    scores = [float(found_S[o : o + length] @ middle_S) for o in range(2 * most + 1)]
     return (int(np.argmax(scores)) - most) / sample_rate
 
 

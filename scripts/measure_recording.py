@@ -3,7 +3,7 @@
 python scripts/measure_recording.py cello RECORDING.mp3 ALIGNMENT.csv --transpose -19 --later 1.00
 
 ALIGNMENT has a row for each note, its start in seconds in the column `start`; its clock may be another than the recording's. How the recording was bowed is not known: a bow
-change between two notes is wrong for sure, one at a note's beginning may be right. So precision is printed, beside what it
+change between two notes is wrong for sure, one at a note's beginning may be right. So precision is printed, together with what it
 is for the same bow changes at other times of the recording, which is what chance gives.
 """
 

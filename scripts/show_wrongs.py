@@ -73,14 +73,14 @@ def row(performer: Performer, take: Take, wrong: Wrong) -> np.ndarray:
     stretch = slice(first, t + 1)
     music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
     per_frame = performer.sample_rate // performer.fps
-    heard_S = music_S[first * per_frame : (t + 1 + take.fps) * per_frame]
+    context_S = music_S[first * per_frame : (t + 1 + take.fps) * per_frame]
     left, top, right, bottom = wrong.box
     pictures = [np.asarray(take.frames_THWC[t])]
     for keypoints_TKD, confidence_TK in (
         (take.keypoints_TKD, take.confidence_TK),
         performer.predict_keypoints(music_S),
     ):
-        parts = list(performer.render(keypoints_TKD[stretch], confidence_TK[stretch], heard_S))
+        parts = list(performer.render(keypoints_TKD[stretch], confidence_TK[stretch], context_S))
         pictures.append(parts[-1].frames_THWC[-1])
     times = max(1, WIDTH // (right - left))
     white_HWC = np.full((times * (bottom - top), GAP, 3), 255, np.uint8)

@@ -63,7 +63,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Give the theme's search a name, for those who hear the page."""
+    """Give the theme's search a name, for screen readers."""
     return output.replace('class="md-search"', 'class="md-search" aria-label="Search"', 1)
 
 

@@ -19,7 +19,7 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextmanager
 def atomic_path(target: str | Path, *, force: bool = True) -> Iterator[Path]:
-    """A free path beside `target` to write a file or a folder to; it becomes `target` when the block ends well.
+    """A free path next to `target` to write a file or a folder to; it becomes `target` when the block ends well.
 
     The temporary path has the same suffix as `target`, does not exist yet, and is removed on any exception, Ctrl-C
     included. An older `target` is replaced only at the end.

@@ -20,7 +20,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What users see where they are told which one runs."""
+        """What messages call it."""
         ...
 
     @property

@@ -1,1 +1,1 @@
-"""How good is a performer? Figures with their sources, the degenerate answers beside them, and a report."""
+"""How good is a performer? Figures with their sources, degenerate answers to compare with, and a report."""

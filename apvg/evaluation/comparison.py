@@ -93,7 +93,7 @@ def compare_keypoints(
         performer: The take can be moved to its picture (:func:`can_be_moved`).
         baselines: From :func:`train_baselines`.
         take: With sound.
-        block: What to judge. Components that measure whole pieces alone do so where it is the whole take.
+        block: What to evaluate. Components that measure whole pieces alone do so where it is the whole take.
     """
     take = moved(performer, take)
     music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)

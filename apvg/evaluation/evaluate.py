@@ -94,10 +94,10 @@ def held_out_blocks(performer: Performer, take: Take) -> list[Block]:
     ]
 
 
-def judged_blocks(
+def blocks_to_evaluate(
     performer: Performer, take: Take, wanted: Sequence[Block], *, whole: bool
 ) -> list[Block]:
-    """What to judge of a take: the blocks that are wanted; else those held out, or all where it is held out whole."""
+    """The blocks of a take to evaluate: those that are wanted; else those held out, or all where it is held out whole."""
     held_out = held_out_blocks(performer, take)
     if whole:
         held_out = [Block("whole", 0.0, take.duration, held_out=True)]
@@ -111,7 +111,7 @@ def _within(block: Block, held_out: Sequence[Block]) -> bool | None:
 
 
 def too_short(block: Block, take: Take) -> ApvgError | None:
-    """Why a block cannot be judged; None when it can."""
+    """Why a block cannot be evaluated; None when it can."""
     if min(block.stop, take.duration) - block.start >= SHORTEST:
         return None
     return ApvgError(
@@ -122,7 +122,7 @@ def too_short(block: Block, take: Take) -> ApvgError | None:
 
 
 def mismatch(performer: Performer, take: Take) -> ApvgError | None:
-    """Why the pictures of a take cannot be judged with this performer; None when they can.
+    """Why this performer cannot be evaluated on the pictures of a take; None when they can.
 
     Pictures can be compared only within one scene: the same size, and the surface that is played on at the same place.
     """
@@ -171,7 +171,7 @@ def evaluate_block(
     Args:
         performer: It fits the take (:func:`mismatch`).
         take: With sound; with notes and a calibrated surface its instrument's figures come too.
-        block: What to judge; not :func:`too_short`.
+        block: What to evaluate; not :func:`too_short`.
         retrieval: Of the same scene.
         music_S: The whole take's sound at the performer's rate.
         predicted: Keypoints_TKD and confidence_TK that the performer predicts from it.
@@ -205,7 +205,7 @@ def evaluate_block(
         name: compare(answer, true_THWC, true_boxes)
         for name, answer in retrieval.answers(true_TKD).items()
     }
-    # Another fingering can be right: detail is judged where the predicted hands are.
+    # Another fingering can be right: detail is measured where the predicted hands are.
     detail = mean_detail(clips["from sound"], boxes["from sound"])
     sharpness = share(detail, mean_detail(true_THWC, true_boxes))
     curves = {
@@ -371,7 +371,7 @@ def _render(
     """Frames first..last painted from a whole take's keypoints, and the coarse frames, after WARM_UP."""
     begin = max(first - round(WARM_UP * take.fps), 0)
     per_frame = performer.sample_rate // performer.fps
-    # What lies beyond the block is heard too, as it would be within a longer piece.
+    # The networks also get the music beyond the block, as they would within a longer piece.
     samples_S = music_S[begin * per_frame : (last + take.fps) * per_frame]
     parts = list(performer.render(pose[0][begin:last], pose[1][begin:last], samples_S))
     frames_THWC = np.concatenate([part.frames_THWC for part in parts])

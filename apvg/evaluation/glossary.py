@@ -104,7 +104,7 @@ GLOSSARY = {
     ),
     "lag": About(
         "lag",
-        "How much later the picture is than the sound: the shift at which struck keys are nearest to fingertips, or at which the "
+        "How much later the picture is than the sound: the shift at which played keys are nearest to fingertips, or at which the "
         "acceleration of the bow follows the onsets best.",
         "keys: own choice; bow: as others do, with acceleration in place of speed",
         "zero",
@@ -112,7 +112,7 @@ GLOSSARY = {
     ),
     "key_hit.rate": About(
         "key-hit rate",
-        "Share of struck keys with a fingertip over them within 40 ms.",
+        "Share of played keys with a fingertip over them within 40 ms.",
         "own choice",
         "high",
     ),

@@ -38,7 +38,7 @@ _MOTION_ROWS = (
 
 @dataclass(frozen=True)
 class Section:
-    """What was judged.
+    """What was evaluated.
 
     Attributes:
         figures: Of a block or a piece.
@@ -59,7 +59,7 @@ def write_page(
 
     Args:
         report: What report.json holds.
-        blocks: Judged on pictures.
+        blocks: Evaluated on pictures.
         pieces: Of music alone, by section.
         folder: Of the pictures and the page.
     """

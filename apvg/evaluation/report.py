@@ -28,9 +28,9 @@ from apvg.evaluation.comparison import (
 from apvg.evaluation.drawing import draw_block
 from apvg.evaluation.evaluate import (
     BlockResult,
+    blocks_to_evaluate,
     evaluate_block,
     held_out_blocks,
-    judged_blocks,
     mismatch,
     too_short,
 )
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 #: Libraries whose version can change a figure.
 _SOFTWARE = ("torch", "numpy", "scipy", "av", "mediapipe", "torchmetrics")
-#: Whose pictures FID, FVD and LPIPS judge.
+#: Answers whose pictures FID, FVD and LPIPS evaluate.
 _GENERATED = ("from keypoints", "from sound")
 
 
@@ -71,16 +71,16 @@ def write_report(
 
     Args:
         performer: Which one.
-        takes: Those of another scene (:func:`mismatch`) are judged by their music alone where the figures of the
-            performer's instrument can; others are left out, and the report says why. Takes of the split "test" are judged
-            whole; where there are any, those of the split "train" are only compared with.
+        takes: Those of another scene (:func:`mismatch`) are evaluated on their music alone where the figures of the
+            performer's instrument can; others are left out, and the report says why. Takes of the split "test" are
+            evaluated whole; where there are any, those of the split "train" are only compared with.
         folder: An empty folder to write to.
-        blocks: What to judge of every take; by default what the performer's config says was held out of it, or else its
+        blocks: What to evaluate of every take; by default what the performer's config says was held out of it, or else its
             middle fifth (then nothing is known about what was trained on).
         tracker: For read-back; left out when None.
         baselines: Keypoint baselines to compare with (see :mod:`apvg.evaluation.comparison`).
-        pix2pix: Where given, it is trained on the frames of the retrieval baselines, and its frames are judged as well, with
-            those of CVG alone.
+        pix2pix: Where given, it is trained on the frames of the retrieval baselines, and its frames are evaluated as well,
+            with those of CVG alone.
         learned: Networks for FID, FVD and LPIPS.
         jobs: How many processes evaluate pieces of music side by side; more than one for a performer on the CPU alone.
 
@@ -90,10 +90,10 @@ def write_report(
     Raises:
         ApvgError: No take fits the performer, no block is long enough, or one leaves no frames to compare with.
     """
-    judged = _sort(performer, takes, blocks)
+    chosen = _choose(performer, takes, blocks)
     features: dict[str, list[Any]] = {name: [] for name in ("real", *_GENERATED)}
     shown: list[Section] = []
-    for result, take in _block_results(performer, takes, judged, tracker, pix2pix):
+    for result, take in _block_results(performer, takes, chosen, tracker, pix2pix):
         if learned:
             result = _with_lpips(result, learned)
             for name in features:
@@ -103,13 +103,13 @@ def write_report(
 
     comparison = [
         compare_keypoints(performer, baselines, take, block)
-        for take, block in track(judged.moving if baselines else [], "comparing with baselines")
+        for take, block in track(chosen.moving if baselines else [], "comparing with baselines")
         if can_be_moved(performer, take)
     ]
     report = Report(
         performer=PerformerName(performer.name, performer.version, performer.config.weights),
         software={"apvg": __version__, "python": platform.python_version(), **_versions()},
-        left_out=judged.left_out,
+        left_out=chosen.left_out,
         blocks=[section.figures for section in shown],
         comparison=comparison,
         comparison_mean=mean_figures(comparison),
@@ -118,9 +118,9 @@ def write_report(
         learned=SetReport(learned.weights(), set_figures(features)) if learned else None,
     )
     pieces: dict[str, list[Section]] = {}
-    for component, heard in judged.pieces:
+    for component, music_takes in chosen.pieces:
         sections, done = [], []
-        for piece, take in _pieces(performer, component, heard, tracker, jobs):
+        for piece, take in _pieces(performer, component, music_takes, tracker, jobs):
             sections.append(Section(piece.figures, component.draw(piece, take, performer, folder)))
             done.append(replace(piece, shown=None))  # minutes of frames would fill the memory
         section = component.section
@@ -136,8 +136,8 @@ def write_report(
 
 
 @dataclass(frozen=True)
-class _Judged:
-    """What of the takes is judged, and by what.
+class _Chosen:
+    """What of the takes is evaluated, and by what.
 
     Attributes:
         shown: By their pictures, in these blocks: takes of the performer's scene.
@@ -154,44 +154,44 @@ class _Judged:
     @property
     def moving(self) -> list[tuple[Take, Block]]:
         """Where keypoints can be compared with the take's own: the blocks, and all of the takes that have none."""
-        blocks = [(take, block) for take, judged in self.shown for block in judged]
+        blocks = [(take, block) for take, chosen in self.shown for block in chosen]
         shown = [take.name for take, _ in self.shown]
-        heard = [take for _, takes in self.pieces for take in takes if take.name not in shown]
-        return blocks + [(take, Block("whole", 0.0, take.duration)) for take in heard]
+        others = [take for _, takes in self.pieces for take in takes if take.name not in shown]
+        return blocks + [(take, Block("whole", 0.0, take.duration)) for take in others]
 
 
-def _sort(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]) -> _Judged:
-    """Raises ApvgError where nothing can be judged."""
-    # Music that is only there to be trained on is neither judged nor missed.
+def _choose(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]) -> _Chosen:
+    """Raises ApvgError where nothing can be evaluated."""
+    # Music that is only there to be trained on is neither evaluated nor missed.
     tests = _tests_or_all(takes)
     takes = [take for take in takes if take in tests or take.filmed]
     reasons = {take.name: mismatch(performer, take) for take in takes}
     pieces: list[tuple[Figures, list[Take]]] = []
     for component in figures_of(performer.instrument, performer.skeleton, performer.placement):
-        # What fits is judged by its pictures, unless it is music that the component judges in whole pieces alone.
+        # What fits is evaluated on its pictures, unless the component evaluates music in whole pieces alone.
         wanted = [t for t in takes if reasons[t.name] or (t in tests and not component.by_block)]
-        if heard := [take for take in wanted if component.knows(performer, take)]:
-            pieces.append((component, heard))
+        if known := [take for take in wanted if component.knows(performer, take)]:
+            pieces.append((component, known))
     unfit = {
         take.name: reason
         for take in takes
         if (reason := reasons[take.name]) is not None
-        and not any(take in heard for _, heard in pieces)
+        and not any(take in known for _, known in pieces)
     }
     shown = []
     for take in _tests_or_all([take for take in takes if reasons[take.name] is None]):
-        judged = []
-        for block in judged_blocks(performer, take, blocks, whole=take.about.split == "test"):
+        chosen = []
+        for block in blocks_to_evaluate(performer, take, blocks, whole=take.about.split == "test"):
             if reason := too_short(block, take):
                 unfit[f"{take.name}, {block.name}"] = reason
             else:
-                judged.append(block)
-        if judged:
-            shown.append((take, judged))
+                chosen.append(block)
+        if chosen:
+            shown.append((take, chosen))
     if not (shown or pieces):
         raise next(iter(unfit.values()))
     left_out = {name: str(reason) for name, reason in unfit.items()}
-    return _Judged(shown, pieces, left_out, asked=bool(blocks))
+    return _Chosen(shown, pieces, left_out, asked=bool(blocks))
 
 
 def _tests_or_all(takes: Sequence[Take]) -> list[Take]:
@@ -202,7 +202,7 @@ def _tests_or_all(takes: Sequence[Take]) -> list[Take]:
 def _block_results(
     performer: Performer,
     takes: Sequence[Take],
-    judged: _Judged,
+    chosen: _Chosen,
     tracker: Tracker | None,
     pix2pix: Pix2PixConfig | None,
 ) -> Iterator[tuple[BlockResult, Take]]:
@@ -216,11 +216,11 @@ def _block_results(
         for target in c.targets(performer.skeleton)
     ]
     painters: dict[tuple[str, ...], Pix2Pix] = {}
-    for take, blocks in judged.shown:
+    for take, blocks in chosen.shown:
         # No performer trains on test takes (see Run), and those of its scene that it trains on are there to compare with.
         whole = take.about.split == "test"
         avoid = [(b.start, b.stop) for b in (*held_out_blocks(performer, take), *blocks)]
-        others = trained_on if whole and (trained_on or not judged.asked) else [take]
+        others = trained_on if whole and (trained_on or not chosen.asked) else [take]
         retrieval = retrieval_baselines(others, performer.plate_HWC, {take.name: avoid})
         music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
         predicted = performer.predict_keypoints(music_S)

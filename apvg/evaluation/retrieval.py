@@ -25,7 +25,7 @@ class RetrievalBaselines:
     """The clean plate, the mean frame, and the frames that can be retrieved by their poses.
 
     Attributes:
-        plate_HWC, mean_HWC: RGB uint8. The mean is None where the only frames are those that are judged.
+        plate_HWC, mean_HWC: RGB uint8. The mean is None where the only frames are those that are evaluated.
         frames: Where to find the N frames: take and index.
         poses_NKD: Their poses, pixels; NaN where a point was not seen.
     """

@@ -1,4 +1,4 @@
-"""The JSON schema of report.json, which is in `report.schema.json` beside this file."""
+"""The JSON schema of report.json, which is in `report.schema.json` next to this file."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ class Instrument:
         camera: Where a virtual player is seen from; None where there is none.
         transcriber: What tells its notes from sound.
         motion_decoder: What turns notes into poses.
-        losses: What its motion decoder is trained by, beside the losses on keypoints.
-        figures: What a report says of its playing, beside the figures on keypoints and pictures.
+        losses: What its motion decoder is trained by, in addition to the losses on keypoints.
+        figures: What a report says of its playing, in addition to the figures on keypoints and pictures.
         generator: Of its virtual player; none where empty.
         unplaced: Name of the instrument in whose place it is learnt from footage in which its surface has no known place; empty
             where that makes no difference.

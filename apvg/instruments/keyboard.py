@@ -148,7 +148,7 @@ class Keyboard(Placement):
         return apply_homography(self.homography_33, points)
 
     def to_pixels_33(self, width: int) -> np.ndarray:
-        """Poses are told in white-key widths along both axes."""
+        """Poses are in white-key widths along both axes."""
         return self.homography_33 @ np.diag([1, 1 / KEY_LENGTH, 1.0])
 
     def pitches_P2(self) -> np.ndarray:

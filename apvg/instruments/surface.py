@@ -38,7 +38,7 @@ class Placement:
     """A surface in a picture. This one is that of no surface, or of one whose place is not known.
 
     Attributes:
-        unit: What lengths of motion are told in.
+        unit: The unit of lengths of motion.
         octave: How far an octave is along the surface, pose units; 0 where pitch is no place.
         corners_42: Pixels of the surface's corners; None where they are not known.
     """

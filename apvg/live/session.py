@@ -2,8 +2,8 @@
 
 What is late is dropped and counted, never queued. A frame that cannot be ready in time is not rendered, except for one block a
 second: keypoints are still predicted from the music, only the picture stands still. A rendered frame that was not taken when
-the next one is due is left out. The sink is told about every frame that is not shown, in order, so that a stream without time
-stamps keeps the music's clock. If the sound comes faster than keypoints can be predicted, sound is lost.
+the next one is due is left out. For every frame that is not shown, in its turn, the sink's `stand_still` is called, so that a
+stream without time stamps keeps the music's clock. If the sound comes faster than keypoints can be predicted, sound is lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from apvg.streaming import Posed, Stream
 
 T = TypeVar("T")
 #: Seconds of sound, and of poses, that may wait in a queue.
-HEARD_SECONDS = 1.0
+QUEUED_SECONDS = 1.0
 #: Sound that arrives this much later than it should counts as waited for, seconds.
 _GAP_SECONDS = 0.1
 #: How long to wait at the end for a read in progress, seconds; a pipe may be silent for ever.
@@ -38,7 +38,7 @@ _WATCH_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
-class Heard:
+class Piece:
     """A piece of sound [S], and when its last sample arrived."""
 
     samples_S: np.ndarray
@@ -52,7 +52,7 @@ class Pose:
     first: int
     """Number of its first frame."""
     posed: Posed
-    heard_at: list[float]
+    received_at: list[float]
     live: bool
 
 
@@ -63,7 +63,7 @@ class Picture:
     number: int
     """Of the frame, from 0."""
     frame_HWC: np.ndarray | None
-    heard_at: float
+    received_at: float
     due: float
 
 
@@ -101,14 +101,14 @@ class _Session:
         self._stream, self._sound, self._statistics, self._stop = stream, sound, statistics, stop
         self._clock = _Clock(stream)
         self._frames = 0
-        self._heard: queue.Queue[Heard | None] = queue.Queue(round(HEARD_SECONDS / PIECE_SECONDS))
-        self._poses: queue.Queue[Pose | None] = queue.Queue(round(HEARD_SECONDS * stream.fps))
+        self._pieces: queue.Queue[Piece | None] = queue.Queue(round(QUEUED_SECONDS / PIECE_SECONDS))
+        self._poses: queue.Queue[Pose | None] = queue.Queue(round(QUEUED_SECONDS * stream.fps))
         self._pictures: queue.Queue[Picture | None] = queue.Queue(2 * stream.block + 1)
         # It may hang in a read that cannot be interrupted, and must not keep the process alive.
-        self._hearing = Thread(target=self._run, args=(self._hear, self._heard), daemon=True)
-        self._hearing.start()
+        self._receiver = Thread(target=self._run, args=(self._receive, self._pieces), daemon=True)
+        self._receiver.start()
         self._workers = [
-            Thread(target=self._run, args=(self._listen, self._poses), daemon=True),
+            Thread(target=self._run, args=(self._predict, self._poses), daemon=True),
             Thread(target=self._run, args=(self._paint, self._pictures), daemon=True),
         ]
         for worker in self._workers:
@@ -120,11 +120,11 @@ class _Session:
         for worker in self._workers:
             worker.join()
         # A microphone returns its next piece soon, and must not be closed while it is read.
-        self._hearing.join(_LAST_READ_SECONDS)
+        self._receiver.join(_LAST_READ_SECONDS)
 
     def show(self, sink: Sink) -> None:
         """The main thread's part: show every frame when it is due, to the end."""
-        told = 0
+        shown = 0
         while True:
             try:
                 picture = self._pictures.get(timeout=_WATCH_SECONDS)
@@ -136,9 +136,9 @@ class _Session:
             while (early := picture.due - perf_counter()) > 0:
                 sink.idle()
                 sleep(min(early, _WATCH_SECONDS))
-            for _ in range(told, picture.number):  # those that were dropped before they got here
+            for _ in range(shown, picture.number):  # those that were dropped before they got here
                 sink.stand_still()
-            told = picture.number + 1
+            shown = picture.number + 1
             if picture.frame_HWC is None:
                 sink.stand_still()
             elif -early > 1 / self._stream.fps and not self._pictures.empty():
@@ -146,7 +146,7 @@ class _Session:
                 sink.stand_still()
             else:
                 sink.show(picture.frame_HWC)
-                self._statistics.show(perf_counter() - picture.heard_at)
+                self._statistics.show(perf_counter() - picture.received_at)
 
     def _run(self, work: Callable[[], None], output: queue.Queue) -> None:
         """A thread: its work, then None to say that there is no more."""
@@ -156,7 +156,7 @@ class _Session:
             self.error = self.error or error
         self._put(output, None)
 
-    def _hear(self) -> None:
+    def _receive(self) -> None:
         before: float | None = None
         for samples_S in self._sound:
             if self._stop.is_set():
@@ -167,14 +167,14 @@ class _Session:
                 self._statistics.waited += 1
             before = now
             try:
-                self._heard.put_nowait(Heard(samples_S, now))
+                self._pieces.put_nowait(Piece(samples_S, now))
             except queue.Full:
                 self._statistics.lost += 1
 
-    def _listen(self) -> None:
-        while (heard := self._get(self._heard)) is not None:
-            self._clock.heard(heard)
-            for posed in self._stream.pose(heard.samples_S):
+    def _predict(self) -> None:
+        while (piece := self._get(self._pieces)) is not None:
+            self._clock.add(piece)
+            for posed in self._stream.pose(piece.samples_S):
                 self._put(self._poses, self._timed(posed, live=True))
         if not self._stop.is_set():  # the music is over: the rest need not hurry
             for posed in self._stream.pose_rest():
@@ -182,16 +182,16 @@ class _Session:
 
     def _timed(self, posed: Posed, *, live: bool) -> Pose:
         first, self._frames = self._frames, self._frames + len(posed.keypoints_TKD)
-        heard_at = [self._clock.when_heard(frame) for frame in range(first, self._frames)]
-        return Pose(first, posed, heard_at, live)
+        received_at = [self._clock.arrival(frame) for frame in range(first, self._frames)]
+        return Pose(first, posed, received_at, live)
 
     def _paint(self) -> None:
         fps, wait = self._stream.fps, self._stream.latency_seconds
         patience = (self._stream.block + 1) / fps
         painted_at = perf_counter()
         while (pose := self._get(self._poses)) is not None:
-            ready = pose.heard_at[0] + wait
-            frames: list[np.ndarray | None] = [None] * len(pose.heard_at)
+            ready = pose.received_at[0] + wait
+            frames: list[np.ndarray | None] = [None] * len(pose.received_at)
             now = perf_counter()
             in_time = now - ready < patience
             if not pose.live or in_time or now - painted_at > _LONGEST_STILL_SECONDS:
@@ -203,8 +203,10 @@ class _Session:
                 self._statistics.late += len(frames)
             # Frames of a block are ready together and shown one by one; none waits longer because the machine was busy.
             due_in = wait + min(self._statistics.work_seconds, patience)
-            for i, (frame_HWC, heard_at) in enumerate(zip(frames, pose.heard_at, strict=True)):
-                picture = Picture(pose.first + i, frame_HWC, heard_at, heard_at + due_in)
+            for i, (frame_HWC, received_at) in enumerate(
+                zip(frames, pose.received_at, strict=True)
+            ):
+                picture = Picture(pose.first + i, frame_HWC, received_at, received_at + due_in)
                 if not pose.live:
                     self._put(self._pictures, picture)
                 elif (dropped := self._put_newest(self._pictures, picture)) is not None:
@@ -249,11 +251,11 @@ class _Clock:
             deque()
         )  # samples up to there, and when they were there
 
-    def heard(self, heard: Heard) -> None:
-        self._samples += len(heard.samples_S)
-        self._ends.append((self._samples, heard.at))
+    def add(self, piece: Piece) -> None:
+        self._samples += len(piece.samples_S)
+        self._ends.append((self._samples, piece.at))
 
-    def when_heard(self, frame: int) -> float:
+    def arrival(self, frame: int) -> float:
         """For frames in order: when the sound at a frame's moment arrived."""
         sample = frame * self._rate // self._fps
         while self._ends[0][0] <= sample and len(self._ends) > 1:

@@ -1,7 +1,7 @@
 """Inputs of live sound: a microphone, raw samples in a pipe, or a file in real time.
 
 Each gives mono samples, float32 in -1..1, at the rate asked for, in pieces of about :data:`PIECE_SECONDS`, not earlier than
-they would be heard.
+they would sound.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def microphone_sound(
             ["microphone"],
         ) from None
 
-    def hear() -> Iterator[np.ndarray]:
+    def record() -> Iterator[np.ndarray]:
         try:
             while not stop.is_set():
                 samples_SC, lost = stream.read(round(PIECE_SECONDS * source_rate))
@@ -120,7 +120,7 @@ def microphone_sound(
             ) from None
 
     with stream:
-        yield _at_rate(hear(), source_rate, rate)
+        yield _at_rate(record(), source_rate, rate)
 
 
 def first_seconds(pieces: Iterable[np.ndarray], rate: int, seconds: float) -> Iterator[np.ndarray]:

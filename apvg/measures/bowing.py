@@ -33,7 +33,7 @@ class BowingFigures:
 
     Attributes:
         direction: Share of sounding frames whose bow goes the right way, given the true direction at the start of each
-            phrase: a phrase whose first stroke goes the wrong way is judged with all its strokes turned round.
+            phrase: a phrase whose first stroke goes the wrong way is compared with all its strokes turned round.
         direction_ungiven: The same without that.
         string: Share of sounding frames with the bow on the sounding string.
         stop: Share of stopped notes over 150 ms whose finger is within half a semitone of the pitch, at the note's middle.

@@ -1,6 +1,6 @@
 """The lag between sound and picture (A/V lag): how much later the picture is than the sound.
 
-On a keyboard it is measured by the fingertips, which lie over the keys as they are struck; hand speed hardly follows onsets there.
+On a keyboard it is measured by the fingertips, which lie over the keys at their onsets; hand speed hardly follows onsets there.
 Of a bow it is measured by its turns. Either way a distance is computed for each possible shift. The lag is the shift with the
 smallest distance; a flat curve says nothing.
 """
@@ -46,7 +46,7 @@ class LagCurve:
 
     Attributes:
         lag_L: Seconds; positive: the picture is later than the sound.
-        distance_L: Of a keyboard, white keys from struck keys to the nearest tip, each note's at most 1; of a bow, 1 less the
+        distance_L: Of a keyboard, white keys from played keys to the nearest tip, each note's at most 1; of a bow, 1 less the
             correlation of its acceleration and the onset strength. NaN where it cannot be measured.
         distance: What that is, in words.
         unit: Of it.
@@ -101,7 +101,7 @@ def _shifts() -> np.ndarray:
 
 
 def _key_curve(distance_L: np.ndarray) -> LagCurve:
-    said = "Mean distance from each struck key to the nearest fingertip"
+    said = "Mean distance from each played key to the nearest fingertip"
     return LagCurve(_shifts(), distance_L, said, "white keys")
 
 
@@ -111,7 +111,7 @@ def _bow_curve(distance_L: np.ndarray) -> LagCurve:
 
 
 def lag_curve(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 0.0) -> LagCurve:
-    """A/V lag on a keyboard: the mean distance from struck keys to the nearest tip.
+    """A/V lag on a keyboard: the mean distance from played keys to the nearest tip.
 
     Tips are interpolated linearly between frames; a tip that was not seen counts as one key away.
 
@@ -164,13 +164,13 @@ def bow_lag_curve(
     onset_time_R = np.arange(len(onset_R)) / ONSET_RATE
     margin = LAG_RANGE + 2 / fps
     inside_R = (onset_time_R >= time_T[0] + margin) & (onset_time_R <= time_T[-1] - margin)
-    heard_R = onset_R[inside_R]
-    if known_T.sum() < 2 or heard_R.std() < 1e-9 or np.nanstd(pull_T) < 1e-9:
+    strength_R = onset_R[inside_R]
+    if known_T.sum() < 2 or strength_R.std() < 1e-9 or np.nanstd(pull_T) < 1e-9:
         return _bow_curve(distance_L)
     for i, lag in enumerate(lag_L):
         at_R = onset_time_R[inside_R] + lag
         seen_R = np.interp(at_R, time_T[known_T], pull_T[known_T])
-        distance_L[i] = 1 - np.corrcoef(heard_R, seen_R)[0, 1]
+        distance_L[i] = 1 - np.corrcoef(strength_R, seen_R)[0, 1]
     return _bow_curve(distance_L)
 
 

@@ -40,7 +40,7 @@ def fingertip_x(keypoints_TKD: np.ndarray, skeleton: Skeleton, keyboard: Keyboar
 
 @dataclass(frozen=True)
 class KeyHit:
-    """How many struck keys had a fingertip over them.
+    """How many played keys had a fingertip over them.
 
     Attributes:
         rate: Share of the notes that were hit, 0..1; NaN without notes.

@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges overlapping patches of pictures [N, C, H, W]; returns scores [N, 1, h, w] and every layer's features.
+    """Scores overlapping patches of pictures [N, C, H, W]; returns scores [N, 1, h, w] and every layer's features.
 
     Conditions and neighbouring frames are extra channels, so that one class serves frames, hands and clips.
     """
@@ -38,7 +38,7 @@ class PatchDiscriminator(nn.Module):
 
 
 class MotionDiscriminator(nn.Module):
-    """Judges how points move: windows of motion [N, C, T]; returns scores [N, 1, t] and every layer's features."""
+    """Scores the motion of points in windows [N, C, T]; returns scores [N, 1, t] and every layer's features."""
 
     def __init__(self, channels: int, width: int = 64) -> None:
         super().__init__()

@@ -33,7 +33,7 @@ class STUConfig:
         graph_layers: Graph convolutions in a row; 0 leaves the GCN out.
         hidden: Channels of the ConvGRU's state; 0 leaves it out, and every frame is painted by itself.
         recurrent_level: Where the ConvGRU is: on the "fine" features at 1/4 of the frame, or the "coarsest" at 1/16.
-        bones: Whether it gets the skeleton's bones beside the heatmaps of its points (see the DLT).
+        bones: Whether it gets the skeleton's bones in addition to the heatmaps of its points (see the DLT).
         heatmaps: Whether it gets heatmaps. If not, their places are taken by each point's coordinates, the same all over
             the picture, and there is no GCN, which writes through them.
         coarse: Whether it gets the coarse video.

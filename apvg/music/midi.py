@@ -15,7 +15,7 @@ from apvg.music.smf import Event, read_events
 
 SUSTAIN_PEDAL = 64
 _DRUM_CHANNEL = 9
-# One tick is 50 microseconds, far below what can be heard or seen.
+# One tick is 50 microseconds, far below what can be noticed.
 _TICKS_PER_BEAT = 10_000
 _TEMPO = 500_000  # microseconds a beat, the format's default
 _TICKS_PER_SECOND = _TICKS_PER_BEAT * 1_000_000 // _TEMPO
@@ -54,7 +54,7 @@ def write_midi(notes: Notes, path: Path | str) -> None:
 
     Raises:
         ApvgError: No one can play the notes with one sustain pedal (a note ends while the pedal must hold another), a key
-            is struck while it is down, a time is negative, there are no notes, or the file cannot be written.
+            is pressed while it is down, a time is negative, there are no notes, or the file cannot be written.
     """
     path = Path(path)
     if not len(notes):
@@ -80,7 +80,7 @@ def write_midi(notes: Notes, path: Path | str) -> None:
         ):
             raise ApvgError(
                 f"cannot write {path}: one pianist with one sustain pedal cannot play these notes ({name} differs)",
-                "release each key before it is struck again, and end no note while the pedal holds another",
+                "release each key before it is pressed again, and end no note while the pedal holds another",
             )
     with atomic_path(path) as partial:
         file.save(partial)

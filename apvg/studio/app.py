@@ -37,7 +37,7 @@ def serve(config: StudioConfig) -> None:
         ApvgError: The folder cannot be used, another studio uses it, or the address is taken.
     """
     folder = WorkFolder(config.work.resolve()).create()
-    # Before gradio is imported, which looks at them then: uploads stay in the work folder, nobody is told anything.
+    # Before gradio is imported, which looks at them then: uploads stay in the work folder, and nothing is reported to anyone.
     os.environ["GRADIO_TEMP_DIR"] = str(folder.uploads)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

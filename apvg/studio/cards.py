@@ -71,7 +71,7 @@ def card_of(path: Path, folder: WorkFolder) -> dict[str, str]:
 
 
 def chosen(folder: WorkFolder, name: Any) -> str:
-    """What :meth:`apvg.Performer.from_pretrained` is told for a card's name.
+    """The argument of :meth:`apvg.Performer.from_pretrained` for a card's name.
 
     Raises:
         ApvgError: There is no such card.

@@ -289,7 +289,7 @@ def _ended(job: Job, folder: Path, returncode: int) -> Job:
 
 
 def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
-    """Close the pipe that the process listens to; end it by force where it does not heed that in time."""
+    """Close the pipe that the process reads; end the process by force if it does not stop in time."""
     assert process.stdin is not None
     with suppress(OSError):
         process.stdin.close()

@@ -53,7 +53,7 @@ class Own:
             return {"error": str(error)}
 
     def begin(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Make a project of what the page was told, and queue the look at its footage."""
+        """Make a project from the filled-in form, and queue the look at its footage."""
         try:
             if asked.get("consent") is not True:
                 raise ApvgError("tick the box that says whose hands these are first")
@@ -81,12 +81,12 @@ class Own:
             notes = self.folder.uploaded(asked["notes"]) if asked.get("notes") else None
             for file in filter(None, (footage, sound, notes)):
                 check_size(file, self.limits.footage_megabytes)
-            heard = sound is not None or asked.get("heard") is True
+            has_sound = sound is not None or asked.get("has_sound") is True
             with self._new_room(slug, title) as room:
                 project = Project(
                     slug,
                     title,
-                    filmed[0] if heard else filmed[1],
+                    filmed[0] if has_sound else filmed[1],
                     filmed[2],
                     bring(footage, room / "footage").name,
                     None if sound is None else bring(sound, room / "sound").name,
@@ -156,8 +156,8 @@ class Own:
                 seen[kind] |= progress_of(self.queue.folder / job.id, stamp)
         quality = room / "takes" / "take" / "quality.json"
         if quality.exists():
-            told = json.loads(quality.read_text("utf-8"))
-            seen["quality"] = {what: told[what] for what in ("verdict", "reasons")}
+            report = json.loads(quality.read_text("utf-8"))
+            seen["quality"] = {what: report[what] for what in ("verdict", "reasons")}
         training = room / "performer" / "training"
         seen["curves"] = _curves(training)
         seen["pictures"] = {path.stem: path.stat().st_mtime_ns for path in training.glob("*.png")}

@@ -153,15 +153,15 @@ def build_play(play: Play, shown: Cards) -> tuple[gr.HTML, gr.HTML]:
 
 
 def progress_of(folder: Path, stamp: str) -> dict[str, Any]:
-    """What a working job has told so far, and its newest picture unless that is shown already."""
-    told: dict[str, Any] = {}
+    """What a working job has reported so far, and its newest picture unless that is shown already."""
+    progress: dict[str, Any] = {}
     try:
-        told = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+        progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
         preview = folder / "preview.jpg"
-        told["stamp"] = str(preview.stat().st_mtime_ns)
-        if told["stamp"] != stamp:
+        progress["stamp"] = str(preview.stat().st_mtime_ns)
+        if progress["stamp"] != stamp:
             picture = base64.b64encode(preview.read_bytes()).decode()
-            told["preview"] = f"data:image/jpeg;base64,{picture}"
+            progress["preview"] = f"data:image/jpeg;base64,{picture}"
     except (OSError, ValueError):
         pass
-    return told
+    return progress

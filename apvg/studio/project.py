@@ -56,6 +56,6 @@ def take_still(path: Path, minutes: float) -> dict[str, Any]:
         "picture": f"data:image/jpeg;base64,{base64.b64encode(jpeg(frame_HWC)).decode()}",
         "width": info.width,
         "height": info.height,
-        "heard": info.has_audio,
+        "has_sound": info.has_audio,
         "seconds": info.duration,
     }

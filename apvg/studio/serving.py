@@ -34,21 +34,21 @@ def served(page: Any, host: str, port: int, **options: Any) -> Iterator[tuple[st
     """
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     mount_gradio_app(application, page, path="", server_name=host, server_port=port, **options)
-    with _bound(host, port) as listening:
+    with _bound(host, port) as bound:
         config = uvicorn.Config(
             Guard(application, host),  # pyright: ignore[reportArgumentType]
             log_level="warning",
             timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
         )
         server = uvicorn.Server(config)
-        thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread = Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
         while not server.started:
             thread.join(0.01)
             if not thread.is_alive():
                 raise ApvgError("the studio's server could not start; the lines above say why")
         try:
-            yield _address(host, listening.getsockname()[1]), thread
+            yield _address(host, bound.getsockname()[1]), thread
         finally:
             server.should_exit = True
             thread.join(_LAST_ANSWERS_SECONDS + 3)
@@ -61,15 +61,15 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
         family, kind, _, _, place = socket.getaddrinfo(
             host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.socket(family, kind)
+        bound = socket.socket(family, kind)
     except (OSError, UnicodeError) as error:
         raise ApvgError(
             f"there is no address {host!r} here ({error})", "choose another, or none", ["host"]
         ) from None
-    with listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind(place)
+            bound.bind(place)
         except PermissionError:
             raise ApvgError(
                 f"port {port} is reserved for the system", "choose one above 1023", ["port"]
@@ -80,7 +80,7 @@ def _bound(host: str, port: int) -> Iterator[socket.socket]:
                 "see whether a studio is open already, or choose another port",
                 ["port"],
             ) from None
-        yield listening
+        yield bound
 
 
 def _address(host: str, port: int) -> str:

@@ -108,8 +108,8 @@ class _Session:
         )
         self._process.start()
         theirs.close()
-        self._heard = time.monotonic()
-        self._told = threading.Lock()
+        self._last_push = time.monotonic()
+        self._state = threading.Lock()
         self._fps, self._behind = 0, 0.0  # no frames a second until the performer is ready
         self._frames: list[str | None] = []
         self._sound: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -117,7 +117,7 @@ class _Session:
         self._closing = threading.Lock()
         self._closed = False
         self._threads = [
-            threading.Thread(target=work, daemon=True) for work in (self._listen, self._send)
+            threading.Thread(target=work, daemon=True) for work in (self._receive, self._send)
         ]
         for thread in self._threads:
             thread.start()
@@ -128,8 +128,8 @@ class _Session:
         return not self._closed and self._process.is_alive()
 
     def push(self, samples_S: np.ndarray) -> dict[str, Any]:
-        self._heard = time.monotonic()
-        with self._told:
+        self._last_push = time.monotonic()
+        with self._state:
             frames, self._frames = self._frames, []
             # What is played before the performer has sat down is not kept for later.
             room = _MOST_BEHIND - self._behind if self._fps else 0.0
@@ -157,12 +157,12 @@ class _Session:
             self._pipe.close()
             self._release()
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         """Take what the process says as soon as it does, or it and who sends it sound would each wait for the other."""
         with suppress(EOFError, OSError):
             while True:
                 what, value = self._pipe.recv()
-                with self._told:
+                with self._state:
                     if what == "ready":
                         self._fps = value
                     elif what == "frame":
@@ -183,7 +183,7 @@ class _Session:
         """End the session of a page that was closed."""
         while not self._closed:
             time.sleep(1.0)
-            if time.monotonic() - self._heard > _SILENT_SECONDS or not self._process.is_alive():
+            if time.monotonic() - self._last_push > _SILENT_SECONDS or not self._process.is_alive():
                 self.close()
 
 
@@ -225,7 +225,7 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
         with speaking:
             pipe.send((what, value))
 
-    def heard() -> Iterator[np.ndarray]:
+    def received() -> Iterator[np.ndarray]:
         size = round(PIECE_SECONDS * rate)
         while True:
             samples_S = np.frombuffer(pipe.recv_bytes(), "<i2").astype(np.float32) / 32768
@@ -240,7 +240,7 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
         performer = ready_performer(performer_name, block=_BLOCK)
         with performer.stream(block=_BLOCK) as stream:
             say("ready", stream.fps)
-            sound = heard()
+            sound = received()
             pieces = resample(next(sound), sound, rate, stream.sample_rate)
             mono = (piece_CS[0] for piece_CS in pieces)
             play_along(stream, mono, _Page(say), Statistics(stream.fps), threading.Event())

@@ -60,8 +60,8 @@ class Worker:
         left = (now - self._began) * (1 - share) / share if share else None
         what = {"stage": step.description, "subject": step.subject}
         with atomic_path(self.folder / "progress.json") as partial:
-            told = json.dumps({**what, "share": share, "seconds_left": left})
-            partial.write_text(told, encoding="utf-8")
+            text = json.dumps({**what, "share": share, "seconds_left": left})
+            partial.write_text(text, encoding="utf-8")
         if isinstance(step.item, np.ndarray) and step.item.ndim == 3:
             from apvg.video.images import jpeg
 
@@ -213,7 +213,7 @@ def _relative(performer: str) -> str:
 
 
 def _show(performer_name: str) -> None:
-    """Files for the page beside a finished video: `wave.json`, `poses.json`, `poses.i16` and `keypoints.json`."""
+    """Files for the page, next to a finished video: `wave.json`, `poses.json`, `poses.i16` and `keypoints.json`."""
     from apvg.bundle import read_config
     from apvg.installed import find_performer
     from apvg.keypoint_files import read_keypoints, write_keypoints

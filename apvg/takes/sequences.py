@@ -130,7 +130,7 @@ def read_sound(
 ) -> np.ndarray:
     """Mono samples [S], float32, at `sample_rate`; see :func:`apvg.music.reading.read_audio`.
 
-    Chunks are joined at their own rate, each sample taken from one chunk that has it, so that no seam can be heard.
+    Chunks are joined at their own rate, each sample taken from one chunk that has it, so that the seams are inaudible.
 
     Raises:
         ApvgError: As there; or the chunks leave a gap, or have different rates.

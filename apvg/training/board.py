@@ -25,7 +25,7 @@ class Board:
         """
         Args:
             folder: Of the stage.
-            panels: Makes pictures beside the trainer's own, at each checkpoint.
+            panels: Makes pictures in addition to the trainer's own, at each checkpoint.
         """
         from torch.utils.tensorboard import SummaryWriter
 

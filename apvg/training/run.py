@@ -33,7 +33,7 @@ _WORKERS = 4
 
 
 class Run:
-    """One training in a folder: checkpoints and curves below `training`, the performer beside it.
+    """One training in a folder: checkpoints and curves below `training`, the performer next to them.
 
     Args:
         recipe: What is trained, and how.

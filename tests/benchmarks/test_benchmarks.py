@@ -96,6 +96,8 @@ def test_all_of_it_on_a_tiny_performer(tiny_performer: Path, tmp_path: Path):
         *("features", "transcribe", "pose", "coarse", "encode", "recur", "paint", "write")
     }
     assert all(row["seconds"] > 0 for row in stages.values())
-    assert all(stages[name]["multiply_adds"] > 0 for name in ("transcribe", "coarse", "encode", "paint"))
+    assert all(
+        stages[name]["multiply_adds"] > 0 for name in ("transcribe", "coarse", "encode", "paint")
+    )
     for kind in ("rate", "file", "latency", "memory"):
         assert any(row["kind"] == kind for row in rows)

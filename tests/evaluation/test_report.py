@@ -19,7 +19,7 @@ from apvg.baselines.keypoints import Audio2BodyConfig, MeanPose, SoundAndPoses
 from apvg.baselines.pictures import Pix2PixConfig
 from apvg.cli.main import main
 from apvg.evaluation.comparison import can_be_moved, compare_keypoints, train_baselines
-from apvg.evaluation.report import _sort, write_report
+from apvg.evaluation.report import _choose, write_report
 from apvg.evaluation.results import Block
 from apvg.instruments.instrument import PIANO
 from apvg.instruments.keyboard import Keyboard, key_x
@@ -230,8 +230,8 @@ def test_baselines_are_judged_on_another_camera_s_takes_as_well(take: Take) -> N
         metadata={"size": [500, 90]},
     )
     here, there = (
-        to_plain(compare_keypoints(performer, baselines, judged, Block("b", 1.0, 15.0)))
-        for judged in (take, away)
+        to_plain(compare_keypoints(performer, baselines, evaluated, Block("b", 1.0, 15.0)))
+        for evaluated in (take, away)
     )
     assert there["apvg"]["pixel_error"] == pytest.approx(0, abs=1e-3)
     assert there["apvg"]["key_hit"]["rate"] == 1
@@ -272,16 +272,16 @@ def test_music_to_train_on_is_not_judged_where_there_are_test_pieces(take: Take)
         corners_42=CORNERS_42 + 5,
         metadata={"size": [500, 90]},
     )
-    judged = replace(learnt, name="judged", about=About(split="test"))
+    test = replace(learnt, name="test", about=About(split="test"))
     filmed = replace(take, name="filmed", corners_42=CORNERS_42 + 5)
-    together = _sort(performer, [take, learnt, judged, filmed], ())
-    ((component, heard),) = together.pieces
+    together = _choose(performer, [take, learnt, test, filmed], ())
+    ((component, known),) = together.pieces
     assert component.section == "music"
-    assert [t.name for t in heard] == ["judged", "filmed"]
+    assert [t.name for t in known] == ["test", "filmed"]
     assert [t.name for t, _ in together.shown] == ["drawn"]
     assert not together.left_out
-    ((_, heard),) = _sort(performer, [learnt], ()).pieces
-    assert [t.name for t in heard] == ["learnt"]
+    ((_, known),) = _choose(performer, [learnt], ()).pieces
+    assert [t.name for t in known] == ["learnt"]
 
 
 def test_the_command_on_fresh_weights(

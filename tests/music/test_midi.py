@@ -161,7 +161,7 @@ def test_notes_come_back_from_the_file_written(
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([(0, 2, 2, 60, 64), (1, 3, 3, 60, 64)], "before it is struck again"),
+        ([(0, 2, 2, 60, 64), (1, 3, 3, 60, 64)], "before it is pressed again"),
         ([(0, 1, 4, 60, 64), (0, 2, 2, 64, 64)], "while the pedal holds another"),
         ([(-1, 2, 2, 60, 64)], "0 s or later"),
         ([], "no notes"),

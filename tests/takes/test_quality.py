@@ -14,7 +14,7 @@ from apvg.music.notes import Notes
 from apvg.takes.about import About
 from apvg.takes.prepare.assess import measure
 from apvg.takes.prepare.page import write_page
-from apvg.takes.prepare.quality import QualityReport, hand_checks, judged
+from apvg.takes.prepare.quality import QualityReport, hand_checks, with_verdict
 from apvg.takes.take import Take, sample_count
 
 FPS, FRAMES = 25, 500
@@ -166,7 +166,7 @@ def test_each_figure_alone_makes_the_verdict(figure, good, usable, poor):
     for grade, value in (("good", good), ("usable", usable), ("poor", poor)):
         if value is None:
             continue
-        changed = judged(replace(report, **{figure: value}))
+        changed = with_verdict(replace(report, **{figure: value}))
         assert changed.verdict == grade, (figure, value)
         grades = [check.grade for check in hand_checks(changed)]
         assert sorted(set(grades) - {"good"}) == sorted({grade} - {"good"})

@@ -112,8 +112,8 @@ class Figures:
         key: What the figures of :meth:`measure` are called in a report; empty where there are none.
         kind: Their type, a dataclass.
         rows: Those of them that the report page shows, by their dotted names.
-        by_block: Whether they are measured on blocks of takes in the performer's scene. Then takes whose pictures are judged are
-            not evaluated as pieces of music as well; otherwise every test take is.
+        by_block: Whether they are measured on blocks of takes in the performer's scene. Then takes that are evaluated on their
+            pictures are not evaluated as pieces of music as well; otherwise every test take is.
         section: Where pieces of music stand in a report; empty where there are none.
         title, note: Of that section on the report page.
         piece, style: Types of a piece's figures and of a style's means, dataclasses. Of these, `style` has `pieces`, `notes`

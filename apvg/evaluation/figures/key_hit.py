@@ -1,4 +1,4 @@
-"""Keyboards: do fingertips lie on the keys that are struck?
+"""Keyboards: do fingertips lie on the keys that are played?
 
 Blocks of the performer's own scene, and music of which there is no picture to compare with: generated pieces, and takes of another
 scene. Those are played from the sound and from the notes, and read back from the generated picture.
@@ -260,7 +260,7 @@ class KeyHits(Figures):
     def lag(
         self, keypoints_TKD: np.ndarray, reference: Reference, onset_R: np.ndarray
     ) -> LagCurve | None:
-        """The lag of fingertips on struck keys, where notes are known."""
+        """The lag of fingertips on played keys, where notes are known."""
         if reference.notes is None:
             return None
         tips_TF = _tips(keypoints_TKD, reference)

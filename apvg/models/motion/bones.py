@@ -9,7 +9,7 @@ from torch import Tensor
 FINGERS, BONES = (5, 4), (5, 3)
 #: Share of real poses in which a bone is no longer than it ever will be.
 _NO_LONGER = 0.995
-#: Length of bones that nobody has told of theirs; finite, or gradients would not be.
+#: Length of bones before it is set from data; finite, or gradients would not be.
 ANY_LENGTH = 1e6
 
 

@@ -78,7 +78,7 @@ class HandMotionDecoder(MotionDecoder):
         grid_G = torch.arange(
             -_MARGIN, WHITE_KEY_COUNT + _MARGIN + 1e-3, 1 / _PER_KEY, dtype=torch.float32
         )
-        # Triangles over the keys' centres: weights of the keys beside a point of the grid.
+        # Triangles over the keys' centres: weights of the keys next to a point of the grid.
         away_PG = (torch.tensor(KEY_X, dtype=torch.float32)[:, None] - grid_G).abs()
         self.keys_3P: Tensor
         self.grid_G: Tensor
@@ -221,7 +221,7 @@ class HandMotionDecoder(MotionDecoder):
         return near_BHWC[:, :, :-1].lerp(near_BHWC[:, :, 1:], part_BH11).flatten(2)
 
     def _pose(self, centroid_BTH: Tensor, hidden_BTHC: Tensor) -> Motion:
-        """All points, of the hands and beside them, from the hands' positions and states."""
+        """All points, those of the hands and the others, from the hands' positions and states."""
         batch, frames, _ = centroid_BTH.shape
         poses_BTKD = self.mean_pose_KD.expand(batch, frames, -1, -1).clone()
         for hand, ids in enumerate(self.hands_HJ):

@@ -51,8 +51,8 @@ class AudioEncoder(nn.Module):
     """Feature rows → per-pitch features and note logits (onset, sustained), equivariant to a shift in pitch.
 
     The bins of a pitch's partials become its channels (harmonic stacking, as in Bittner et al., 2022). The layers then reach
-    along octaves and fifths (as the harmonic dilations of Wei et al., 2022), so that a partial of a note below is told from a
-    note of its own.
+    along octaves and fifths (as the harmonic dilations of Wei et al., 2022), so that a partial of a lower note can be
+    distinguished from a note of its own.
     """
 
     def __init__(self, config: EncoderConfig) -> None:

@@ -1,6 +1,6 @@
 """Transcribers: from feature rows to notes, with a small look-ahead.
 
-There is one for notes that are struck (:class:`NoteTranscriber`), and one for bowed notes, which tells strokes from slurs
+There is one for notes (:class:`NoteTranscriber`), and one for bowed notes, which also predicts strokes and slurs
 (:class:`BowedNoteTranscriber`). An instrument names its own (:attr:`apvg.instruments.instrument.Instrument.transcriber`).
 """
 

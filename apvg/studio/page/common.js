@@ -88,15 +88,15 @@ window.apvg = {
     }
   },
 
-  remember(id) {
-    const others = window.apvg.remembered().filter((other) => other !== id);
+  keepRecent(id) {
+    const others = window.apvg.recentIds().filter((other) => other !== id);
     localStorage.setItem("apvg-recent", JSON.stringify([id, ...others].slice(0, 8)));
   },
-  remembered() {
+  recentIds() {
     try { return JSON.parse(localStorage.getItem("apvg-recent")) || []; } catch { return []; }
   },
   forget(id) {
-    const others = window.apvg.remembered().filter((other) => other !== id);
+    const others = window.apvg.recentIds().filter((other) => other !== id);
     localStorage.setItem("apvg-recent", JSON.stringify(others));
   },
 };

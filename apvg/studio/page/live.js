@@ -10,7 +10,7 @@ let counts = null;
 // What a performance counts, as apvg.live.statistics does. Moments are seconds of the sound that the performer has taken.
 function fresh() {
   return {
-    taken: 0, heard: [],  // seconds of sound; up to which moment each piece of it goes, and when that was heard
+    taken: 0, received: [],  // seconds of sound; up to which moment each piece of it goes, and when it was received
     frames: 0, shown: 0, leftOut: 0, lost: 0,  // frames that came, were shown, were not; seconds of sound that were not taken
     latencies: [], still: 0, missing: 0,  // of the last second: of the frames that were shown, seconds; frames that were not; sound that was not taken
     quiet: 0,  // seconds without a new picture
@@ -74,7 +74,7 @@ async function sitDown() {
   const code = "registerProcessor('ear', class extends AudioWorkletProcessor { process(inputs) { if (inputs[0][0]) this.port.postMessage(inputs[0][0].slice()); return true; } });";
   await context.audioWorklet.addModule(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
   const ear = new AudioWorkletNode(context, "ear");
-  ear.port.onmessage = (event) => hear(event.data);
+  ear.port.onmessage = (event) => receive(event.data);
   context.createMediaStreamSource(stream).connect(ear);
   const answer = await server.begin([select.value, context.sampleRate]) ?? NO_ANSWER;
   if (answer.error) { stop(); say(answer.error); return; }
@@ -86,7 +86,7 @@ async function sitDown() {
   telling = setInterval(tell, 1000);
 }
 
-function hear(samples) {
+function receive(samples) {
   let peak = 0;
   for (const sample of samples) peak = Math.max(peak, Math.abs(sample));
   meter.firstChild.style.width = `${Math.min(100, 130 * peak)}%`;
@@ -116,7 +116,7 @@ async function send() {
   const seconds = many / context.sampleRate;
   if (answer.taken) {
     counts.taken += answer.taken;
-    counts.heard.push({ until: counts.taken, at });
+    counts.received.push({ until: counts.taken, at });
   }
   lose(seconds - answer.taken);
   for (const picture of answer.frames) { frames.push({ picture, moment: counts.frames / answer.fps }); counts.frames += 1; }
@@ -145,8 +145,8 @@ function paint() {
   image.src = picture;
   counts.shown += 1;
   image.dataset.frames = counts.shown;
-  while (counts.heard.length > 1 && counts.heard[0].until <= moment) counts.heard.shift();
-  const { until, at } = counts.heard[0];
+  while (counts.received.length > 1 && counts.received[0].until <= moment) counts.received.shift();
+  const { until, at } = counts.received[0];
   counts.latencies.push((performance.now() - at) / 1000 + until - moment);
 }
 

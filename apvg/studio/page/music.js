@@ -31,7 +31,7 @@ function say(text, kind = "") {
 
 function choose(value, name, sound) {
   chosen.replaceChildren(h("p", {}, h("span", { class: "tick", "aria-hidden": "true" }, "♪ "), h("strong", {}, name)));
-  if (sound) chosen.append(h("audio", { controls: true, src: sound, preload: "metadata", "aria-label": `Listen to ${name}` }));
+  if (sound) chosen.append(h("audio", { controls: true, src: sound, preload: "metadata", "aria-label": `Play ${name}` }));
   props.value = value;
   trigger("change");
 }
@@ -44,8 +44,8 @@ async function take(file) {
   say(`Bringing ${file.name} …`);
   try {
     const { path } = await upload(file);
-    const heard = /^(audio|video)\//.test(file.type) && !/midi/.test(file.type);
-    choose({ path, name: file.name }, file.name, heard ? URL.createObjectURL(file) : null);
+    const playable = /^(audio|video)\//.test(file.type) && !/midi/.test(file.type);
+    choose({ path, name: file.name }, file.name, playable ? URL.createObjectURL(file) : null);
   } catch (error) {
     say(`${file.name} could not be brought here. Is the studio still running?`, "error");
   }

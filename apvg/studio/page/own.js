@@ -4,7 +4,7 @@ const root = element.querySelector(".own");
 const form = h("div", { class: "form" });
 const list = h("div", { class: "projects" });
 root.append(form, list);
-const asked = { footage: null, sound: null, notes: null, filmed: "hands", corners: null, heard: false, consent: false };
+const asked = { footage: null, sound: null, notes: null, filmed: "hands", corners: null, has_sound: false, consent: false };
 
 // ---- the form
 
@@ -14,7 +14,7 @@ const footage = picker("own-footage", "Choose a video", "video/*", async (path) 
   corners.replaceChildren(h("p", { class: "hint", role: "status" }, "Looking at it …"));
   const still = await server.still([path]) ?? NO_ANSWER;
   if (still.error) { asked.footage = null; corners.replaceChildren(h("p", { class: "error", role: "alert" }, still.error)); return; }
-  asked.heard = still.heard;
+  asked.has_sound = still.has_sound;
   asked.corners = null;
   pick(still);
 });
@@ -140,7 +140,7 @@ function arrange(projects, first) {
   if (first) boxes.get(first)?.element.scrollIntoView({ behavior: "smooth", block: "start" });
 }
 
-const STAGES = { transcription: "to hear notes", strokes: "to bow", motion: "to move", khp: "to move to the music", cvg: "to draw a sketch", fpvg: "to draw you", joint: "all of it together" };
+const STAGES = { transcription: "to transcribe notes", strokes: "to bow", motion: "to move", khp: "to move to the music", cvg: "to draw a sketch", fpvg: "to draw you", joint: "all of it together" };
 const DOING = { "looking for the hands": "Looking for the hands", tracking: "Following the hands", "looking again": "Looking again where hands were missed" };
 function doing(job) {
   if (job.status === "waiting") return job.place ? `Waiting: ${job.place} before this.` : "Waiting to begin …";
@@ -208,8 +208,8 @@ async function follow(slug, box) {
   const shown = JSON.stringify([working ? "working" : text]);
   if (box.shown !== shown) { box.shown = shown; box.buttons.replaceChildren(...buttons); }
   if (!prepare || prepare.status !== "working") box.preview.hidden = true;
-  if (seen.quality && !box.told) {
-    box.told = true;
+  if (seen.quality && !box.verdict) {
+    box.verdict = true;
     const verdict = { good: "Good footage", usable: "Usable footage", poor: "Poor footage" }[seen.quality.verdict];
     const frame = h("iframe", { sandbox: "", title: `Report on the footage of ${seen.title}`, hidden: true });
     const toggle = h("button", { type: "button", class: "link", "aria-expanded": "false", onclick: async () => {

@@ -1,5 +1,5 @@
 // A performance, from the queue to the video. props.value = {job} or {error}.
-const { h, clock, roughly, file, remember, remembered, forget, drawPose, answered, poll, NO_ANSWER } = window.apvg;
+const { h, clock, roughly, file, keepRecent, recentIds, forget, drawPose, answered, poll, NO_ANSWER } = window.apvg;
 const root = element.querySelector(".player");
 const stage = h("div", { class: "stage" });
 const recent = h("nav", { class: "recent", "aria-label": "Your performances", hidden: true });
@@ -26,7 +26,7 @@ function open(id) {
   current = id;
   opened = null;
   generation += 1;
-  remember(id);
+  keepRecent(id);
   const place = h("div", {});
   stage.replaceChildren(place);
   const mine = generation;
@@ -157,7 +157,7 @@ async function show(id, seen, mine) {
       context.fillStyle = x / across < now / wave.duration ? played : coming;
       context.fillRect(x, middle - tall, 2 * ratio, 2 * tall);
     }
-    // Where notes begin: ticks, as long as they can be told apart.
+    // Where notes begin: ticks, which fade where they are too close together.
     context.fillStyle = mark;
     context.globalAlpha = Math.min(1, Math.max(0.25, across / (wave.onsets.length * 5 * ratio)));
     for (const onset of wave.onsets) context.fillRect((onset / wave.duration) * across, down - marks + 2 * ratio, ratio, marks - 2 * ratio);
@@ -212,7 +212,7 @@ function save(words, path, name) {
 }
 
 async function listRecent() {
-  const seen = await Promise.all(remembered().map((id) => server.look([id, ""]).catch(() => null)));
+  const seen = await Promise.all(recentIds().map((id) => server.look([id, ""]).catch(() => null)));
   const entries = seen.filter((one) => one && one.status !== "gone");
   recent.hidden = entries.length < 2;
   recent.replaceChildren(h("h3", {}, "Your performances"), h("ul", {}, ...entries.map((one) =>
@@ -229,6 +229,6 @@ watch("value", () => {
 // Coming back to the page, or to a studio that was started again: what was being made is found.
 empty();
 (async () => {
-  const [newest] = remembered();
+  const [newest] = recentIds();
   if (newest && !(props.value && props.value.job)) open(newest);
 })();

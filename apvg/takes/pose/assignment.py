@@ -13,9 +13,9 @@ import numpy as np
 from apvg.instruments.skeleton import HAND_POINTS
 from apvg.takes.pose.detections import Detections, hand_size, same_hand
 
-#: The cost of a hand that jumps by its own size from one frame to the next (negative log likelihoods, as all costs here). Against
-#: it stand the tracker's labels, of which none counts for more than _CERTAIN, because a tracker's mistakes last for many frames:
-#: only labels that are wrong for seconds can exchange hands that are near each other and partly hidden.
+#: The cost of a hand that jumps by its own size from one frame to the next (a negative log probability, as all costs here). It is
+#: weighed against the tracker's labels, of which none counts for more than _CERTAIN, because a tracker's mistakes last for many
+#: frames: only labels that are wrong for seconds can exchange hands that are near each other and partly hidden.
 _JUMP_COST = 100.0
 #: Motion up to this share of a hand's size per frame is free.
 _PLAIN_SPEED = 0.25

@@ -35,7 +35,7 @@ from apvg.video.reading import VideoInfo
 
 @dataclass(frozen=True)
 class Offsets:
-    """The artefact of this step; the take's sound lies beside it, in the store.
+    """The artefact of this step; the take's sound is next to it, in the store.
 
     Attributes:
         sound: Video time minus the sound's time, seconds.
@@ -152,15 +152,15 @@ def find_offsets(
     """
     own = recording.audio == recording.video
     tries: list[tuple[str, Match | None]] = []
-    heard_E = None
+    video_E = None
     if video_has_sound and (not own or notes is not None):
         assert isinstance(recording.video, Path)  # a sequence of pictures has no sound
-        heard_E = sound_onsets(stream_sound(recording.video, ANALYSIS_RATE))
-    if heard_E is not None and not own:
+        video_E = sound_onsets(stream_sound(recording.video, ANALYSIS_RATE))
+    if video_E is not None and not own:
         apart_E = sound_onsets(stream_sound(recording.audio, ANALYSIS_RATE))
-        tries.append(("the sound matched with the video's own", match_onsets(heard_E, apart_E)))
-    elif heard_E is not None and notes is not None:
-        match = match_onsets(heard_E, note_onsets(notes))
+        tries.append(("the sound matched with the video's own", match_onsets(video_E, apart_E)))
+    elif video_E is not None and notes is not None:
+        match = match_onsets(video_E, note_onsets(notes))
         tries.append(("the notes matched with the video's sound", match))
     tries += shown
     matches = [(what, match) for what, match in tries if match is not None]

@@ -18,7 +18,7 @@ _DATA = "data"
 
 
 def save_arrays(path: Path, arrays: Mapping[str, np.ndarray], data: Any = None) -> None:
-    """Write arrays by their names, and plain data beside them, as an ``.npz`` file."""
+    """Write arrays by their names, with plain data, as an ``.npz`` file."""
     partial = path.with_name(f"partial{path.suffix}")
     partial.parent.mkdir(parents=True, exist_ok=True)
     everything: dict[str, Any] = {**arrays, _DATA: np.array(json.dumps(data))}

@@ -13,7 +13,7 @@ from apvg.takes.prepare.clean import Cleaned
 from apvg.takes.prepare.options import Rectangle
 from apvg.takes.prepare.page import sound_levels, write_page
 from apvg.takes.prepare.playing import playing_of
-from apvg.takes.prepare.quality import REPORT_FORMAT, Flag, HandQuality, QualityReport, judged
+from apvg.takes.prepare.quality import REPORT_FORMAT, Flag, HandQuality, QualityReport, with_verdict
 from apvg.takes.prepare.track import Tracked
 from apvg.takes.take import Take
 
@@ -26,7 +26,7 @@ _ONE_PLACE = 0.25
 def assess(
     take: Take, tracked: Tracked, cleaned: Cleaned, found: dict[str, dict[str, Any]], staging: Path
 ) -> QualityReport:
-    """Judge a take, and write the report for people into `staging`, beside the artefact.
+    """Measure the quality of a take, and write the report for people into `staging`, next to the artefact.
 
     Args:
         take: As the steps before have made it.
@@ -122,7 +122,7 @@ def measure(
         for name, playing in playing_of(take.instrument).items()
         if (figures := playing.measure(take)) is not None
     }
-    return judged(
+    return with_verdict(
         QualityReport(
             format=REPORT_FORMAT,
             apvg=__version__,

@@ -1,4 +1,4 @@
-"""Playing on keys: struck keys beside the fingertips."""
+"""Playing on keys: played keys compared with the fingertips."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ SKILL = Target(
 
 
 class KeysPlayed:
-    """Whether struck keys have a fingertip over them; a :class:`apvg.takes.prepare.playing.Playing`."""
+    """Whether played keys have a fingertip over them; a :class:`apvg.takes.prepare.playing.Playing`."""
 
-    matched = "struck keys matched with the fingertips"
+    matched = "played keys matched with the fingertips"
 
     def match(
         self,
@@ -42,7 +42,7 @@ class KeysPlayed:
         notes: Notes,
         fps: float,
     ) -> Match | None:
-        """The shift that lays struck keys under fingertips."""
+        """The shift that lays played keys under fingertips."""
         return match_keys(_tips(keypoints_TKD, skeleton, placement), notes, fps)
 
     def measure(self, take: Take) -> dict[str, float] | None:
@@ -59,10 +59,10 @@ class KeysPlayed:
         }
 
     def check(self, figures: dict[str, float]) -> list[Check]:
-        """The rate beside chance, and the skill beside its target."""
+        """The rate compared with chance, and the skill with its target."""
         skill = SKILL.check(figures["skill"])
         rate = f"{figures['rate']:.1%} of {figures['notes']} (by chance {figures['floor']:.1%})"
-        return [Check("Struck keys under a fingertip", rate, "", skill.grade), skill]
+        return [Check("Played keys under a fingertip", rate, "", skill.grade), skill]
 
 
 def _tips(keypoints_TKD: np.ndarray, skeleton: Skeleton, placement: Placement) -> np.ndarray:
@@ -71,7 +71,7 @@ def _tips(keypoints_TKD: np.ndarray, skeleton: Skeleton, placement: Placement) -
 
 
 def match_keys(tip_x_TF: np.ndarray, notes: Notes, fps: float) -> Match | None:
-    """The shift that lays struck keys under fingertips.
+    """The shift that lays played keys under fingertips.
 
     Args:
         tip_x_TF: Fingertips in white keys, frame t at t / fps seconds, NaN where not seen.
@@ -89,14 +89,14 @@ def match_keys(tip_x_TF: np.ndarray, notes: Notes, fps: float) -> Match | None:
     frame_N = np.round(notes.onset_N * fps).astype(int)
     frames, length = len(tip_x_TF), int(frame_N.max()) + 1
     tip_x_TF = tip_x_TF.astype(np.float32)
-    # For every shift: how near the tips are to the struck keys, and what chance and its scatter would make of it.
+    # For every shift: how near the tips are to the played keys, and what chance and its scatter would make of it.
     near_L = expected_L = variance_L = count_L = np.zeros(frames + length - 1)
     for pitch in np.unique(notes.pitch_N):
-        struck_T = np.bincount(frame_N[notes.pitch_N == pitch], minlength=length).astype(float)
+        onset_T = np.bincount(frame_N[notes.pitch_N == pitch], minlength=length).astype(float)
         away_TF = np.abs(tip_x_TF - np.float32(KEY_X[pitch - LOWEST_PITCH]))
         near_T = 1 - np.fmin(np.fmin.reduce(away_TF, axis=1, initial=1.0), 1.0)
-        overlap_L = correlate(np.ones(frames), struck_T)
-        near_L = near_L + correlate(near_T, struck_T)
+        overlap_L = correlate(np.ones(frames), onset_T)
+        near_L = near_L + correlate(near_T, onset_T)
         expected_L = expected_L + overlap_L * near_T[seen_T].mean()
         variance_L = variance_L + overlap_L * near_T[seen_T].var()
         count_L = count_L + overlap_L

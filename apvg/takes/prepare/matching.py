@@ -1,6 +1,6 @@
 """The shift that lays one curve over another: how much later one clock is than another, from what both show of the same notes.
 
-Curves are compared over all shifts at once (correlation by FFT, so hours take seconds). The best shift is judged by how far it
+Curves are compared over all shifts at once (correlation by FFT, so hours take seconds). The best shift is rated by how far it
 stands out above the second best one elsewhere, because music repeats itself, so that this margin says more than a height.
 """
 

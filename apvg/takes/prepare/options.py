@@ -123,7 +123,7 @@ def check(recording: Recording, info: VideoInfo, options: PrepareOptions) -> Non
 
 
 def is_silent(recording: Recording, info: VideoInfo) -> bool:
-    """Whether a recording has no sound, neither in its video nor beside it."""
+    """Whether a recording has no sound, neither in its video nor in a file of its own."""
     return recording.audio == recording.video and not info.has_audio
 
 

@@ -77,8 +77,8 @@ def _strips(report: QualityReport, take: Take) -> list[tuple[str, str, str]]:
     strips.append(("frames to look at", "flags", _outline(flagged.astype(float))))
     strips.append(("sound", "sound", _outline(sound_levels(take, count))))
     if take.notes is not None:
-        struck = np.histogram(take.notes.onset_N, bins=count, range=(0, take.duration))[0]
-        strips.append(("notes struck", "notes", _outline(np.sqrt(struck / max(1, struck.max())))))
+        onsets = np.histogram(take.notes.onset_N, bins=count, range=(0, take.duration))[0]
+        strips.append(("note onsets", "notes", _outline(np.sqrt(onsets / max(1, onsets.max())))))
     return strips
 
 

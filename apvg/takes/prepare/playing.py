@@ -57,7 +57,7 @@ class Playing(Protocol):
         ...
 
     def check(self, figures: dict[str, float]) -> list[Check]:
-        """The figures beside their targets."""
+        """The figures with their targets."""
         ...
 
 

@@ -222,18 +222,18 @@ TARGETS: tuple[tuple[Target, Callable[[QualityReport], float]], ...] = (
 
 
 def hand_checks(report: QualityReport) -> list[Check]:
-    """The figures of the tracking beside their targets."""
+    """The figures of the tracking with their targets."""
     return [target.check(value(report)) for target, value in TARGETS]
 
 
 def playing_checks(report: QualityReport) -> list[Check]:
-    """The figures of the instrument's own playing beside their targets."""
+    """The figures of the instrument's own playing with their targets."""
     return [
         check for name, values in report.playing.items() for check in PLAYING[name].check(values)
     ]
 
 
-def judged(report: QualityReport) -> QualityReport:
+def with_verdict(report: QualityReport) -> QualityReport:
     """The report with its verdict."""
     complaints = list(_complaints(report))
     grades = [GRADES.index(grade) for grade, _ in complaints]

@@ -236,7 +236,7 @@ def _plain(data: Any) -> Any:
 
 
 def _inputs(recording: Recording, origin: dict[str, Any]) -> dict[StepName, dict[str, Any]]:
-    """What each step depends on, beside the steps before it. Plain data, equal after JSON."""
+    """What each step depends on, apart from the steps before it. Plain data, equal after JSON."""
     files, asked = origin["files"], origin["options"]
 
     def chosen(names: Sequence[str], among: dict[str, Any]) -> dict[str, Any]:

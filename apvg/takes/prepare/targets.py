@@ -12,7 +12,7 @@ GRADES: tuple[Grade, ...] = get_args(Grade)
 
 @dataclass(frozen=True)
 class Check:
-    """A figure beside its target.
+    """A figure with its target.
 
     Attributes:
         label: What is measured.
@@ -59,7 +59,7 @@ class Target:
         return "usable" if sign * value < sign * self.good else "good"
 
     def check(self, value: float) -> Check:
-        """A value beside this target."""
+        """A value compared with this target."""
         shown, grade = self.shown.format(value), self.grade(value)
         wanted = f"{'≥' if self.larger_is_better else '≤'} {self.shown.format(self.good)}"
         reason = self.sentence.format(shown)

@@ -45,7 +45,7 @@ _COMPRESSED = 0.3
 
 @dataclass(frozen=True)
 class Tracked:
-    """The artefact of this step; the take's frames lie beside it, in the store.
+    """The artefact of this step; the take's frames are next to it, in the store.
 
     Attributes:
         framing: What the take shows of the picture.

@@ -1,4 +1,4 @@
-"""Reader of plain footage: a video, or a folder of them, each with its sound and notes beside it or within."""
+"""Reader of plain footage: a video, or a folder of them, each with its sound and notes in it or next to it."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def find_recordings(source: Path, audio: Path | None, midi: Path | None) -> list
         Recording(
             name=video.stem,
             video=video,
-            audio=_beside(video, audio, "sound") or video,
-            midi=_beside(video, midi, "notes"),
+            audio=_belonging(video, audio, "sound") or video,
+            midi=_belonging(video, midi, "notes"),
         )
         for video in videos
     ]
 
 
-def _beside(video: Path, place: Path | None, what: str) -> Path | None:
+def _belonging(video: Path, place: Path | None, what: str) -> Path | None:
     """The file that belongs to a video: `place` itself, or the one in that folder with the video's name."""
     if place is None or not place.is_dir():
         return place
@@ -68,7 +68,7 @@ def _read(source: Path, options: ReaderOptions) -> list[Recording]:
 
 
 READER = Reader(
-    description="a video or a folder of videos, each with its sound and notes beside it or within",
+    description="a video or a folder of videos, each with its sound and notes in it or next to it",
     read=_read,
     options=frozenset({"audio", "midi"}),
 )

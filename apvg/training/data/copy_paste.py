@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from apvg.training.data.scene import Scene, palms
 
-#: Hands can be told apart where they are so many pixels apart.
+#: Hands are separate where they are so many pixels apart.
 _GAP = 4.0
 _TURN = np.deg2rad(9.0)
 _SIZES = (0.9, 1.12)
@@ -43,9 +43,9 @@ class Pasted(NamedTuple):
 
 
 def copy_paste(random: np.random.Generator, scene: Scene, span: slice, width: int) -> Pasted | None:
-    """The hands of a clip at new places in a crop of `width` pixels; None where they cannot be told apart.
+    """The hands of a clip at new places in a crop of `width` pixels; None where hands are too close.
 
-    One hand is always in the crop; the others are beside it, or beyond its edge.
+    One hand is always in the crop; the others are next to it, or beyond its edge.
     """
     hands = list(map(list, scene.skeleton.players.values()))
     keypoints_TKD = scene.keypoints_TKD[span]

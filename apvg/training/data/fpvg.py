@@ -167,7 +167,7 @@ class FPVGDataset:
     def _copy_pasted(
         self, random: np.random.Generator, span: slice, *, predicted: bool
     ) -> Clip | None:
-        """A clip with each hand where the footage never showed it; None where hands are too close to be told apart.
+        """A clip with each hand where the footage never showed it; None where hands are too close.
 
         Half of these clips get a coarse video that shows other hands elsewhere, as CVG's does where it is wrong: where
         hands are, the heatmaps decide.

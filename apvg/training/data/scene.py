@@ -29,7 +29,7 @@ _ON_BONES, _AROUND = 0.3, 2.0  # limb distances: nothing but a hand; what is see
 
 @dataclass(frozen=True)
 class Scene:
-    """Frames of one scene with all that training needs beside them, in memory.
+    """Frames of one scene with all else that training needs, in memory.
 
     Attributes:
         frames_TCHW: uint8 RGB.

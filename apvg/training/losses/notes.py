@@ -27,7 +27,7 @@ def note_cross_entropy(
 
 
 def onset_f1(logits_B2TP: Tensor, roll_B2TP: Tensor) -> float:
-    """F1 score of onsets, cell by cell, at a likelihood of one half."""
+    """F1 score of onsets, cell by cell, at a threshold of one half."""
     predicted_BTP, true_BTP = logits_B2TP[:, 0] > 0, roll_B2TP[:, 0] > 0
     right = float((predicted_BTP & true_BTP).sum())
     both = float(predicted_BTP.sum() + true_BTP.sum())

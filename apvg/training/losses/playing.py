@@ -50,7 +50,7 @@ class PlayingLoss(Protocol):
     """A loss on playing."""
 
     def target(self, take: Take) -> Tensor:
-        """What a take shows at every frame beside its keypoints, [T, X]; of a fixed size X, which may be 0."""
+        """What a take shows at every frame in addition to its keypoints, [T, X]; of a fixed size X, which may be 0."""
         ...
 
     def __call__(self, played: Played, config: MotionTrainingConfig) -> dict[str, Tensor]:
@@ -63,7 +63,7 @@ LOSSES: Registry[PlayingLoss] = Registry("loss", "apvg.losses")
 
 
 class TipsOnKeys:
-    """Some fingertip must be on every key that is struck, whichever finger it is."""
+    """Some fingertip must be on every key at its onset, whichever finger it is."""
 
     def target(self, take: Take) -> Tensor:
         """Nothing: the notes say it."""
@@ -104,11 +104,11 @@ LOSSES.register("stops", Stops())
 
 
 def tips_on_keys(tips_x_BTF: Tensor, onset_BTP: Tensor) -> Tensor:
-    """Mean distance from struck keys to the nearest fingertip, white keys; nothing within a tenth of a key, at most 6.
+    """Mean distance from played keys to the nearest fingertip, white keys; nothing within a tenth of a key, at most 6.
 
     Args:
         tips_x_BTF: Fingertips along the keyboard, white keys.
-        onset_BTP: Keys that are struck, 0 or 1.
+        onset_BTP: Onsets of keys, 0 or 1.
     """
     batch_N, frame_N, key_N = torch.nonzero(onset_BTP, as_tuple=True)
     if not len(key_N):

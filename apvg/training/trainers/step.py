@@ -51,7 +51,7 @@ class Learner:
             rate: Learning rate at a step.
             ema: Decay of the average.
             max_norm: What the norm of gradients is clipped to.
-            methods: Methods of the network, beside forward, that losses are computed with.
+            methods: Methods of the network, other than forward, that losses are computed with.
         """
         self.fabric, self.rate, self.max_norm = fabric, rate, max_norm
         self.average = fabric.to_device(copy.deepcopy(network))

@@ -76,7 +76,7 @@ def build(material: Material, stage: str, until: int | None) -> StrokeTrainer:
     ]
     if not any(len(take.stroke_N) for take in takes):
         raise ApvgError(
-            "no take says how it is bowed in a way that the transcriber can hear",
+            "no take has bow strokes that the transcriber can be trained on",
             "generate takes of a virtual string player, or set steps = 0 in the recipe's table strokes",
         )
     khp.transcriber.strokes.train().requires_grad_(True)

@@ -15,7 +15,7 @@ from apvg.virtual.common.draft import Draft
 #: The most keys that a hand holds, and how far apart they lie at most, white keys: a tenth (own choice).
 FINGERS = 5
 REACH = 9.0
-#: Seconds that a key needs to come up before it can be struck again.
+#: Seconds that a key needs to come up before it can be pressed again.
 RESTRIKE = 0.03
 # Notes of a hand are one chord, or are at least this far apart, seconds.
 _CHORD_SPREAD, _NEXT_ONSET = 0.035, 0.05
@@ -195,7 +195,7 @@ def make_playable(strokes: list[PlayedNote]) -> list[PlayedNote]:
 
     Afterwards, in each hand: at most `FINGERS` keys are held at once, within `REACH` white keys; keys further apart than
     that follow each other by :func:`leap_seconds` at least, the first one let go by 0.6 of that time before; onsets lie
-    within 35 ms (a chord) or 50 ms apart at least. No key is struck until `RESTRIKE` after its release, by either hand;
+    within 35 ms (a chord) or 50 ms apart at least. No key is pressed until `RESTRIKE` after its release, by either hand;
     the left hand strikes no key above one that the right holds or strikes at the same time, nor the reverse.
     """
     played: list[PlayedNote] = []
@@ -254,7 +254,7 @@ def _cuts(new: PlayedNote, recent: list[PlayedNote]) -> list[tuple[PlayedNote, f
         elif first.offset > second.onset and old.hand == new.hand:
             together.append(old.pitch)
     if len(together) > FINGERS or not _spans(together):
-        # Release what was struck earlier; notes of the same chord stay.
+        # Release what was pressed earlier; notes of the same chord stay.
         free = [
             old
             for old in recent

@@ -49,14 +49,14 @@ class Grip:
         onset: Onset of its new notes, seconds.
         notes: Indices of the notes that it strikes or holds, from the thumb on.
         fingers: Their fingers, 0 (thumb) to 4.
-        struck: Which of them are new.
+        begins: Which of them are new.
         posture: The hand over these keys, as a right hand (see Hand).
     """
 
     onset: float
     notes: tuple[int, ...]
     fingers: tuple[int, ...]
-    struck: tuple[bool, ...]
+    begins: tuple[bool, ...]
     posture: Posture
 
     def x(self, finger: int) -> float:
@@ -232,8 +232,8 @@ def _grip(
             for n, finger in zip(active, fingers, strict=True)
         ]
     )
-    struck = tuple(n in new for n in active)
-    return Grip(onset, active, fingers, struck, hand.over(fingers, places_N2))
+    begins = tuple(n in new for n in active)
+    return Grip(onset, active, fingers, begins, hand.over(fingers, places_N2))
 
 
 def _effort(grip: Grip, notes: Notes, black_N: np.ndarray) -> float:
@@ -255,8 +255,8 @@ def _step(before: Grip, after: Grip, notes: Notes) -> float:
     seconds = max(after.onset - before.onset, 0.05)
     way = abs(after.posture.middle - before.posture.middle)
     cost = 0.5 * way + 0.1 * max(way / seconds - 20.0, 0.0)
-    for note, finger, struck in zip(after.notes, after.fingers, after.struck, strict=True):
-        if not struck:
+    for note, finger, begins in zip(after.notes, after.fingers, after.begins, strict=True):
+        if not begins:
             if fingers_before.get(note, finger) != finger:
                 cost += _CHANGED
         elif finger in key_before and seconds < 1.0:
@@ -264,7 +264,7 @@ def _step(before: Grip, after: Grip, notes: Notes) -> float:
                 cost += 1.2
         elif notes.pitch_N[note] in key_before.values() and seconds < 1.0:
             cost += 0.5
-        if struck and seconds < 1.0:
+        if begins and seconds < 1.0:
             cost += _CROSSING * sum(
                 finger > 0
                 and other > 0

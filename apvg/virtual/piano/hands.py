@@ -200,12 +200,12 @@ def measure_hands(
     from_tips_XP = np.linalg.solve(ridge_XX, off_TX.T @ (points_TX - points_X) / len(off_TX))
     away_TF2 = tips_TF2 - hands_TJ2[:, _REACHES_FROM]
     reach_F = np.percentile(np.linalg.norm(away_TF2, axis=-1), 99.5, axis=0)
-    struck = list(strikes)
+    observed = list(strikes)
 
     def mean_y(finger: int, black: bool) -> float:
-        seen = [y for f, b, y in struck if f == finger and b == black]
+        seen = [y for f, b, y in observed if f == finger and b == black]
         # A finger rarely seen on such keys strikes them where the others do.
-        same = [y for _, b, y in struck if b == black] or [3.6 if black else 4.8]
+        same = [y for _, b, y in observed if b == black] or [3.6 if black else 4.8]
         return float(np.median(seen if len(seen) >= 3 else same))
 
     def plain(array: np.ndarray) -> list[list[float]]:

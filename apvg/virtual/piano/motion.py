@@ -140,8 +140,8 @@ def _lift(poses_TJ2: np.ndarray, time_T: np.ndarray, grip: Grip, lift: float) ->
     before_T = (grip.onset - time_T) / 0.2
     first, last = np.searchsorted(time_T, [grip.onset - 0.2, grip.onset])
     rise_T = np.sin(np.pi * before_T[first:last].clip(0, 1)) ** 2
-    for finger, struck in zip(grip.fingers, grip.struck, strict=True):
-        if struck:
+    for finger, begins in zip(grip.fingers, grip.begins, strict=True):
+        if begins:
             up_J = lift * np.where(finger == _FINGER_J, BEND_J, 0.0)
             poses_TJ2[first:last, :, 1] += rise_T[:, None] * up_J
 

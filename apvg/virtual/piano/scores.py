@@ -56,13 +56,13 @@ def compose(style: str, seed: int, seconds: float) -> Piece:
 
 
 def _to_notes(strokes: list[PlayedNote], pedal: list[tuple[float, float]]) -> Notes:
-    """Played notes as Notes, which sound until the pedal is released or the same key is struck again."""
-    struck_again: dict[int, float] = {}
+    """Played notes as Notes, which sound until the pedal is released or the same key is pressed again."""
+    next_onset: dict[int, float] = {}
     sounding = []
     for stroke in reversed(strokes):
         up = next((up for down, up in pedal if down <= stroke.offset < up), stroke.offset)
-        sounding.append(min(up, struck_again.get(stroke.pitch, np.inf)))
-        struck_again[stroke.pitch] = stroke.onset
+        sounding.append(min(up, next_onset.get(stroke.pitch, np.inf)))
+        next_onset[stroke.pitch] = stroke.onset
     columns = [(s.onset, s.offset, s.pitch, s.velocity) for s in strokes]
     onset_N, offset_N, pitch_N, velocity_N = np.array(columns, np.float64).reshape(-1, 4).T
     return Notes(onset_N, offset_N, np.array(sounding[::-1]), pitch_N, velocity_N)

@@ -4,7 +4,7 @@ A note is a sum of decaying partials. Each decays in two stages (the strings of 
 longer and slightly out of tune: Weinreich, 1977), so that all samples are the product of two small matrices. Partials are
 inharmonic as those of stiff strings (Fletcher et al., 1962; inharmonicity over the keyboard from Rigaud et al., 2013) and weaker at
 the nodes of the hammer's position. Their levels, decay times, the response of the body and the noise of the hammer are drawn far
-more widely than real pianos differ, so that a transcriber trained on them generalises to pianos it has not heard.
+more widely than real pianos differ, so that a transcriber trained on them generalises to other pianos.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Design:
         stretch: Stretch of the octaves; 1 is usual.
         stiffness: Stiffness of the strings; 1 is usual.
         slope: The amplitude of partial n falls as n to the power of minus this.
-        struck_at: Where the hammer strikes, share of the string's length.
+        strike_position: Where the hammer strikes, share of the string's length.
         even_gain: Gain of even partials.
         brightest_hz: Frequency at which partials of the hardest stroke have fallen to 1/e.
         brighter: Exponent of the strength in that frequency.
@@ -60,7 +60,7 @@ class Design:
     stretch: float
     stiffness: float
     slope: float
-    struck_at: float
+    strike_position: float
     even_gain: float
     brightest_hz: float
     brighter: float
@@ -90,7 +90,7 @@ def draw_design(random: np.random.Generator) -> Design:
         stretch=draw(0, 1.2),
         stiffness=10 ** draw(-1.0, 0.3),
         slope=draw(0.2, 2.2),
-        struck_at=draw(0.06, 0.2),
+        strike_position=draw(0.06, 0.2),
         even_gain=10 ** (-draw(0, 12) / 20) if random.random() < 0.3 else 1.0,
         brightest_hz=10 ** draw(3.0, 4.0),
         brighter=draw(0.2, 1.2),
@@ -210,10 +210,10 @@ class Piano:
         partial_P = np.arange(1, _MOST_PARTIALS + 1)
         bends = np.exp(0.0926 * pitch - 13.64) + np.exp(-0.0847 * pitch - 5.82)
         hz_P = lowest * partial_P * np.sqrt(1 + design.stiffness * bends * partial_P**2)
-        heard_P = hz_P < 0.47 * self.sample_rate
-        partial_P, hz_P = partial_P[heard_P], hz_P[heard_P]
+        audible_P = hz_P < 0.47 * self.sample_rate
+        partial_P, hz_P = partial_P[audible_P], hz_P[audible_P]
         loud_P = partial_P**-design.slope * (
-            0.15 + np.abs(np.sin(np.pi * partial_P * design.struck_at))
+            0.15 + np.abs(np.sin(np.pi * partial_P * design.strike_position))
         )
         loud_P *= np.where(partial_P % 2 == 0, design.even_gain, 1.0)
         loud_P /= 1 + (design.lowest_hz / hz_P) ** 2

@@ -118,7 +118,7 @@ def articulated(notes: Notes) -> Notes:
 
 
 def _next_onset(notes: Notes) -> np.ndarray:
-    """The next onset of each note's pitch, [N], infinity if there is none. No key can be struck while it is down."""
+    """The next onset of each note's pitch, [N], infinity if there is none. No key can be pressed while it is down."""
     again_N = np.full(len(notes), np.inf)
     for pitch in np.unique(notes.pitch_N):
         same = np.flatnonzero(notes.pitch_N == pitch)

@@ -107,8 +107,8 @@ def _left_hand(left: LeftHand, instrument: StringInstrument) -> np.ndarray:
     # The thumb is behind the neck, under the first two fingers; in high positions it comes round onto the strings.
     up_T1 = ((left.hand_X - instrument.stop(instrument.thumb_up - 4)) / 0.08).clip(0, 1)[:, None]
     behind_T3 = on_string_T43[:, :2].mean(axis=1) - 0.036 * out_3 + 0.008 * across_3
-    beside_T3 = on_string_T43[:, 0] + 0.022 * along_3 + 0.012 * across_3 + 0.004 * out_3
-    thumb_T3 = behind_T3 + up_T1 * (beside_T3 - behind_T3)
+    on_strings_T3 = on_string_T43[:, 0] + 0.022 * along_3 + 0.012 * across_3 + 0.004 * out_3
+    thumb_T3 = behind_T3 + up_T1 * (on_strings_T3 - behind_T3)
     tips_TF3 = np.concatenate([thumb_T3[:, None], tips_TF3], axis=1)
     return _hand(wrist_T3, palm_T53, tips_TF3, np.repeat(out_3[None], frames, 0))
 
@@ -185,7 +185,7 @@ def _body(lean_T3: np.ndarray, left_T3: np.ndarray, right_T3: np.ndarray) -> np.
     hips_T23 = np.repeat(np.array([_HIP, _HIP * mirror_3])[None], frames, axis=0)
     head_T3 = np.array(_HEAD) + 1.3 * lean_T3
     nose_T3, ear_3 = head_T3 + np.array(_NOSE), np.array(_EAR)
-    ears_T23 = head_T3[:, None] + np.array([ear_3, ear_3 * mirror_3])
+    ear_T23 = head_T3[:, None] + np.array([ear_3, ear_3 * mirror_3])
     shoulders, elbows = [], []
     for side, wrist_T3 in ((1.0, left_T3), (-1.0, right_T3)):
         shoulder_T3 = np.array(_SHOULDER) * [side, 1, 1] + lean_T3
@@ -198,7 +198,7 @@ def _body(lean_T3: np.ndarray, left_T3: np.ndarray, right_T3: np.ndarray) -> np.
         elbows.append(_elbow(shoulder_T3, wrist_T3, np.array([side * 0.75, -0.65, -0.1])))
     (left_s, right_s), (left_e, right_e) = shoulders, elbows
     return np.stack(
-        [nose_T3, ears_T23[:, 0], ears_T23[:, 1], left_s, right_s, left_e, right_e, hips_T23[:, 0], hips_T23[:, 1]],
+        [nose_T3, ear_T23[:, 0], ear_T23[:, 1], left_s, right_s, left_e, right_e, hips_T23[:, 0], hips_T23[:, 1]],
         axis=1,
     )  # fmt: skip
 

@@ -235,7 +235,7 @@ def _cello_parts(instrument: StringInstrument) -> dict[str, Mesh]:
 
 
 def _f_holes() -> list[Mesh]:
-    """The sound holes: two dark strokes beside the bridge, just above the front."""
+    """The sound holes: two dark strokes next to the bridge, just above the front."""
     holes = []
     share_P = np.linspace(-1, 1, 24)
     for side in (-1, 1):

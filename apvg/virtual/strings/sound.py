@@ -129,13 +129,13 @@ def _strings(
     # A slide sounds only on a string that is stopped before and after; otherwise the pitch is the note's from its start.
     own_C = performance.semitones_N[at_C] + left.vibrato_X
     slides_C = np.abs(touched_C - own_C) < 3
-    heard_C = np.where(slides_C, touched_C, own_C)
+    sounding_C = np.where(slides_C, touched_C, own_C)
     drawn_C = np.abs(bow.speed_X) * (0.4 + 0.6 * performance.loudness(time_C))
     drawn_C *= performance.weight(time_C)
     for string, open_pitch in enumerate(instrument.open_pitches):
         plays_C = performance.string_N[at_C] == string
         last_C = np.maximum.accumulate(np.where(plays_C, np.arange(len(time_C)), -1))
-        pitch_CI[:, string] = open_pitch + np.where(last_C >= 0, heard_C[last_C], 0.0)
+        pitch_CI[:, string] = open_pitch + np.where(last_C >= 0, sounding_C[last_C], 0.0)
         under_C = (1 - np.abs(bow.string_X - string) / 0.5).clip(0, 1)
         force_CI[:, string] = _ring(drawn_C * under_C, (under_C > 0) & (bow.lift_X <= 0), voice)
     return pitch_CI, force_CI

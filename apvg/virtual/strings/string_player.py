@@ -37,7 +37,7 @@ from apvg.virtual.strings.sound import Voice, draw_voice, synthesise
 
 #: Share of the pieces that are played with a soundfont instead of synthesised strings, if there is one.
 _SOUNDFONT_SHARE = 0.5
-#: The smallest picture that keypoints can be told apart in, pixels.
+#: The smallest picture in which keypoints can be distinguished, pixels.
 _SMALLEST = 32
 
 
@@ -132,7 +132,7 @@ def _clean_sound(
         cents=random.uniform(-25, 25),
         reverb=bool(random.random() < 0.5),
     )
-    # A released note rings on beneath the next one, so a pause between notes does not suffice to hear the bow turn.
+    # A released note rings on beneath the next one, so a pause between notes does not make the turn of the bow audible.
     depth = random.uniform(0.6, 0.9)
     gain_S = turning_gain(performance.notes, len(sound_S), SAMPLE_RATE, depth, seconds=0.08)
     time_C = np.arange(0, len(sound_S) / SAMPLE_RATE + 0.01, 0.01)

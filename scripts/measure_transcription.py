@@ -1,10 +1,10 @@
-"""What do a pianist's ears hear, and what does each kind of their mistakes cost its hands?
+"""How well does a pianist's transcriber work, and what does each kind of its errors cost the motion?
 
-    python scripts/measure_hearing.py piano-eval TAKES
+    python scripts/measure_transcription.py piano-eval TAKES
 
-prints, over all takes with notes, how many notes are heard within two frames (precision, recall, F1) by the likelihood from which a key
-counts as struck, what the missed ones have in common, and how well hands play (key-hit skill, motion energy) that are told
-what is heard, that without what is imagined, that with what is missed, and the notes as they are.
+prints, over all takes with notes: how many onsets are transcribed within two frames (precision, recall, F1), for several
+thresholds; what the missed ones have in common; and the key-hit skill and motion energy of hands that play the transcribed
+notes, those without false ones, those with the missed ones added, and the true notes.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from apvg.music.notes import Notes
 from apvg.takes.take import Take, load_takes
 from apvg.training.data.music import resample
 
-LIKELIHOODS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
-#: A note is heard that is told so many frames early or late, at most.
+THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+#: A predicted onset is right if it is at most so many frames early or late.
 TOLERANCE = 2
-#: A key struck again within so many frames is repeated.
+#: A key pressed again within so many frames is repeated.
 REPEATED = 6
 OCTAVES = np.array((-24, -12, 12, 24))
 
@@ -46,48 +46,48 @@ def main() -> None:
     takes = [take for take in load_takes(arguments.takes) if take.notes is not None]
     if not isinstance(performer.placement, Keyboard) or not takes:
         parser.error("this is for performers at a keyboard, and takes whose notes are known")
-    counts = {likelihood: np.zeros(3) for likelihood in LIKELIHOODS}
+    counts = {threshold: np.zeros(3) for threshold in THRESHOLDS}
     missed: Counter[str] = Counter()
-    told: dict[str, list[tuple[float, float, float, int]]] = {}
-    for take in track(takes, "listening and playing", len(takes)):
+    results: dict[str, list[tuple[float, float, float, int]]] = {}
+    for take in track(takes, "transcribing and playing", len(takes)):
         notes, frames = take.notes, len(take)
         assert notes is not None
-        likely_TP, held_TP = listen(performer, take)
+        probability_TP, sustained_TP = transcribe(performer, take)
         true_TP = notes.roll(performer.fps, frames)[0] > 0
-        for likelihood, count in counts.items():
-            struck_TP = strokes(likely_TP, likelihood)
-            count += [match(struck_TP, true_TP)[0].sum(), struck_TP.sum(), true_TP.sum()]
-        struck_TP = strokes(likely_TP, performer.config.khp.transcriber.onset_threshold)
-        right_TP, found_TP = match(struck_TP, true_TP)
+        for threshold, count in counts.items():
+            onset_TP = onsets(probability_TP, threshold)
+            count += [match(onset_TP, true_TP)[0].sum(), onset_TP.sum(), true_TP.sum()]
+        onset_TP = onsets(probability_TP, performer.config.khp.transcriber.onset_threshold)
+        right_TP, found_TP = match(onset_TP, true_TP)
         missed.update(kinds(true_TP & ~found_TP, true_TP))
         ways = {
-            "as heard": as_notes(struck_TP, held_TP, performer.fps),
-            "without what is imagined": as_notes(right_TP, held_TP, performer.fps),
-            "with what is missed": as_notes(
-                struck_TP | (true_TP & ~found_TP), held_TP, performer.fps
+            "as transcribed": as_notes(onset_TP, sustained_TP, performer.fps),
+            "without false onsets": as_notes(right_TP, sustained_TP, performer.fps),
+            "with the missed onsets": as_notes(
+                onset_TP | (true_TP & ~found_TP), sustained_TP, performer.fps
             ),
             "the true notes": notes,
         }
         for way, these in ways.items():
-            told.setdefault(way, []).append(play(performer, take, these))
-    print("likelihood  precision  recall     F1")
-    for likelihood, (right, heard, true) in counts.items():
-        precision, recall = right / max(heard, 1), right / max(true, 1)
+            results.setdefault(way, []).append(play(performer, take, these))
+    print(" threshold  precision  recall     F1")
+    for threshold, (right, predicted, true) in counts.items():
+        precision, recall = right / max(predicted, 1), right / max(true, 1)
         print(
-            f"{likelihood:10} {precision:10.3f} {recall:7.3f} {2 * right / max(heard + true, 1):6.3f}"
+            f"{threshold:10} {precision:10.3f} {recall:7.3f} {2 * right / max(predicted + true, 1):6.3f}"
         )
     print(
         f"missed at {performer.config.khp.transcriber.onset_threshold}:", dict(missed.most_common())
     )
-    print(f"{'hands are told':28} skill  energy of left, right hand")
-    for way, figures in told.items():
+    print(f"{'notes':28} skill  energy of left, right hand")
+    for way, figures in results.items():
         skill_N, left_N, right_N, notes_N = np.array(figures).T
         skill = np.average(skill_N, weights=notes_N)
         print(f"{way:28} {skill:.3f}  {np.nanmean(left_N):.2f}, {np.nanmean(right_N):.2f}")
 
 
-def listen(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
-    """How likely keys are struck in each frame of a take, 0..1, and whether they are held; both [T, 88]."""
+def transcribe(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of an onset in each frame of a take, and whether keys are sustained; both [T, 88]."""
     features = performer.config.features
     rows_RF = torch.from_numpy(extract_features(resample(take, features.sample_rate), features))
     late = performer.config.khp.delay
@@ -95,27 +95,30 @@ def listen(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
         [rows_RF, rows_RF.new_zeros(late * features.rows_per_frame, rows_RF.shape[1])]
     )
     with torch.inference_mode():
-        heard, _ = performer.stages.khp.transcriber(rows_RF[None].float())
-    likely_2TP = heard.logits_B2TP[0].float().sigmoid()[:, late : late + len(take)].numpy()
-    return likely_2TP[0], likely_2TP[1] > SUSTAINED
+        notes, _ = performer.stages.khp.transcriber(rows_RF[None].float())
+    probability_2TP = notes.logits_B2TP[0].float().sigmoid()[:, late : late + len(take)].numpy()
+    return probability_2TP[0], probability_2TP[1] > SUSTAINED
 
 
-def strokes(likely_TP: np.ndarray, likelihood: float) -> np.ndarray:
-    """Where a key becomes so likely, bool [T, 88]."""
-    above_TP = likely_TP > likelihood
+def onsets(probability_TP: np.ndarray, threshold: float) -> np.ndarray:
+    """Where the probability of an onset rises above a threshold, bool [T, 88]."""
+    above_TP = probability_TP > threshold
     return above_TP & ~np.pad(above_TP, ((1, 0), (0, 0)))[:-1]
 
 
-def match(told_TP: np.ndarray, true_TP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which strokes are right, and which true ones they stand for; each counts once."""
-    right_TP, found_TP = np.zeros_like(told_TP), np.zeros_like(true_TP)
-    for key in np.flatnonzero(told_TP.any(axis=0) & true_TP.any(axis=0)):
-        told, true = list(np.flatnonzero(told_TP[:, key])), list(np.flatnonzero(true_TP[:, key]))
-        while told and true:
-            if abs(told[0] - true[0]) <= TOLERANCE:
-                right_TP[told.pop(0), key] = found_TP[true.pop(0), key] = True
+def match(predicted_TP: np.ndarray, true_TP: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which onsets are right, and which true ones they stand for; each counts once."""
+    right_TP, found_TP = np.zeros_like(predicted_TP), np.zeros_like(true_TP)
+    for key in np.flatnonzero(predicted_TP.any(axis=0) & true_TP.any(axis=0)):
+        predicted, true = (
+            list(np.flatnonzero(predicted_TP[:, key])),
+            list(np.flatnonzero(true_TP[:, key])),
+        )
+        while predicted and true:
+            if abs(predicted[0] - true[0]) <= TOLERANCE:
+                right_TP[predicted.pop(0), key] = found_TP[true.pop(0), key] = True
             else:
-                (told if told[0] < true[0] else true).pop(0)
+                (predicted if predicted[0] < true[0] else true).pop(0)
     return right_TP, found_TP
 
 
@@ -133,12 +136,12 @@ def kinds(missed_TP: np.ndarray, true_TP: np.ndarray) -> list[str]:
     return found
 
 
-def as_notes(struck_TP: np.ndarray, held_TP: np.ndarray, fps: int) -> Notes:
-    """Strokes as notes, each as long as its key is held and not struck again."""
-    frame_N, key_N = np.nonzero(struck_TP)
+def as_notes(onset_TP: np.ndarray, sustained_TP: np.ndarray, fps: int) -> Notes:
+    """Onsets as notes, each as long as its key is sustained and not pressed again."""
+    frame_N, key_N = np.nonzero(onset_TP)
     length_N = []
     for frame, key in zip(frame_N, key_N, strict=True):
-        goes_on_T = held_TP[frame + 1 :, key] & ~struck_TP[frame + 1 :, key]
+        goes_on_T = sustained_TP[frame + 1 :, key] & ~onset_TP[frame + 1 :, key]
         length_N.append(1 + (len(goes_on_T) if goes_on_T.all() else int(goes_on_T.argmin())))
     let_go_N = (frame_N + np.array(length_N, int)) / fps
     return Notes(
