@@ -1,4 +1,4 @@
-"""Reports as plain data. Light to import: whoever names a report that is not there is told so at once."""
+"""Reports as plain data. Light to import, so that a report that does not exist is reported at once."""
 
 from __future__ import annotations
 

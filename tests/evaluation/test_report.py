@@ -293,7 +293,7 @@ def test_the_command_on_fresh_weights(
     small.save(takes / "drawn")
     command = ["evaluate", str(tiny_performer), str(takes), "-o", str(out), "--no-read-back"]
     assert main([*command, "--block", "bad", "9", "3"]) == 1
-    assert "let it start before it stops (--block)" in capsys.readouterr().err
+    assert "the block bad, 9 to 3 s, is empty or starts before 0 s" in capsys.readouterr().err
     assert not out.exists()
     assert main([*command, "--block", "one", "3", "6", "--block", "two", "9", "12"]) == 0
     assert "drawn, two:" in capsys.readouterr().out

@@ -122,7 +122,7 @@ def test_strokes_need_takes_with_known_bowing_and_a_classifier(trained: Path, tm
         text.replace("lookahead_frames = 3", "lookahead_frames = 5", 1) + "[strokes]\nsteps = 1\n"
     )
     recipe = load_recipe(tmp_path / "recipe.toml")
-    with pytest.raises(ApvgError, match="no take says how it is bowed"):
+    with pytest.raises(ApvgError, match="no take has bow strokes"):
         Run(recipe, [tiny.take()], tmp_path, device="cpu").train("strokes")
     with pytest.raises(ApvgError, match="no bow-stroke classifier"):
         Run(recipe, [tiny.take()], tmp_path, device="cpu", start_from=trained).train("strokes")
