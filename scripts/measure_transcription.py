@@ -25,7 +25,6 @@ from apvg.models.transcription.transcriber import SUSTAINED
 from apvg.music.features import extract_features
 from apvg.music.notes import Notes
 from apvg.takes.take import Take, load_takes
-from apvg.training.data.music import resample
 
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 #: A predicted onset is right if it is at most so many frames early or late.
@@ -89,7 +88,7 @@ def main() -> None:
 def transcribe(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
     """Probability of an onset in each frame of a take, and whether keys are sustained; both [T, 88]."""
     features = performer.config.features
-    rows_RF = torch.from_numpy(extract_features(resample(take, features.sample_rate), features))
+    rows_RF = torch.from_numpy(extract_features(take.sound_at(features.sample_rate), features))
     late = performer.config.khp.delay
     rows_RF = torch.cat(
         [rows_RF, rows_RF.new_zeros(late * features.rows_per_frame, rows_RF.shape[1])]

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import numpy as np
 import tyro
-from scipy.signal import resample_poly
 
 from apvg import Performer
 from apvg.base.progress import track
@@ -71,7 +70,7 @@ def row(performer: Performer, take: Take, wrong: Wrong) -> np.ndarray:
     t = round(wrong.second * take.fps)
     first = max(0, t - round(WARM_UP * take.fps))
     stretch = slice(first, t + 1)
-    music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+    music_S = take.sound_at(performer.sample_rate)
     per_frame = performer.sample_rate // performer.fps
     context_S = music_S[first * per_frame : (t + 1 + take.fps) * per_frame]
     left, top, right, bottom = wrong.box

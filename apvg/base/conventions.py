@@ -6,7 +6,7 @@
   [i * STRIDE, (i + 1) * STRIDE).
 - Time: second 0 is the first frame and the first sample; frame t lies at t / fps seconds. Takes and performers have :data:`FPS` frames
   per second unless somebody asks for others.
-- Sound: samples are resampled by one function alone, :func:`apvg.music.reading.resample`, so that training, evaluation and use get
+- Sound: samples are resampled by one function alone, :func:`apvg.music.resampling.resample`, so that training, evaluation and use get
   the same samples.
 - Pitch: MIDI numbers; the networks' pitch axis is :mod:`apvg.instruments.pitch_grid`'s.
 """

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from scipy.signal import resample_poly
 
 from apvg.base.errors import ApvgError
 from apvg.base.plain import to_plain
@@ -96,9 +95,9 @@ def compare_keypoints(
         block: What to evaluate. Components that measure whole pieces alone do so where it is the whole take.
     """
     take = moved(performer, take)
-    music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+    music_S = take.sound_at(performer.sample_rate)
     answers = {"apvg": seen(*performer.predict_keypoints(music_S))}
-    samples_S = resample_poly(take.samples_S, SAMPLE_RATE, take.sample_rate)
+    samples_S = take.sound_at(SAMPLE_RATE)
     answers |= {baseline.name: baseline.predict(samples_S) for baseline in baselines}
     first, last = round(block.start * take.fps), round(block.stop * take.fps)
     now = slice(first, last)
@@ -197,7 +196,7 @@ def _stretches(performer: Performer, take: Take) -> list[SoundAndPoses]:
     """What baselines may be trained on of a take, in the performer's pixels."""
     take = moved(performer, take)
     poses_TKD = seen(take.keypoints_TKD, take.confidence_TK)
-    sound_TC = mfcc(resample_poly(take.samples_S, SAMPLE_RATE, take.sample_rate), take.fps)
+    sound_TC = mfcc(take.sound_at(SAMPLE_RATE), take.fps)
     frames = min(len(sound_TC), len(poses_TKD))
     allowed_T = np.ones(frames + 2, bool)
     allowed_T[[0, -1]] = False

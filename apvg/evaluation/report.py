@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scipy.signal import resample_poly
-
 from apvg.base.plain import to_plain
 from apvg.base.progress import track
 from apvg.base.version import __version__
@@ -222,7 +220,7 @@ def _block_results(
         avoid = [(b.start, b.stop) for b in (*held_out_blocks(performer, take), *blocks)]
         others = trained_on if whole and (trained_on or not chosen.asked) else [take]
         retrieval = retrieval_baselines(others, performer.plate_HWC, {take.name: avoid})
-        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+        music_S = take.sound_at(performer.sample_rate)
         predicted = performer.predict_keypoints(music_S)
         for block in track(blocks, "evaluating", subject=take.name):
             result = evaluate_block(performer, take, block, retrieval, music_S, predicted, tracker)

@@ -17,7 +17,7 @@ import numpy as np
 
 from apvg.base.errors import ApvgError
 from apvg.live.statistics import Statistics
-from apvg.music.reading import resample
+from apvg.music.resampling import resample_chunks
 
 #: Length of a piece of sound, seconds: so short that waiting for it hardly matters.
 PIECE_SECONDS = 0.01
@@ -155,5 +155,5 @@ def _at_rate(chunks: Iterator[np.ndarray], source_rate: int, rate: int) -> Itera
     """Resample: [1, S] at one rate to [S] at another."""
     first_1S = next(chunks, None)
     if first_1S is not None:
-        for chunk_1S in resample(first_1S, chunks, source_rate, rate):
+        for chunk_1S in resample_chunks(first_1S, chunks, source_rate, rate):
             yield chunk_1S[0]

@@ -16,6 +16,7 @@ from apvg.instruments.keyboard import key_x
 from apvg.instruments.skeleton import Skeleton
 from apvg.music.features import FeatureConfig, extract_features
 from apvg.music.notes import Notes
+from apvg.music.resampling import resample
 
 #: Shifts of up to so many seconds to both sides are tried, in steps of 10 ms.
 LAG_RANGE = 0.5
@@ -176,11 +177,9 @@ def bow_lag_curve(
 
 def onset_strength(samples_S: np.ndarray, sample_rate: int) -> np.ndarray:
     """How much louder each moment is than 30 ms before, mean over a piano's log-frequency bins: [R], ONSET_RATE a second."""
-    from scipy.signal import resample_poly
-
     rate = _FEATURES.sample_rate
     assert _FEATURES.fps * _FEATURES.rows_per_frame == ONSET_RATE
-    return extract_features(resample_poly(samples_S, rate, sample_rate), _FEATURES)[:, -1]
+    return extract_features(resample(samples_S, sample_rate, rate), _FEATURES)[:, -1]
 
 
 def leading_point(skeleton: Skeleton) -> int | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 from pathlib import Path
 
 import av
@@ -16,6 +15,7 @@ from av.error import FFmpegError
 
 from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.base.media import LONGEST_GAP_SECONDS, open_media, read_packets, time_zero
+from apvg.music.resampling import resample_chunks
 from apvg.music.riff import missing_sound
 
 #: Approximate length of the chunks, seconds.
@@ -132,7 +132,7 @@ def stream_channels(
         )
     read = 0
     wanted = None if duration is None else round(duration * sample_rate)
-    for chunk_CS in resample(first_CS, chunks, source.sample_rate, sample_rate):
+    for chunk_CS in resample_chunks(first_CS, chunks, source.sample_rate, sample_rate):
         if wanted is not None and read + chunk_CS.shape[1] >= wanted:
             yield chunk_CS[:, : wanted - read]
             return
@@ -293,40 +293,3 @@ def _silence(first: int, stop: int, sample_rate: int) -> Iterator[np.ndarray]:
     """Zeros for samples `first` to `stop`, in chunks of a second."""
     for begin in range(first, stop, sample_rate):
         yield np.zeros(min(sample_rate, stop - begin), np.float32)
-
-
-def resample(
-    first_CS: np.ndarray, rest: Iterable[np.ndarray], source_rate: int, rate: int
-) -> Iterator[np.ndarray]:
-    """Resample a stream of chunks [C, S], float32; round(S * rate / source_rate) samples in total.
-
-    Args:
-        first_CS: The first chunk, with one or two channels.
-        rest: The chunks that follow.
-        source_rate: Their sample rate, Hz.
-        rate: Sample rate of the result, Hz.
-    """
-    if source_rate == rate:
-        yield first_CS
-        yield from rest
-        return
-    layout = "mono" if len(first_CS) == 1 else "stereo"
-    resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
-    taken = given = 0
-
-    def push(samples_CS: np.ndarray | None) -> list[np.ndarray]:
-        frame = None
-        if samples_CS is not None:
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples_CS), "fltp", layout)
-            frame.sample_rate = source_rate
-        return [out.to_ndarray() for out in resampler.resample(frame)]
-
-    for chunk_CS in chain([first_CS], rest):
-        taken += chunk_CS.shape[1]
-        for out_CS in push(chunk_CS):
-            given += out_CS.shape[1]
-            yield out_CS
-    left = round(Fraction(taken * rate, source_rate)) - given
-    tail_CS = np.concatenate([*push(None), np.zeros((len(first_CS), max(left, 0)), np.float32)], 1)
-    if left > 0:
-        yield tail_CS[:, :left]

@@ -217,7 +217,7 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
     from apvg.live.session import play_along
     from apvg.live.sources import PIECE_SECONDS
     from apvg.live.statistics import Statistics
-    from apvg.music.reading import resample
+    from apvg.music.resampling import resample_chunks
 
     speaking = threading.Lock()
 
@@ -241,7 +241,7 @@ def _perform(pipe: Connection, performer_name: str, rate: int) -> None:
         with performer.stream(block=_BLOCK) as stream:
             say("ready", stream.fps)
             sound = received()
-            pieces = resample(next(sound), sound, rate, stream.sample_rate)
+            pieces = resample_chunks(next(sound), sound, rate, stream.sample_rate)
             mono = (piece_CS[0] for piece_CS in pieces)
             play_along(stream, mono, _Page(say), Statistics(stream.fps), threading.Event())
     except (EOFError, BrokenPipeError):

@@ -16,7 +16,8 @@ from typing import TypeAlias
 import numpy as np
 
 from apvg.base.errors import ApvgError
-from apvg.music.reading import measure_audio, probe_audio, read_audio, resample, stream_audio
+from apvg.music.reading import measure_audio, probe_audio, read_audio, stream_audio
+from apvg.music.resampling import resample
 from apvg.video.images import read_image
 from apvg.video.reading import VideoInfo, frame_times, probe_video, read_frames
 
@@ -143,7 +144,7 @@ def read_sound(
         raise ApvgError(
             f"cannot start at {start:g} s: the sound of {sound} ends earlier", "start earlier"
         )
-    samples_S = np.concatenate(list(resample(joined_S[None], (), own_rate, sample_rate)), axis=1)[0]
+    samples_S = resample(joined_S, own_rate, sample_rate)
     return samples_S if duration is None else samples_S[: round(duration * sample_rate)]
 
 

@@ -20,6 +20,7 @@ from apvg.instruments.instrument import Instrument, find_instrument
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 from apvg.music.notes import Notes
+from apvg.music.resampling import resample
 from apvg.takes.about import About
 
 #: Raised when an older reader could no longer read what is written.
@@ -120,6 +121,12 @@ class Take:
     def placement(self) -> Placement:
         """Where the surface that is played on lies in the frames."""
         return self.instrument.surface.place(self.corners_42)
+
+    def sound_at(self, sample_rate: int) -> np.ndarray:
+        """The sound at a rate of choice, Hz: mono float32 [S], exactly as long as the frames."""
+        samples_S = resample(self.samples_S, self.sample_rate, sample_rate)
+        wanted = sample_count(len(self), self.fps, sample_rate)
+        return np.pad(samples_S, (0, max(0, wanted - len(samples_S))))[:wanted]
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write the take's folder; it appears only when it is whole.

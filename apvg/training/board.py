@@ -68,7 +68,6 @@ def keypoint_panels(plan: Plan, weights: Weights, *, joint: bool) -> Panels:
     """
     from apvg.evaluation.charts import component_picture
     from apvg.measures.motion import pose_component, seen
-    from apvg.training.data.music import resample
 
     take = plan.scene_takes[0]
     held_out = list(plan.recipe.held_out.get(take.name, {}).values())
@@ -79,7 +78,7 @@ def keypoint_panels(plan: Plan, weights: Weights, *, joint: bool) -> Panels:
         from apvg.performer import Performer
 
         performer = Performer(weights.averaged(("khp",), joint=joint))
-        predicted = performer.predict_keypoints(resample(take, performer.sample_rate))
+        predicted = performer.predict_keypoints(take.sound_at(performer.sample_rate))
         true_TKD = seen(take.keypoints_TKD, take.confidence_TK)
         component = pose_component(seen(*predicted)[shown], true_TKD[shown])
         return {"keypoints": component_picture(component, take.fps, start)}

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from apvg.base.plain import Flat, OptionalKey
 from apvg.evaluation.charts import component_figure, lag_figure
@@ -268,7 +267,7 @@ class Bowing(Figures):
     def evaluate(self, performer: Performer, take: Take, tracker: Tracker | None) -> Piece:
         """All figures of a take's music; nothing is painted."""
         assert take.notes is not None
-        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+        music_S = take.sound_at(performer.sample_rate)
         onset_R = onset_strength(take.samples_S, take.sample_rate)
         reference = Reference.of(take, performer.instrument)
         true_TKD = seen(take.keypoints_TKD, take.confidence_TK)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from scipy.signal import resample_poly
 
 from apvg.base.errors import ApvgError
 from apvg.base.plain import Flat, OptionalKey
@@ -284,7 +283,7 @@ class KeyHits(Figures):
                 "prepare the take again with its MIDI file, or evaluate on takes of the performer's own scene",
                 options=["midi"],
             )
-        music_S = resample_poly(take.samples_S, performer.sample_rate, take.sample_rate)
+        music_S = take.sound_at(performer.sample_rate)
         begin = _just_before(notes, performer.fps)
         reference = Reference(
             instrument=performer.instrument,

@@ -21,7 +21,7 @@ from apvg.stages import Stages
 from apvg.streaming import CoarseVideo, Features, Poses
 from apvg.takes.take import Take
 from apvg.training.data.fpvg import Predictions
-from apvg.training.data.music import Music, joined, resample
+from apvg.training.data.music import Music, joined
 from apvg.training.data.scene import Scene, build_scene
 from apvg.training.data.strokes import StrokeTake, find_events, label_strokes
 from apvg.training.plan import Plan
@@ -49,7 +49,7 @@ class Cache:
             digest = hashlib.sha256(take.samples_S.tobytes()).hexdigest()[:12]
             path = self.folder / "features" / f"{take.name}-{digest}.npy"
             if not path.exists():
-                features_RF = extract_features(resample(take, config.sample_rate), config)
+                features_RF = extract_features(take.sound_at(config.sample_rate), config)
                 _save(path, features_RF.astype(np.float16))
             features_RF = torch.from_numpy(np.load(path, mmap_mode="c"))
             self._musics[take.name] = Music(
@@ -114,7 +114,7 @@ class Cache:
         takes = self.plan.scene_takes
         keypoints, coarse = [], []
         for take in track(takes, "predicting", len(takes)):
-            samples_S = resample(take, config.features.sample_rate)
+            samples_S = take.sound_at(config.features.sample_rate)
             poses, coarse_video = Poses(config, engine), CoarseVideo(config, engine)
             for features_RF in Features(config, engine).run([samples_S]):
                 keypoints_TKD, _ = poses.next(features_RF)

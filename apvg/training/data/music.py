@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import av
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,7 +18,6 @@ from apvg.music.features import (
     shift_features,
 )
 from apvg.music.notes import Notes, concatenated
-from apvg.takes.take import Take
 
 #: Semitones.
 OCTAVE = 12
@@ -105,17 +102,6 @@ def joined(musics: Sequence[Music]) -> Music:
         config,
         musics[0].pitch_range,
     )
-
-
-def resample(take: Take, sample_rate: int) -> np.ndarray:
-    """A take's sound at another rate, mono float32; exactly as long as its frames."""
-    resampler = av.AudioResampler("flt", "mono", sample_rate)
-    frame = av.AudioFrame.from_ndarray(take.samples_S[None].astype(np.float32), "flt", "mono")
-    frame.sample_rate = take.sample_rate
-    pieces = [p.to_ndarray()[0] for f in (frame, None) for p in resampler.resample(f)]
-    samples_S = np.concatenate(pieces)
-    wanted = round(len(take) * sample_rate / take.fps)
-    return np.pad(samples_S, (0, max(0, wanted - len(samples_S))))[:wanted]
 
 
 def louder(features_RF: Tensor, gain_db: float) -> Tensor:
