@@ -77,7 +77,9 @@ def keypoint_panels(plan: Plan, weights: Weights, *, joint: bool) -> Panels:
     def panels() -> dict[str, np.ndarray]:
         from apvg.performer import Performer
 
-        performer = Performer(weights.averaged(("khp",), joint=joint))
+        # Nothing is painted, so any picture will do as the plate.
+        plate_HWC = np.asarray(take.frames_THWC[0])
+        performer = Performer(weights.stages(plate_HWC, ("khp",), joint=joint))
         predicted = performer.predict_keypoints(take.sound_at(performer.sample_rate))
         true_TKD = seen(take.keypoints_TKD, take.confidence_TK)
         component = pose_component(seen(*predicted)[shown], true_TKD[shown])

@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from apvg.base.errors import ApvgError
-from apvg.bundle import load_network, read_config
+from apvg.bundle import NETWORKS, load_network, read_config
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.khp import KeypointPredictor
-from apvg.stages import Stages
+from apvg.stages import BUILDERS, Stages
 from apvg.training.checkpoint import load_checkpoint
 from apvg.training.plan import Plan
 
@@ -29,6 +29,8 @@ PARTS = {
 }
 #: The audio encoders of KHP and of CVG, by their names there.
 KHP_ENCODER, CVG_ENCODER = "transcriber.encoder", "encoder"
+#: What the stage `joint` trains further.
+JOINT = ("khp", "fpvg")
 
 
 class Weights:
@@ -51,18 +53,11 @@ class Weights:
         steps, path = self.plan.recipe.steps(stage), self.checkpoint(stage)
         return not steps or (path.exists() and load_checkpoint(path, {}, {}) >= steps)
 
-    def build(self, plate_HWC: np.ndarray | None = None) -> Stages:
-        """All stages with random weights, before a plate (by default a black one)."""
-        config = self.plan.config
-        if plate_HWC is None:
-            plate_HWC = np.zeros((*config.size[::-1], 3), np.uint8)
-        return Stages(config, plate_HWC)
-
     def initial(self, stage: str) -> Any:
-        """A stage's network with the weights that its training starts from."""
+        """A stage's network with the weights that its training starts from; what is random in them and after them, from its seed."""
         plan, recipe = self.plan, self.plan.recipe
         torch.manual_seed(getattr(recipe, stage).seed)
-        network = self.build().networks[stage]
+        network = BUILDERS[stage](plan.config)
         if plan.start_from is None:
             return network
         config = read_config(plan.start_from)
@@ -103,7 +98,7 @@ class Weights:
         encoder: nn.Module = cvg.get_submodule(CVG_ENCODER)
         shape = plan.config.cvg.encoder
         if shape == plan.config.khp.transcriber.encoder:
-            khp = self.averaged(("khp",)).khp
+            khp = self.averaged("khp")
             encoder.load_state_dict(khp.get_submodule(KHP_ENCODER).state_dict())
         elif plan.start_from is not None:
             start = read_config(plan.start_from)
@@ -111,34 +106,47 @@ class Weights:
                 load_network(plan.start_from, start, "cvg", encoder, CVG_ENCODER)
         return cvg
 
-    def averaged(
-        self, stages: Sequence[str], plate_HWC: np.ndarray | None = None, *, joint: bool = False
-    ) -> Stages:
-        """Stages with the averaged weights of some of them, on the CPU; the others are random.
+    def averaged(self, stage: str, *, joint: bool = False) -> Any:
+        """A stage's network with its averaged weights, on the CPU; its initial ones where the recipe gives it no steps.
 
         Args:
-            stages: Those that are wanted. One without steps in the recipe has its initial weights.
-            plate_HWC: The performer's plate.
+            stage: "khp", "cvg" or "fpvg".
             joint: Whether the stage `joint`, where it has been trained, has the last word on KHP and FPVG.
+
+        Raises:
+            ApvgError: It has not been trained yet.
+        """
+        # Whoever trains goes on with random numbers of his own.
+        with torch.random.fork_rng(devices=[]):
+            if not self.plan.recipe.steps(stage):
+                return self.initial_khp() if stage == "khp" else self.initial(stage)
+            network = BUILDERS[stage](self.plan.config)
+        if not self.checkpoint(stage).exists():
+            raise ApvgError(
+                f"the stage {stage} has not been trained in {self.folder.parent}",
+                "train it first",
+                ("stage",),
+            )
+        load_checkpoint(self.checkpoint(stage), {"ema": network}, {})
+        if joint and stage in JOINT and self.checkpoint("joint").exists():
+            load_checkpoint(self.checkpoint("joint"), {f"{stage}_ema": network}, {})
+        return network
+
+    def stages(
+        self, plate_HWC: np.ndarray, trained: Sequence[str] = NETWORKS, *, joint: bool = False
+    ) -> Stages:
+        """All stages before a plate, on the CPU, with the averaged weights of some of them; the others are random.
+
+        Args:
+            plate_HWC: The performer's plate.
+            trained: Those that are wanted, as for :meth:`averaged`.
+            joint: As there.
 
         Raises:
             ApvgError: One of them has not been trained yet.
         """
-        built = self.build(plate_HWC)
-        for stage in stages:
-            if not self.plan.recipe.steps(stage):
-                network = self.initial_khp() if stage == "khp" else self.initial(stage)
-                built.networks[stage].load_state_dict(network.state_dict())
-                continue
-            if not self.checkpoint(stage).exists():
-                raise ApvgError(
-                    f"the stage {stage} has not been trained in {self.folder.parent}",
-                    "train it first",
-                    ("stage",),
-                )
-            load_checkpoint(self.checkpoint(stage), {"ema": built.networks[stage]}, {})
-        if joint and self.checkpoint("joint").exists():
-            averages = {f"{stage}_ema": built.networks[stage] for stage in ("khp", "fpvg")}
-            wanted = {name: net for name, net in averages.items() if name[:-4] in stages}
-            load_checkpoint(self.checkpoint("joint"), wanted, {})
-        return built.to("cpu")
+        with torch.random.fork_rng(devices=[]):
+            stages = Stages(self.plan.config, plate_HWC)
+        for stage in trained:
+            stages.networks[stage].load_state_dict(self.averaged(stage, joint=joint).state_dict())
+        return stages.to("cpu")

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from apvg.base.files import atomic_path
-from apvg.bundle import NETWORKS, PerformerConfig, write_bundle
+from apvg.bundle import PerformerConfig, write_bundle
 from apvg.performer import Performer
 from apvg.training.material import Material
 
@@ -14,7 +14,7 @@ from apvg.training.material import Material
 def write_performer(material: Material, folder: Path) -> None:
     """Write the averaged weights of all stages, the scene's plate and a painted frame as a performer."""
     cache, plate_HWC = material.cache, material.cache.plate_HWC
-    stages = material.weights.averaged(NETWORKS, plate_HWC, joint=True)
+    stages = material.weights.stages(plate_HWC, joint=True)
     scene, config = cache.scene, material.plan.config
     middle = scene.training_T[len(scene.training_T) // 2]
     shown = slice(middle, middle + 1)

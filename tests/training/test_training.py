@@ -108,7 +108,7 @@ def test_the_stage_strokes_is_resumed_and_kept_by_what_comes_after(tmp_path: Pat
     run = Run(recipe, [tiny.take()], tmp_path / "once", device="cpu")
     for stage in ("transcription", "motion", "khp"):
         run.train(stage)
-    for khp in (run.weights.averaged(("khp",)).khp, run.trainer("khp", 1).modules["network"]):
+    for khp in (run.weights.averaged("khp"), run.trainer("khp", 1).modules["network"]):
         assert isinstance(khp, torch.nn.Module)
         for key, value in khp.get_submodule("transcriber.strokes").state_dict().items():
             torch.testing.assert_close(value, once[f"module/ema/{key}"])
@@ -324,7 +324,7 @@ def test_khp_without_steps_of_its_own_is_put_together_from_its_parts(
     recipe = load_recipe(recipe_file)
     takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
     recipe = replace(recipe, khp=replace(recipe.khp, steps=0))
-    khp = Run(recipe, takes, trained, device="cpu").weights.averaged(("khp",)).khp
+    khp = Run(recipe, takes, trained, device="cpu").weights.averaged("khp")
     for half, part in (("transcription", ""), ("motion", "motion.")):
         checkpoint = load_file(trained / f"training/{half}.ckpt.safetensors")
         network = khp.transcriber.encoder if half == "transcription" else khp.motion
@@ -377,7 +377,7 @@ def test_hands_that_are_taken_over_play_what_they_played(
     painted = Run(idle_recipe, takes, tmp_path, device="cpu", start_from=start)
     assert (painted.plan.config.pitch_range, painted.plan.config.voices) == ((48, 71), 1)
     assert painted.plan.config.khp == recipe.model.khp.for_instrument(PIANO)
-    painted.weights.averaged(("khp",))  # which its weights fit
+    painted.weights.averaged("khp")  # which its weights fit
     taught = Run(recipe, takes, tmp_path, device="cpu", start_from=start)
     assert taught.plan.config.pitch_range == (21, 108)
     config["khp"]["transcriber"]["decided"] = False

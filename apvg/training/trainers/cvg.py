@@ -13,6 +13,7 @@ from apvg.base.errors import ApvgError
 from apvg.instruments.pitch_grid import LOWEST_PITCH
 from apvg.models.cvg import CoarseVideoGenerator
 from apvg.models.discriminators import PatchDiscriminator, clip_channels
+from apvg.stages import build_space
 from apvg.training.configs import CVGTrainingConfig
 from apvg.training.data.cvg import CLIP, CVGBatch, CVGDataset
 from apvg.training.data.loader import Loader
@@ -162,7 +163,7 @@ def _octave_pixels(material: Material) -> int:
     placement = material.plan.placement(material.plan.scene_takes[0])
     if not placement.octave:
         return 0
-    space = material.weights.build().space
+    space = build_space(material.plan.config)
     x, y = placement.pitches_P2()[_MIDDLE]
     ends = torch.tensor([[x, y], [x + placement.octave, y]]).float()
     here, there = space.to_pixels(ends)

@@ -21,6 +21,7 @@ from apvg.base.errors import ApvgError
 from apvg.models.discriminators import PatchDiscriminator, clip_channels
 from apvg.models.dlt import DifferentiableLandmarkTransformer
 from apvg.models.stu import Painting, StructuredTemporalUNet
+from apvg.stages import build_dlt
 from apvg.training.configs import FPVGTrainingConfig
 from apvg.training.data.fpvg import FPVGBatch, FPVGDataset, Predictions
 from apvg.training.data.loader import Loader
@@ -190,8 +191,8 @@ def build(material: Material, stage: str, until: int | None) -> FPVGTrainer:
                 "train the stages khp and cvg first",
                 ("stage",),
             )
-        predictions = cache.predictions(weights.averaged(("khp", "cvg"), cache.plate_HWC))
-    dlt = weights.build().dlt
+        predictions = cache.predictions(weights.stages(cache.plate_HWC, ("khp", "cvg")))
+    dlt = build_dlt(material.plan.config)
     return FPVGTrainer(
         material.fabric, stu, dlt, cache.scene, predictions, config, workers=material.workers
     )

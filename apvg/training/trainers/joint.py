@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from apvg.base.conventions import STRIDE
-from apvg.bundle import NETWORKS
 from apvg.stages import Stages
 from apvg.training.configs import JointTrainingConfig
 from apvg.training.data.joint import JointBatch, JointDataset
@@ -113,7 +112,7 @@ class JointTrainer(StageTrainer):
 
 def build(material: Material, stage: str, until: int | None) -> JointTrainer:
     """The stage's trainer, from the averaged weights of the stages before."""
-    stages = material.weights.averaged(NETWORKS)
+    stages = material.weights.stages(material.cache.plate_HWC)
     return JointTrainer(
         material.fabric,
         stages,
