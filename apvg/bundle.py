@@ -1,4 +1,5 @@
-"""A performer on disk: `config.json`, one safetensors file per stage, the plate, a sample frame and the card."""
+"""A performer on disk: `config.json`, one safetensors file per stage, the plate, a sample frame and
+the card."""
 
 from __future__ import annotations
 
@@ -42,17 +43,20 @@ class PerformerConfig:
         recipe: Name of the recipe that made it.
         size: Width and height of its frames, pixels; multiples of 16.
         skeleton: Its keypoints' layout.
-        corners: The keyboard's corners in its frames (TL, TR, BR, BL), pixels; None without a keyboard.
+        corners: The keyboard's corners in its frames (TL, TR, BR, BL), pixels; None without a
+            keyboard.
         features: Of the audio; also says the frame rate.
         khp, cvg, stu: Shapes of the stages.
         sigma: Of the heatmaps, as a share of the frames' height.
-        pixel_centre: Where its networks take the first pixel's centre to lie (:mod:`apvg.base.conventions`); 0 where they were trained
-            before there was one convention.
+        pixel_centre: Where its networks take the first pixel's centre to lie
+            (:mod:`apvg.base.conventions`); 0 where they were trained before there was one
+            convention.
         pitch_range: MIDI pitch of the lowest and of the highest note that it plays.
         voices: How many notes it can play at a time; 0 for any number.
         held_out: Take to block name to (start, stop) in seconds: what no stage was trained on.
         weights: Stage to the SHA-256 of its weights' file.
-        format_version: Of its files' layout; 3 where they have earlier names (:mod:`apvg.format_3`).
+        format_version: Of its files' layout; 3 where they have earlier names
+            (:mod:`apvg.format_3`).
     """
 
     name: str
@@ -102,7 +106,8 @@ def write_bundle(
     sample_HWC: np.ndarray,
     card: str,
 ) -> PerformerConfig:
-    """Write all files of a performer into an existing folder, the config last; returns it with the weights' hashes."""
+    """Write all files of a performer into an existing folder, the config last; returns it with the
+    weights' hashes."""
     hashes = {}
     for name in NETWORKS:
         tensors = {key: _half(value) for key, value in networks[name].state_dict().items()}

@@ -1,4 +1,5 @@
-"""Bundles of format 3, whose configuration and weights have other names: adapters to the present ones."""
+"""Bundles of format 3, whose configuration and weights have other names: adapters to the present
+ones."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ _KHP = (
 )
 _CVG = ((r"^listen\.", "encoder."), (r"^enter\.", "embed."))
 _NAMES = {"khp": _KHP, "cvg": _CVG, "fpvg": ()}
-#: What every motion decoder of a whole body decided on, on a cello's strings or not: four strings of 32 stops, and five fingers.
+#: What every motion decoder of a whole body decided on, on a cello's strings or not: four strings
+#: of 32 stops, and five fingers.
 _DECISIONS = (128, 5)
 
 
@@ -56,7 +58,11 @@ def present_config(data: Mapping[str, Any]) -> dict[str, Any]:
         "decoder": "hands on keys" if on_keys else "body",
         "decisions": () if on_keys else _DECISIONS,
     }
-    motion |= {name: khp.pop(name) for name in ("channels", "layers", "hidden", "held_frames") if name in khp}  # fmt: skip
+    motion |= {
+        name: khp.pop(name)
+        for name in ("channels", "layers", "hidden", "held_frames")
+        if name in khp
+    }
     data["khp"] = {"transcriber": transcriber, "motion": motion, **khp}
     data["cvg"] = {"encoder": cvg.pop("listening"), **cvg}
     data["stu"] = {"recurrent_level": stu.pop("memory_at", "fine"), **stu}

@@ -1,6 +1,7 @@
 """Which performers are installed, from their files alone: no network is loaded.
 
-Other packages add performers by entry points of the group `apvg.performers`: each names a package whose folder holds bundles.
+Other packages add performers by entry points of the group `apvg.performers`: each names a package
+whose folder holds bundles.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def performers() -> list[Installed]:
 
 
 def find_performer(name: str | Path) -> Path:
-    """The folder of a performer: an existing folder, an installed name, or a download of "owner/name" from the hub.
+    """The folder of a performer: an existing folder, an installed name, or a download of
+    "owner/name" from the hub.
 
     Raises:
         ApvgError: There is none of that name.

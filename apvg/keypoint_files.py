@@ -17,15 +17,27 @@ from apvg.instruments.skeleton import Skeleton
 SUFFIXES = (".npz", ".json")
 #: Points that are less sure are not there for whoever looks.
 _SEEN = 0.05
-#: No point of a picture lies further away, pixels; squares of what is much larger are infinite in float32.
+#: No point of a picture lies further away, pixels; squares of what is much larger are infinite in
+#: float32.
 _FURTHEST = 1e6
 #: By how much confidences may leave 0..1 where others have rounded them.
 _ROUNDING = 1e-3
 #: What reading a file that is damaged, or of another kind, may raise.
 _DAMAGES = (
-    KeyError, IndexError, TypeError, ValueError, AttributeError, OSError, EOFError, OverflowError, RecursionError,
-    NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+    KeyError,
+    IndexError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OSError,
+    EOFError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 #: Parts whose names in OpenPose's files (openpose/doc/02_output.md) are not their own.
 _FIELDS = {
     "body": "pose_keypoints_2d",
@@ -67,7 +79,8 @@ def check_readable(path: Path) -> None:
 def write_keypoints(path: Path, track: KeypointTrack, skeleton: Skeleton) -> None:
     """Write an NPZ (keypoints, confidence, names, fps) or a JSON file, as the suffix says.
 
-    The JSON holds fps, names, and for each frame one person in OpenPose's fields: x, y, confidence per point.
+    The JSON holds fps, names, and for each frame one person in OpenPose's fields: x, y, confidence
+    per point.
     """
     check_suffix(path)
     if path.suffix.lower() == ".npz":
@@ -96,8 +109,8 @@ def read_keypoints(path: Path, skeleton: Skeleton) -> KeypointTrack:
     """Read what :func:`write_keypoints` wrote, or an edited copy of it.
 
     Raises:
-        ApvgError: The file is missing, damaged, holds other points than `skeleton`, or numbers that cannot be (see
-            :func:`usable_points`).
+        ApvgError: The file is missing, damaged, holds other points than `skeleton`, or numbers that
+            cannot be (see :func:`usable_points`).
     """
     check_readable(path)
     try:
@@ -130,7 +143,8 @@ def read_keypoints(path: Path, skeleton: Skeleton) -> KeypointTrack:
 def usable_points(
     keypoints_TKD: np.ndarray, confidence_TK: np.ndarray, names: Sequence[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints and their confidence as a painter can take them: NaN is how other programs say that a point is not there.
+    """Keypoints and their confidence as a painter can take them: NaN is how other programs say that
+    a point is not there.
 
     Args:
         keypoints_TKD: [T, K, 2] pixels.
@@ -141,8 +155,8 @@ def usable_points(
         The same, float32; a point of which a number is NaN has confidence 0, and lies at 0, 0.
 
     Raises:
-        ValueError: A point is infinitely far away or much too far to be in a picture, or a confidence is not in 0..1; says
-            which one, and what to do.
+        ValueError: A point is infinitely far away or much too far to be in a picture, or a
+            confidence is not in 0..1; says which one, and what to do.
     """
     keypoints_TKD = np.asarray(keypoints_TKD, np.float32)
     confidence_TK = np.asarray(confidence_TK, np.float32)
@@ -169,7 +183,8 @@ def usable_points(
 
 def _read_npz(path: Path, skeleton: Skeleton) -> tuple[tuple[str, ...], float, np.ndarray]:
     """Names of the points, frames per second, and x, y and confidence [T, K, 3]."""
-    with np.load(path, allow_pickle=False) as data:
+    # Of a damaged archive np.load leaves a file open that it has opened itself.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as data:
         names = tuple(map(str, data["names"]))
         # What is too large for float32 is infinite there, and is found.
         with np.errstate(over="ignore"):
@@ -185,7 +200,10 @@ def _field(part: str) -> str:
 
 
 def _read_json(path: Path, skeleton: Skeleton) -> tuple[tuple[str, ...], float, np.ndarray]:
-    """The same of a JSON file. As OpenPose has it, no people, or none of a hand's numbers, stand for what is not there."""
+    """The same of a JSON file.
+
+    As OpenPose has it, no people, or none of a hand's numbers, stand for what is not there.
+    """
     data = json.loads(path.read_text(encoding="utf-8"))
     triples_TKD = np.zeros((len(data["frames"]), len(skeleton), 3), np.float32)
     for number, (triples_KD, frame) in enumerate(zip(triples_TKD, data["frames"], strict=True)):

@@ -57,7 +57,8 @@ class Performer:
     def from_pretrained(
         cls, name: str | Path = "piano", device: str = "cpu", engine: EngineName = "torch"
     ) -> Performer:
-        """Load a performer by name, from a folder, or from a repository "owner/name" of the Hugging Face hub.
+        """Load a performer by name, from a folder, or from a repository "owner/name" of the Hugging
+        Face hub.
 
         Args:
             name: Which one.
@@ -122,8 +123,8 @@ class Performer:
         """Play short music whole; for any length use :meth:`stream`.
 
         Args:
-            music: A file that FFmpeg reads, a MIDI file (played with the first soundfont that is found), or mono samples
-                at :attr:`sample_rate`.
+            music: A file that FFmpeg reads, a MIDI file (played with the first soundfont that is
+                found), or mono samples at :attr:`sample_rate`.
             start: Where in a file to begin, seconds.
             duration: How much of a file to play, seconds; all by default.
             notes: The notes of samples, where they are known: see :meth:`stream`.
@@ -150,10 +151,10 @@ class Performer:
         """Play music of any length as it comes: see :class:`apvg.streaming.Stream`.
 
         Args:
-            notes: The notes, where they are known (seconds from the first sample): the performer plays those rather than
-                transcribed ones.
-            transpose: How many semitones higher it is played. Pitches beyond the performer's pitch range are played in the
-                nearest octave.
+            notes: The notes, where they are known (seconds from the first sample): the performer
+                plays those rather than transcribed ones.
+            transpose: How many semitones higher it is played. Pitches beyond the performer's pitch
+                range are played in the nearest octave.
             block: Frames worked on at a time. Many are efficient, few come soon.
         """
         return Stream(self.stages, self.engine, notes, transpose=transpose, block=block)
@@ -161,7 +162,8 @@ class Performer:
     def predict_keypoints(
         self, samples_S: np.ndarray, notes: Notes | None = None, *, transpose: int = 0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """KHP alone: keypoints [T, K, 2] in pixels and their confidence [T, K] for mono samples at `sample_rate`."""
+        """KHP alone: keypoints [T, K, 2] in pixels and their confidence [T, K] for mono samples at
+        `sample_rate`."""
         points = len(self.skeleton)
         keypoints = [np.zeros((0, points, 2), np.float32)]
         confidence = [np.zeros((0, points), np.float32)]
@@ -177,7 +179,8 @@ class Performer:
         confidence_TK: np.ndarray,
         samples_S: np.ndarray | None = None,
     ) -> Iterator[Performance]:
-        """Paint given keypoints; with music (mono, at `sample_rate`) the coarse video is CVG's, without it the plate.
+        """Paint given keypoints; with music (mono, at `sample_rate`) the coarse video is CVG's,
+        without it the plate.
 
         Args:
             keypoints_TKD: [T, K, 2] pixels; NaN where a point is not there.
@@ -196,7 +199,8 @@ class Performer:
     def _posed(
         self, keypoints_TKD: np.ndarray, confidence_TK: np.ndarray, samples_S: np.ndarray | None
     ) -> Iterator[Posed]:
-        """Given keypoints and their confidence, block by block, with the coarse video of the music."""
+        """Given keypoints and their confidence, block by block, with the coarse video of the
+        music."""
         features, coarse = Features(self.config, self.engine), CoarseVideo(self.config, self.engine)
         blocks = features.run([samples_S]) if samples_S is not None else iter(())
         for first in range(0, len(keypoints_TKD), BLOCK):

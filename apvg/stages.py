@@ -1,4 +1,7 @@
-"""The networks of a performer with its plate, on one device. Engines run them; training builds them one by one."""
+"""The networks of a performer with its plate, on one device.
+
+Engines run them; training builds them one by one.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ class Stages:
     Attributes:
         config: What the performer is.
         plate_HWC: Its background, RGB uint8.
-        plate_1CHW, coarse_plate_1Chw: The same in 0..1 on the device, whole and at the coarse video's size.
+        plate_1CHW, coarse_plate_1Chw: The same in 0..1 on the device, whole and at the coarse
+            video's size.
         space: Between poses and pixels.
         khp, dlt, cvg, stu: The networks, in the order of the data.
         device: Where they are.

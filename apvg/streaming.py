@@ -1,12 +1,13 @@
-"""Music in as it comes, frames out as soon as they can be: the one way that all music goes, whole files too.
+"""Music in as it comes, frames out as soon as they can be: the one way that all music goes, whole
+files too.
 
 >>> with performer.stream(block=1) as stream:  # doctest: +SKIP
 ...     for samples_S in microphone:
 ...         show(stream.push(samples_S).frames_THWC)
 
-Samples become feature rows (:class:`Features`), these become poses (:class:`Poses`) and the coarse video
-(:class:`CoarseVideo`), and both become frames (:class:`Painter`). Each carries its state, so that memory does not grow
-with the music and any cutting of it gives the same frames.
+Samples become feature rows (:class:`Features`), these become poses (:class:`Poses`) and the coarse
+video (:class:`CoarseVideo`), and both become frames (:class:`Painter`). Each carries its state, so
+that memory does not grow with the music and any cutting of it gives the same frames.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from apvg.video.compositing import composite
 if TYPE_CHECKING:
     from apvg.music.notes import Notes
 
-#: Frames worked on at a time, where nobody waits for them: enough for the convolutions to be efficient, little memory.
+#: Frames worked on at a time, where nobody waits for them: enough for the convolutions to be
+#: efficient, little memory.
 BLOCK = 8
-#: Samples further from zero, 60 dB above full scale, are brought here: squares of much larger ones are infinite, and would
-#: stay in the states.
+#: Samples further from zero, 60 dB above full scale, are brought here: squares of much larger ones
+#: are infinite, and would stay in the states.
 _LOUDEST = 1000.0
 
 
@@ -76,9 +78,11 @@ class Posed(NamedTuple):
 
 
 class Stream:
-    """One piece of music on its way through a performer. Make one with :meth:`apvg.Performer.stream`.
+    """One piece of music on its way through a performer. Make one with
+    :meth:`apvg.Performer.stream`.
 
-    There is a frame for every 1 / fps of the music, rounded. As a context manager it lets go of its states at the end.
+    There is a frame for every 1 / fps of the music, rounded. As a context manager it lets go of its
+    states at the end.
 
     Attributes:
         fps: Frames per second that it gives.
@@ -109,7 +113,8 @@ class Stream:
 
     @property
     def latency_seconds(self) -> float:
-        """How much later than its own moment a frame can be worked on: look-ahead and the rest of its block.
+        """How much later than its own moment a frame can be worked on: look-ahead and the rest of
+        its block.
 
         What the work takes, and how long samples wait before they are pushed, comes on top.
         """
@@ -119,8 +124,8 @@ class Stream:
         """Take the next samples and return what has become ready, in order; often nothing.
 
         Args:
-            samples_S: Mono, any number of them, at :attr:`sample_rate`: floating point in -1..1, or signed integers of full
-                scale. Samples that are not numbers are silence.
+            samples_S: Mono, any number of them, at :attr:`sample_rate`: floating point in -1..1, or
+                signed integers of full scale. Samples that are not numbers are silence.
 
         Raises:
             ValueError: They are not mono samples of such a kind.
@@ -129,18 +134,23 @@ class Stream:
         return join([self.paint(posed) for posed in self.pose(samples_S)], self._config)
 
     def finish(self) -> Performance:
-        """The frames that waited for what comes after the end of the music: silence. Then the stream is over."""
+        """The frames that waited for what comes after the end of the music: silence.
+
+        Then the stream is over.
+        """
         return join([self.paint(posed) for posed in self.pose_rest()], self._config)
 
     def run(self, chunks: Iterable[np.ndarray]) -> Iterator[Performance]:
-        """The whole of the music, in performances of one block; all stages work side by side (see :mod:`apvg.base.pipeline`)."""
+        """The whole of the music, in performances of one block; all stages work side by side (see
+        :mod:`apvg.base.pipeline`)."""
         self._refuse_if_over()
         self._over = True
         poses = self._pose(ahead(self._features.run(chunks)))
         yield from self._painter.run(ahead(poses))
 
     def keypoints(self, chunks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Of the whole of the music the keypoints alone, without a picture: [T, K, 2] in pixels and confidence [T, K], block by block."""
+        """Of the whole of the music the keypoints alone, without a picture: [T, K, 2] in pixels and
+        confidence [T, K], block by block."""
         self._refuse_if_over()
         self._over = True
         for features_RF in ahead(self._features.run(chunks)):
@@ -149,9 +159,11 @@ class Stream:
                 yield keypoints_TKD.cpu().numpy(), confidence_TK.cpu().numpy()
 
     def pose(self, samples_S: np.ndarray) -> Iterator[Posed]:
-        """The first half of :meth:`push`, for who paints elsewhere or not all; to be gone through to its end.
+        """The first half of :meth:`push`, for who paints elsewhere or not all; to be gone through
+        to its end.
 
-        Two threads can share the work: one goes through this, the other calls :meth:`paint` in the same order.
+        Two threads can share the work: one goes through this, the other calls :meth:`paint` in the
+        same order.
         """
         self._refuse_if_over()
         return self._pose(self._features.push(samples_S))
@@ -163,15 +175,20 @@ class Stream:
         return self._pose(self._features.finish())
 
     def paint(self, posed: Posed) -> Performance:
-        """The second half: frames of a block. Whole blocks can be left out; the picture's memory then skips them."""
+        """The second half: frames of a block.
+
+        Whole blocks can be left out; the picture's memory then skips them.
+        """
         return self._painter.next(posed)
 
     def _pose(self, blocks: Iterable[Tensor]) -> Iterator[Posed]:
-        """Every block as far as it can be had without painting; the first ones lie before the music."""
+        """Every block as far as it can be had without painting; the first ones lie before the
+        music."""
         for features_RF in blocks:
             keypoints_TKD, confidence_TK = self._poses.next(features_RF)
             frames = len(keypoints_TKD)
-            # CVG looks less far ahead: where all that is wanted of it is there already, nobody need wait for it.
+            # CVG looks less far ahead: where all that is wanted of it is there already, nobody need
+            # wait for it.
             there = len(self._coarse.waiting) >= frames > 0
             if not there:
                 self._coarse.feed(features_RF)
@@ -194,7 +211,8 @@ class Stream:
 
 
 class Features:
-    """Samples to feature rows of `block` frames at a time, then the silence that lets the look-ahead run out."""
+    """Samples to feature rows of `block` frames at a time, then the silence that lets the
+    look-ahead run out."""
 
     def __init__(
         self,
@@ -216,7 +234,8 @@ class Features:
         self._waiting_RF = self._silence_RF[:0]
 
     def push(self, samples_S: np.ndarray) -> Iterator[Tensor]:
-        """The blocks [block * rows_per_frame, F] that these samples complete (see :meth:`Stream.push`)."""
+        """The blocks [block * rows_per_frame, F] that these samples complete (see
+        :meth:`Stream.push`)."""
         samples_S = as_samples(samples_S)
         # What comes at once need not be worked on at once: memory is a block's, whatever the chunk.
         for first in range(0, len(samples_S), self._samples):
@@ -249,7 +268,8 @@ class Features:
 
 
 class Poses:
-    """KHP: feature rows to keypoints and confidence; known notes are used in place of transcribed ones."""
+    """KHP: feature rows to keypoints and confidence; known notes are used in place of transcribed
+    ones."""
 
     def __init__(
         self,
@@ -271,7 +291,8 @@ class Poses:
 
     @torch.inference_mode()
     def next(self, features_RF: Tensor) -> tuple[Tensor, Tensor]:
-        """Keypoints [T, K, 2], pixels, and confidence [T, K] of the frames that these rows of whole frames complete."""
+        """Keypoints [T, K, 2], pixels, and confidence [T, K] of the frames that these rows of whole
+        frames complete."""
         config, engine = self._config, self._engine
         frames = len(features_RF) // config.features.rows_per_frame
         if self._notes is None:
@@ -289,7 +310,10 @@ class Poses:
 
 
 class CoarseVideo:
-    """CVG: feature rows to coarse frames. It may look less far ahead than KHP; its frames then wait for KHP's."""
+    """CVG: feature rows to coarse frames.
+
+    It may look less far ahead than KHP; its frames then wait for KHP's.
+    """
 
     def __init__(self, config: PerformerConfig, engine: Engine) -> None:
         self._engine = engine
@@ -324,7 +348,8 @@ class Painter:
         return self._paint(self._recur(encoded))
 
     def run(self, blocks: Iterable[Posed]) -> Iterator[Performance]:
-        """The frames of block after block of keypoints, confidence and coarse video, several blocks at work at once."""
+        """The frames of block after block of keypoints, confidence and coarse video, several blocks
+        at work at once."""
         encoded = spread(self._encode, blocks, cores())
         recurred = ahead(map(self._recur, encoded))
         yield from spread(self._paint, recurred, cores())
@@ -349,7 +374,8 @@ class Painter:
 
 
 class _Block(NamedTuple):
-    """Some frames on their way through the STU; `painted` is as far as the engine has come with them."""
+    """Some frames on their way through the STU; `painted` is as far as the engine has come with
+    them."""
 
     keypoints_TKD: Tensor
     confidence_TK: Tensor

@@ -1,1 +1,2 @@
-"""How fast apvg is, stage by stage and file to file, compared with what the machine could do: ``python -m benchmarks``."""
+"""How fast apvg is, stage by stage and file to file, compared with what the machine could do:
+``python -m benchmarks``."""

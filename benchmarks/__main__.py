@@ -1,4 +1,5 @@
-"""``python -m benchmarks``: one table (Markdown and JSON) and a plot of how fast apvg is on this machine."""
+"""``python -m benchmarks``: one table (Markdown and JSON) and a plot of how fast apvg is on this
+machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The arithmetic floor: how many multiply-adds something needs, and how many the machine does in a second."""
+"""The arithmetic floor: how many multiply-adds something needs, and how many the machine does in a
+second."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 
 def multiply_adds(work: Callable[[], Any]) -> int:
-    """Multiply-adds of the convolutions and matrix products that `work` does; nothing else is counted."""
+    """Multiply-adds of the convolutions and matrix products that `work` does; nothing else is
+    counted."""
     with FlopCounterMode(display=False) as counter:
         work()
     return counter.get_total_flops() // 2
@@ -20,7 +22,8 @@ def multiply_adds(work: Callable[[], Any]) -> int:
 
 @torch.inference_mode()
 def matrix_rate(device: str, dtype: torch.dtype, seconds: float = 1.0) -> float:
-    """Multiply-adds a second, the best of a large matrix product and of convolutions such as the STU's.
+    """Multiply-adds a second, the best of a large matrix product and of convolutions such as the
+    STU's.
 
     A product of matrices alone would be no ceiling: convolutions are faster on some processors.
     """
@@ -36,7 +39,8 @@ def matrix_rate(device: str, dtype: torch.dtype, seconds: float = 1.0) -> float:
 
 
 def fastest(work: Callable[[], Any], device: str, seconds: float) -> float:
-    """Seconds that `work` takes at best, tried for so long: what else the machine does only ever adds."""
+    """Seconds that `work` takes at best, tried for so long: what else the machine does only ever
+    adds."""
     work()
     best, end = float("inf"), perf_counter() + seconds
     while perf_counter() < end:

@@ -1,4 +1,5 @@
-"""From file to file in a process of its own, on so many cores: how long it takes and how much memory.
+"""From file to file in a process of its own, on so many cores: how long it takes and how much
+memory.
 
 ``python -m benchmarks.files PERFORMER SAMPLE SECONDS CORES ENGINE`` prints one line of JSON.
 """

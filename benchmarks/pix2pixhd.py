@@ -1,7 +1,9 @@
-"""A generator of the vid2vid class for comparison: the global generator of pix2pixHD (Wang et al., 2018), from its description.
+"""A generator of the vid2vid class for comparison: the global generator of pix2pixHD (Wang et al.,
+2018), from its description.
 
-c7s1-64, d128, d256, d512, d1024, nine residual blocks of 1024 channels, u512, u256, u128, u64, c7s1-3, with instance
-normalisation and reflection padding (the paper's appendix). Speed does not ask for trained weights, so they are random.
+c7s1-64, d128, d256, d512, d1024, nine residual blocks of 1024 channels, u512, u256, u128, u64,
+c7s1-3, with instance normalisation and reflection padding (the paper's appendix). Speed does not
+ask for trained weights, so they are random.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def _rates(rates: dict[str, float]) -> str:
 
 
 def _floor(engine: str, stage: Row, rates: dict[str, float]) -> float:
-    """Seconds that a stage's multiply-adds take at the core's rate; what paints works in the engine's precision."""
+    """Seconds that a stage's multiply-adds take at the core's rate; what paints works in the
+    engine's precision."""
     lower = "bfloat16" in engine and stage["stage"] in ("coarse", "encode", "recur", "paint")
     return stage["multiply_adds"] / rates["bfloat16" if lower else "float32"]
 

@@ -1,4 +1,5 @@
-"""Every stage by itself: how long a frame takes, compared with the least that its arithmetic would take."""
+"""Every stage by itself: how long a frame takes, compared with the least that its arithmetic would
+take."""
 
 from __future__ import annotations
 
@@ -70,7 +71,8 @@ class Watched:
 def measure_stages(
     performer: Performer, samples_S: np.ndarray, *, block: int, rounds: int = 3
 ) -> list[Stage]:
-    """Features, all stages and the encoder on this music, one after the other; of several rounds the fastest of each."""
+    """Features, all stages and the encoder on this music, one after the other; of several rounds
+    the fastest of each."""
     frames = performer.config.features.frames(len(samples_S))
     counted = Watched(performer.engine, count=True)
     _stream(performer, counted, samples_S, block)
@@ -114,7 +116,8 @@ def _write(frames_THWC: np.ndarray, fps: int) -> float:
 
 
 def resized(performer: Performer, size: tuple[int, int], engine: EngineName) -> Performer:
-    """A performer of the same shape for pictures of another size (width, height), with fresh weights: as fast as a trained one."""
+    """A performer of the same shape for pictures of another size (width, height), with fresh
+    weights: as fast as a trained one."""
     width, height = size
     scale = np.array(size) / performer.config.size
     corners = performer.config.corners
@@ -128,8 +131,9 @@ def resized(performer: Performer, size: tuple[int, int], engine: EngineName) -> 
 def measure_latency(
     performer: Performer, samples_S: np.ndarray, *, block: int
 ) -> tuple[float, Tensor]:
-    """The stated latency of a stream that is pushed a frame's samples at a time, and the seconds [N] that each push with
-    frames took. A sample's frame is there after their sum and the frame's own length."""
+    """The stated latency of a stream that is pushed a frame's samples at a time, and the seconds
+    [N] that each push with frames took. A sample's frame is there after their sum and the frame's
+    own length."""
     chunk = performer.sample_rate // performer.fps
     took: list[float] = []
     with performer.stream(block=block) as stream:

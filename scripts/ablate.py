@@ -1,9 +1,11 @@
-"""Train and evaluate every variant of an ablation with several seeds, and print the figures of each.
+"""Train and evaluate every variant of an ablation with several seeds, and print the figures of
+each.
 
     python scripts/ablate.py TAKES OUT_DIR
 
-Each run is a folder OUT_DIR/VARIANT-SEED with the trained performer and its report. Runs that are there already are kept, and a training
-that was stopped resumes from its checkpoint. OUT_DIR/ablations.json and the printed Markdown table hold all runs.
+Each run is a folder OUT_DIR/VARIANT-SEED with the trained performer and its report. Runs that are
+there already are kept, and a training that was stopped resumes from its checkpoint.
+OUT_DIR/ablations.json and the printed Markdown table hold all runs.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python scripts/make_air.py
 
-Eight bars of a slow air in G, slurred by twos and threes, with one rest in which the bow is set anew. It was composed for
-this project, by this file, and is given away under CC0 1.0. The sound is the virtual player's own (apvg.virtual.strings)
-in a small room.
+Eight bars of a slow air in G, slurred by twos and threes, with one rest in which the bow is set
+anew. It was composed for this project, by this file, and is given away under CC0 1.0. The sound is
+the virtual player's own (apvg.virtual.strings) in a small room.
 """
 
 from __future__ import annotations

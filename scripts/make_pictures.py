@@ -1,6 +1,8 @@
-"""Make the pictures of the README and of docs/how-it-works.md from the built-in performers, playing the package's own music.
+"""Make the pictures of the README and of docs/how-it-works.md from the built-in performers, playing
+the package's own music.
 
-python scripts/make_pictures.py    # docs/play.webp, which moves; docs/stages/PERFORMER-STAGE.png, one moment in each stage
+python scripts/make_pictures.py    # docs/play.webp, which moves; docs/stages/PERFORMER-STAGE.png,
+one moment in each stage
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ def main() -> None:
 def side_by_side(
     pianist: Performer, piano: Performance, cello: Performance
 ) -> tuple[list[np.ndarray], float]:
-    """The pianist over the keypoints that were painted, the cellist next to them; and how many frames a second."""
+    """The pianist over the keypoints that were painted, the cellist next to them; and how many
+    frames a second."""
     frames = []
     for t in range(round(BEGIN * piano.fps), len(piano), EVERY):
         keypoints_HWC = skeleton_alone(pianist, piano, t)

@@ -2,9 +2,10 @@
 
     python scripts/make_sample.py
 
-A short prelude in G: broken chords under a slow melody, both hands always at work, each within a ninth, wandering between
-C2 and A5. It was composed for this project, by this file, and is given away under CC0 1.0. The sound is FluidSynth's with
-the soundfont FluidR3 GM (Frank Wen, MIT licence): `apt-get install fluidsynth fluid-soundfont-gm`.
+A short prelude in G: broken chords under a slow melody, both hands always at work, each within a
+ninth, wandering between C2 and A5. It was composed for this project, by this file, and is given
+away under CC0 1.0. The sound is FluidSynth's with the soundfont FluidR3 GM (Frank Wen, MIT
+licence): `apt-get install fluidsynth fluid-soundfont-gm`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ SAMPLE_RATE = 48_000
 TICKS = 480
 BEATS_PER_MINUTE = 76
 
-#: Half a bar each: the left hand's three keys, the right hand's three keys below the melody, the melody's two notes.
+#: Half a bar each: the left hand's three keys, the right hand's three keys below the melody, the
+#: melody's two notes.
 HALF_BARS = [
     ((43, 50, 55), (62, 67, 71), (74, 71)),  # G
     ((40, 47, 52), (64, 67, 71), (76, 74)),  # e

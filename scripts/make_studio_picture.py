@@ -1,4 +1,5 @@
-"""Make docs/studio.jpg: the studio's page with the cellist at play. Needs the extra dev and Chromium (/usr/bin/chromium).
+"""Make docs/studio.jpg: the studio's page with the cellist at play. Needs the extra dev and
+Chromium (/usr/bin/chromium).
 
 python scripts/make_studio_picture.py docs/studio.jpg
 """
@@ -23,7 +24,17 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     picture = parser.parse_args().picture
     with tempfile.TemporaryDirectory() as work:
-        command = [sys.executable, "-m", "apvg", "studio", "--work", work, "--port", str(PORT), "--no-browser"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "apvg",
+            "studio",
+            "--work",
+            work,
+            "--port",
+            str(PORT),
+            "--no-browser",
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             found = re.search(r"open at (\S+)", server.stdout.readline())

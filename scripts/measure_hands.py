@@ -1,4 +1,5 @@
-"""Measure the hands of takes for the virtual pianist: `python scripts/measure_hands.py TAKES RECIPE` → apvg/virtual/piano/hands.json.
+"""Measure the hands of takes for the virtual pianist: `python scripts/measure_hands.py TAKES
+RECIPE` → apvg/virtual/piano/hands.json.
 
 Only takes that the recipe trains on count, and of those only what it does not hold out.
 """

@@ -1,10 +1,12 @@
-"""An hour of music from file to file: memory by the minute, frames, drift of pose and colour, sync at the end.
+"""An hour of music from file to file: memory by the minute, frames, drift of pose and colour, sync
+at the end.
 
     python scripts/measure_hour.py --performer piano --minutes 60
 
-The sample is looped so that every minute is the same. Minute 1 (the second of them, when the state of all stages has
-been filled) is compared with the last one: what differs is drift. Sync is measured in the finished mp4: which of its frames
-looks like the one that was painted for that moment, and where in its sound the given sound lies.
+The sample is looped so that every minute is the same. Minute 1 (the second of them, when the state
+of all stages has been filled) is compared with the last one: what differs is drift. Sync is
+measured in the finished mp4: which of its frames looks like the one that was painted for that
+moment, and where in its sound the given sound lies.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from apvg.video.writing import VideoWriter
 
 #: How far away a frame or a sound is looked for: frames, and seconds.
 FRAMES_AWAY, SOUND_AWAY = 3, 0.1
-#: Frames that are kept of a minute: one a second, but for the last ones, whose features contain the minute after.
+#: Frames that are kept of a minute: one a second, but for the last ones, whose features contain the
+#: minute after.
 KEPT = 58
 
 
@@ -64,7 +67,8 @@ def write_looped(path: Path, minute_S: np.ndarray, sample_rate: int, minutes: in
 
 
 class Moments:
-    """A frame of every second of a minute, and its keypoints; all of their memory is taken at once, before any is measured."""
+    """A frame of every second of a minute, and its keypoints; all of their memory is taken at once,
+    before any is measured."""
 
     def __init__(self, performer: Performer) -> None:
         width, height = performer.config.size
@@ -80,7 +84,10 @@ class Moments:
 
 @progress_bars()
 def perform(performer: Performer, music: Path, video: Path, minutes: int) -> dict[int, Moments]:
-    """Write the video as `apvg generate` does. Of minute 1 and the last a frame every second, with its keypoints."""
+    """Write the video as `apvg generate` does.
+
+    Of minute 1 and the last a frame every second, with its keypoints.
+    """
     per_minute = 60 * performer.fps
     total = minutes * per_minute
     kept = {1: Moments(performer), minutes - 1: Moments(performer)}
@@ -116,9 +123,9 @@ def report_drift(early: Moments, late: Moments, minutes: int) -> None:
     pose = late.keypoints_NKD - early.keypoints_NKD
     colour = late.frames_NHWC.astype(float) - early.frames_NHWC
     print(
-        f"from minute 2 to {minutes}: keypoints differ by {np.abs(pose).mean():.4f} px on the mean, "
-        f"{np.abs(pose).max():.4f} at most; pixels by {np.abs(colour).mean():.4f} of 255, all taken "
-        f"together by {colour.mean():+.5f}"
+        f"from minute 2 to {minutes}: keypoints differ by {np.abs(pose).mean():.4f} px on the "
+        f"mean, {np.abs(pose).max():.4f} at most; pixels by {np.abs(colour).mean():.4f} of 255, "
+        f"all taken together by {colour.mean():+.5f}"
     )
 
 
@@ -137,13 +144,15 @@ def report_sync(
             away.append(first + int(differences.argmin()) - second * fps)
     times = frame_times(video)
     print(
-        f"the video holds {len(times)} frames, the last at {times[-1]:.3f} s; of its last minute's {len(away)} "
-        f"moments with motion {sum(a == 0 for a in away)} are on their own frame, others up to {max(map(abs, away))} away"
+        f"the video holds {len(times)} frames, the last at {times[-1]:.3f} s; of its last minute's "
+        f"{len(away)} moments with motion {sum(a == 0 for a in away)} are on their own frame, "
+        f"others up to {max(map(abs, away))} away"
     )
     rate = performer.sample_rate
     found_S = read_audio(video, rate, start=begin)
     print(
-        f"sound of the last minute lies {1e3 * sound_offset(found_S, minute_S, rate):+.1f} ms from its place"
+        f"sound of the last minute lies {1e3 * sound_offset(found_S, minute_S, rate):+.1f} ms from "
+        "its place"
     )
 
 

@@ -2,9 +2,11 @@
 
 python scripts/measure_recording.py cello RECORDING.mp3 ALIGNMENT.csv --transpose -19 --later 1.00
 
-ALIGNMENT has a row for each note, its start in seconds in the column `start`; its clock may be another than the recording's. How the recording was bowed is not known: a bow
-change between two notes is wrong for sure, one at a note's beginning may be right. So precision is printed, together with what it
-is for the same bow changes at other times of the recording, which is what chance gives.
+ALIGNMENT has a row for each note, its start in seconds in the column `start`; its clock may be
+another than the recording's. How the recording was bowed is not known: a bow change between two
+notes is wrong for sure, one at a note's beginning may be right. So precision is printed, together
+with what it is for the same bow changes at other times of the recording, which is what chance
+gives.
 """
 
 from __future__ import annotations
@@ -49,13 +51,14 @@ def main() -> None:
     ]
     seconds = len(samples_S) / performer.sample_rate
     print(f"{len(turn_C)} bow changes, {len(onset_N)} notes in {seconds:.0f} s")
-    # Where notes are as short as twice the tolerance, every moment is near one: so tighter ones as well.
+    # Where notes are as short as twice the tolerance, every moment is near one: so tighter ones as
+    # well.
     for tolerance in (CHANGE_TOLERANCE, 0.06, 0.04):
         precision, recall, _ = matched(turn_C, onset_N, tolerance)
         chance = np.mean([matched(times_C, onset_N, tolerance)[0] for times_C in elsewhere])
         print(
-            f"within {1000 * tolerance:.0f} ms: {precision:.3f} of the bow changes are at a note's beginning "
-            f"(at other times {chance:.3f}), {recall:.3f} of the notes have one"
+            f"within {1000 * tolerance:.0f} ms: {precision:.3f} of the bow changes are at a note's "
+            f"beginning (at other times {chance:.3f}), {recall:.3f} of the notes have one"
         )
 
 

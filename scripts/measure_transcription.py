@@ -1,10 +1,12 @@
-"""How well does a pianist's transcriber work, and what does each kind of its errors cost the motion?
+"""How well does a pianist's transcriber work, and what does each kind of its errors cost the
+motion?
 
     python scripts/measure_transcription.py piano-eval TAKES
 
-prints, over all takes with notes: how many onsets are transcribed within two frames (precision, recall, F1), for several
-thresholds; what the missed ones have in common; and the key-hit skill and motion energy of hands that play the transcribed
-notes, those without false ones, those with the missed ones added, and the true notes.
+prints, over all takes with notes: how many onsets are transcribed within two frames (precision,
+recall, F1), for several thresholds; what the missed ones have in common; and the key-hit skill and
+motion energy of hands that play the transcribed notes, those without false ones, those with the
+missed ones added, and the true notes.
 """
 
 from __future__ import annotations
@@ -73,7 +75,8 @@ def main() -> None:
     for threshold, (right, predicted, true) in counts.items():
         precision, recall = right / max(predicted, 1), right / max(true, 1)
         print(
-            f"{threshold:10} {precision:10.3f} {recall:7.3f} {2 * right / max(predicted + true, 1):6.3f}"
+            f"{threshold:10} {precision:10.3f} {recall:7.3f} "
+            f"{2 * right / max(predicted + true, 1):6.3f}"
         )
     print(
         f"missed at {performer.config.khp.transcriber.onset_threshold}:", dict(missed.most_common())
@@ -86,7 +89,8 @@ def main() -> None:
 
 
 def transcribe(performer: Performer, take: Take) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of an onset in each frame of a take, and whether keys are sustained; both [T, 88]."""
+    """Probability of an onset in each frame of a take, and whether keys are sustained; both [T,
+    88]."""
     features = performer.config.features
     rows_RF = torch.from_numpy(extract_features(take.sound_at(features.sample_rate), features))
     late = performer.config.khp.delay
@@ -153,7 +157,8 @@ def as_notes(onset_TP: np.ndarray, sustained_TP: np.ndarray, fps: int) -> Notes:
 
 
 def play(performer: Performer, take: Take, notes: Notes) -> tuple[float, float, float, int]:
-    """Key-hit skill by the true notes, motion energy of both hands (nan where there is no keyboard), and how many notes count."""
+    """Key-hit skill by the true notes, motion energy of both hands (nan where there is no
+    keyboard), and how many notes count."""
     silence_S = np.zeros(round(take.duration * performer.sample_rate), np.float32)
     poses_TKD = seen(*performer.predict_keypoints(silence_S, notes))
     keyboard = performer.placement

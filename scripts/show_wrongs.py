@@ -1,8 +1,10 @@
-"""Pictures of what still looks wrong, for docs/results.md: what was recorded, what is painted from its true keypoints, and from its sound.
+"""Pictures of what still looks wrong, for docs/results.md: what was recorded, what is painted from
+its true keypoints, and from its sound.
 
     python scripts/show_wrongs.py TAKES    # docs/wrong/NAME.png
 
-TAKES holds the pianist's `bach` and the cellist's two pictured test takes; docs/results.md says how they are made.
+TAKES holds the pianist's `bach` and the cellist's two pictured test takes; docs/results.md says how
+they are made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What mkdocs.yml hooks in: pages that lie outside docs/, and the docstrings' references.
 
-README.md, CONTRIBUTING.md, the performers' cards and the notebook are pages of the site as they stand, so that nothing is written
-twice; their links, which GitHub follows from file to file, are turned so that they work on the site as well.
+README.md, CONTRIBUTING.md, the performers' cards and the notebook are pages of the site as they
+stand, so that nothing is written twice; their links, which GitHub follows from file to file, are
+turned so that they work on the site as well.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _ROLE = re.compile(r":(?:meth|class|func|attr|data|mod|exc):`~?([\w.]+)`")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the files from outside docs/, and the notebook as a page with the pictures that it holds."""
+    """Add the files from outside docs/, and the notebook as a page with the pictures that it
+    holds."""
     for path, place in OUTSIDE.items():
         files.append(File.generated(config, place, abs_src_path=str(ROOT / path)))
     names = {"unique_key": "tour", "output_files_dir": "tour"}
@@ -68,7 +70,8 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
 
 
 class Roles(griffe.Extension):
-    """References of docstrings, :meth:`such` as Sphinx knows, as links where the site shows what they name."""
+    """References of docstrings, :meth:`such` as Sphinx knows, as links where the site shows what
+    they name."""
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         self._rewrite(pkg)

@@ -1,4 +1,5 @@
-"""Write apvg/evaluation/report.schema.json, and the tables of docs/evaluation.md that the code knows.
+"""Write apvg/evaluation/report.schema.json, and the tables of docs/evaluation.md that the code
+knows.
 
 python scripts/write_schema.py
 """

@@ -1,4 +1,5 @@
-"""A take of the virtual cellist that is the same everywhere: no soundfont, no path tracer, drawn pictures."""
+"""A take of the virtual cellist that is the same everywhere: no soundfont, no path tracer, drawn
+pictures."""
 
 from __future__ import annotations
 
@@ -17,13 +18,24 @@ from apvg.virtual.strings.performance import Performance, PlayingStyle, truth
 FPS, RATE = 25, 48000
 #: MIDI pitch, seconds, whether it is slurred to the note before; pitch 0 rests.
 MELODY = (
-    (50, 0.5, 0), (55, 0.4, 1), (59, 0.5, 0), (57, 0.4, 0), (0, 0.5, 0),
-    (45, 0.5, 0), (52, 0.4, 0), (60, 0.4, 1), (62, 0.6, 0), (43, 0.5, 0), (48, 0.4, 0), (53, 0.5, 0),
-)  # fmt: skip
+    (50, 0.5, 0),
+    (55, 0.4, 1),
+    (59, 0.5, 0),
+    (57, 0.4, 0),
+    (0, 0.5, 0),
+    (45, 0.5, 0),
+    (52, 0.4, 0),
+    (60, 0.4, 1),
+    (62, 0.6, 0),
+    (43, 0.5, 0),
+    (48, 0.4, 0),
+    (53, 0.5, 0),
+)
 
 
 def golden_string_take(size: int = 64, split: str = "train") -> Take:
-    """Six seconds of a melody, bowed, with its truth; sine tones, and a drawn skeleton for a picture."""
+    """Six seconds of a melody, bowed, with its truth; sine tones, and a drawn skeleton for a
+    picture."""
     pitch_N, seconds_N, slurred_N = map(np.array, zip(*MELODY, strict=True))
     onset_N = 0.3 + np.append(0.0, np.cumsum(seconds_N)[:-1])
     offset_N = onset_N + seconds_N
@@ -40,15 +52,19 @@ def golden_string_take(size: int = 64, split: str = "train") -> Take:
     for onset, offset, pitch in zip(notes.onset_N, notes.offset_N, notes.pitch_N, strict=True):
         hertz = 440 * 2 ** ((pitch - 69) / 12)
         envelope_S = ((time_S - onset) / 0.03).clip(0, 1) * ((offset - time_S) / 0.03).clip(0, 1)
-        samples_S += 0.1 * envelope_S * sum(np.sin(2 * np.pi * hertz * n * time_S) / n for n in (1, 2, 3))  # fmt: skip
+        samples_S += (
+            0.1 * envelope_S * sum(np.sin(2 * np.pi * hertz * n * time_S) / n for n in (1, 2, 3))
+        )
     plate_HWC = np.full((size, size, 3), 60, np.uint8)
     thickness = size / 64
     frames_THWC = np.stack(
         [
-            draw_skeleton(plate_HWC, pose_KD, np.ones(len(pose_KD)), BODY_HANDS_AND_BOW, thickness=thickness)
+            draw_skeleton(
+                plate_HWC, pose_KD, np.ones(len(pose_KD)), BODY_HANDS_AND_BOW, thickness=thickness
+            )
             for pose_KD in pixels_TKD
         ]
-    )  # fmt: skip
+    )
     return Take(
         name=f"strings-{size}",
         fps=FPS,

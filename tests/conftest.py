@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-# The same examples every time, so that a run that passes passes again; other ones with `--hypothesis-profile=default`.
+# The same examples every time, so that a run that passes passes again; other ones with
+# `--hypothesis-profile=default`.
 settings.load_profile("ci")
 
 ROOT = Path(__file__).parent.parent

@@ -1,4 +1,5 @@
-"""Everything that the documents' commands are given, under the names it has there, of a second or two."""
+"""Everything that the documents' commands are given, under the names it has there, of a second or
+two."""
 
 from __future__ import annotations
 
@@ -159,7 +160,8 @@ def performance(name: str):
 
 
 def pianist_takes(folder: Path) -> None:
-    """What `piano` plays, as if it had been filmed: the beginning to train on, the end to judge by."""
+    """What `piano` plays, as if it had been filmed: the beginning to train on, the end to judge
+    by."""
     folder.mkdir(exist_ok=True)
     pianist, shown = performance("piano")
     samples_S = read_audio(SAMPLE, 48000, start=1, duration=TRAIN_SECONDS + SECONDS)
@@ -183,7 +185,8 @@ def pianist_takes(folder: Path) -> None:
 
 
 def cellist_takes(folder: Path) -> None:
-    """What the virtual cellist plays, painted by `cello` (a render takes longer), to train on and to judge by."""
+    """What the virtual cellist plays, painted by `cello` (a render takes longer), to train on and
+    to judge by."""
     folder.mkdir(exist_ok=True)
     scores = folder.with_name("scores")
     for split, seconds in (("train", TRAIN_SECONDS), ("test", SECONDS)):
@@ -226,7 +229,8 @@ def short_recipe(path: Path) -> None:
 
 @dataclass(frozen=True)
 class View:
-    """A person above a keyboard that two hands play: the picture's width and height, the keyboard's sides."""
+    """A person above a keyboard that two hands play: the picture's width and height, the keyboard's
+    sides."""
 
     size: tuple[int, int]
     left: int

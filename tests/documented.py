@@ -1,4 +1,5 @@
-"""What the documents tell people to type: every code block, and every command, within sentences as well."""
+"""What the documents tell people to type: every code block, and every command, within sentences as
+well."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ def film(
     times: Iterable[float],
     rotation: int = 0,
 ) -> Path:
-    """A video without sound that shows picture(t) from each second t on; stored turned, to be shown upright."""
+    """A video without sound that shows picture(t) from each second t on; stored turned, to be shown
+    upright."""
     with av.open(str(path), "w") as container:
         options = {"crf": "16", "preset": "ultrafast"}
         stream = container.add_stream("libx264", rate=25, options=options)

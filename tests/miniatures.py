@@ -1,4 +1,5 @@
-"""Miniature copies of data sets, in their own layouts: films and sounds of a few pixels and seconds."""
+"""Miniature copies of data sets, in their own layouts: films and sounds of a few pixels and
+seconds."""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ def write_openpose(folder: Path, stem: str, people: Sequence[Sequence[dict[str, 
         (folder / f"{stem}_{n:012d}_keypoints.json").write_text(json.dumps(data))
 
 
-#: OpenPose's own order of the body's points, from its documentation; our names of them, where we keep them.
+#: OpenPose's own order of the body's points, from its documentation; our names of them, where we
+#: keep them.
 _ARMS = ["nose", "", "right_shoulder", "right_elbow", "", "left_shoulder", "left_elbow", ""]
 _LEGS = ["right_hip", "", "", "left_hip", "", "", "", "", "right_ear", "left_ear"]
 BODY_25 = [*_ARMS, "", *_LEGS, *[""] * 6]
@@ -71,7 +73,8 @@ COCO_18 = [*_ARMS, *_LEGS]
 def person(
     keypoints_KD: np.ndarray, skeleton: Skeleton, body: Sequence[str] = BODY_25
 ) -> dict[str, list]:
-    """One person in OpenPose's fields, everything found; points that we do not keep lie far away."""
+    """One person in OpenPose's fields, everything found; points that we do not keep lie far
+    away."""
     triples_K3 = np.concatenate([keypoints_KD, np.full((len(keypoints_KD), 1), 0.9)], axis=1)
     place = {name: triples_K3[k] for k, name in enumerate(skeleton.points)}
     away = np.array([9999.0, 9999.0, 0.9])
@@ -92,7 +95,8 @@ def hand_PD(x: float, y: float, size: float = 10.0) -> np.ndarray:
     return np.stack([x + size * np.cos(angle_P), y + size * np.sin(angle_P) * angle_P / 5], axis=1)
 
 
-# ---------------------------------------------------------------------------------------------- URMP
+# ----------------------------------------------------------------------------------------------
+# URMP
 
 
 def write_urmp_piece(
@@ -104,7 +108,8 @@ def write_urmp_piece(
     flashes: Sequence[int] = (),
     size: tuple[int, int] = (120, 40),
 ) -> None:
-    """A piece: each player's column has a grey of its own, and lightens in the frames `flashes`, with a click in their middle.
+    """A piece: each player's column has a grey of its own, and lightens in the frames `flashes`,
+    with a click in their middle.
 
     Args:
         root: The folder of the pieces.
@@ -155,7 +160,8 @@ def write_urmp(root: Path) -> Path:
     return root
 
 
-# ---------------------------------------------------------------------------------------------- Sub-URMP
+# ----------------------------------------------------------------------------------------------
+# Sub-URMP
 
 
 def write_song(
@@ -168,7 +174,8 @@ def write_song(
     left_out: Iterable[int] = (),
     mark: str = "end",
 ) -> None:
-    """A song of Sub-URMP, its sound (int16 stereo, 44.1 kHz) cut to chunks; the grey of a picture is its ms / 20."""
+    """A song of Sub-URMP, its sound (int16 stereo, 44.1 kHz) cut to chunks; the grey of a picture
+    is its ms / 20."""
     last = round(len(sound_SC) / 44.1) - (500 if mark == "start" else 0)
     for ms in range(500, last + 1, 100):
         if ms in left_out:
@@ -180,7 +187,8 @@ def write_song(
         write_wav(root / "chunk" / f"{name}.wav", sound_SC[first : first + 22050], 44100)
 
 
-# ---------------------------------------------------------------------------------------------- every reader
+# ----------------------------------------------------------------------------------------------
+# every reader
 
 
 def _footage(root: Path) -> Path:
@@ -200,7 +208,11 @@ def _urmp(root: Path) -> Path:
 
 def _suburmp(root: Path) -> Path:
     sound_SC = np.random.default_rng(0).integers(-20000, 20000, (70560, 2), np.int16)
-    for split, instrument, song in (("validation", "cello", 3), ("train", "violin", 11), ("train", "cello", 3)):  # fmt: skip
+    for split, instrument, song in (
+        ("validation", "cello", 3),
+        ("train", "violin", 11),
+        ("train", "cello", 3),
+    ):
         write_song(root, sound_SC, split=split, instrument=instrument, song=song)
     return root
 

@@ -1,4 +1,5 @@
-"""Baselines: each learns what can be learnt its way, on sounds whose poses are a formula of the sound."""
+"""Baselines: each learns what can be learnt its way, on sounds whose poses are a formula of the
+sound."""
 
 from __future__ import annotations
 
@@ -24,11 +25,14 @@ FPS = 25
 
 
 def sound_and_poses(seed: int, seconds: float = 8.0) -> tuple[np.ndarray, np.ndarray]:
-    """Noise that swells and dies away; the first point goes up with its loudness, the second stands still."""
+    """Noise that swells and dies away; the first point goes up with its loudness, the second stands
+    still."""
     random = np.random.default_rng(seed)
     frames = round(seconds * FPS)
     loud_T = 0.5 + 0.45 * np.sin(np.cumsum(random.uniform(0.05, 0.25, frames)))
-    loud_S = np.interp(np.arange(round(seconds * SAMPLE_RATE)) * FPS / SAMPLE_RATE, np.arange(frames), loud_T)  # fmt: skip
+    loud_S = np.interp(
+        np.arange(round(seconds * SAMPLE_RATE)) * FPS / SAMPLE_RATE, np.arange(frames), loud_T
+    )
     samples_S = 0.3 * loud_S**2 * random.standard_normal(len(loud_S))
     poses_TKD = np.full((frames, 2, 2), 30.0)
     poses_TKD[:, 0, 1] = 10 + 40 * loud_T

@@ -69,7 +69,8 @@ def test_refused(tmp_path: Path) -> None:
 
 
 def with_number(path: Path, where: str, number: float) -> KeypointTrack:
-    """Write three frames in which a coordinate or a confidence of one point is this number; returns them."""
+    """Write three frames in which a coordinate or a confidence of one point is this number; returns
+    them."""
     written = track(3, HANDS)
     array = written.keypoints_TKD[..., 0] if where == "x" else written.confidence_TK
     array[1, 5] = number

@@ -68,7 +68,8 @@ def test_predicted_and_rendered_is_performed(performer: Performer):
 
 
 def test_points_that_are_not_there_leave_no_trace(performer: Performer):
-    """NaN is how other programs say so; the STU's recurrent state, which it would reach for good, goes on."""
+    """NaN is how other programs say so; the STU's recurrent state, which it would reach for good,
+    goes on."""
     performed = performer.perform(music(40000))
     keypoints_TKD, confidence_TK = performed.keypoints_TKD.copy(), performed.confidence_TK.copy()
     gone_TK = np.zeros(confidence_TK.shape, bool)
@@ -156,7 +157,8 @@ def test_known_notes_are_played_whatever_sounds(performer: Performer, sizes: lis
 
 
 def test_transposed_music_is_played_elsewhere(performer: Performer):
-    """Known notes exactly as if they had been written so; transcribed ones otherwise than without."""
+    """Known notes exactly as if they had been written so; transcribed ones otherwise than
+    without."""
     samples_S, known = music(32000), notes(2.0)
     plain = performer.perform(samples_S, notes=known)
     lower = performer.perform(samples_S, notes=known, transpose=-7)

@@ -1,4 +1,5 @@
-"""The documentation's site is built without a warning, and its pages fetch nothing from elsewhere."""
+"""The documentation's site is built without a warning, and its pages fetch nothing from
+elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Streams: any cutting of the music and any block give the same performance, as soon as it can be given."""
+"""Streams: any cutting of the music and any block give the same performance, as soon as it can be
+given."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ def test_any_cutting_gives_the_same_performance(
     whole, whole_TCHW = performed(performer, [samples_S], BLOCK, known)
     parts, parts_TCHW = performed(performer, np.split(samples_S, cuts), block, known)
     assert len(whole) == len(parts) == len(parts_TCHW) == round(samples / RATE * FPS)
-    # Half a grey level: a keypoint that lies a hundredth of a pixel aside moves edges by a quarter of it.
+    # Half a grey level: a keypoint that lies a hundredth of a pixel aside moves edges by a quarter
+    # of it.
     np.testing.assert_allclose(parts_TCHW, whole_TCHW, atol=2e-3, rtol=0)
     # 1e-4 of the picture's width.
     np.testing.assert_allclose(parts.keypoints_TKD, whole.keypoints_TKD, atol=0.0128, rtol=0)
@@ -96,7 +98,8 @@ def test_any_cutting_gives_the_same_performance(
 
 
 def test_whole_files_go_through_side_by_side_and_give_the_same(performer: Performer) -> None:
-    """`run`, whose stages work at once, against `push` and `finish`, which work one after the other."""
+    """`run`, whose stages work at once, against `push` and `finish`, which work one after the
+    other."""
     samples_S = music(20000)
     pushed, _ = performed(performer, [samples_S], BLOCK, None)
     with performer.stream() as stream:
@@ -115,7 +118,8 @@ def test_one_sample_at_a_time(performer: Performer) -> None:
 
 @pytest.mark.parametrize("block", [1, 3, 8])
 def test_frames_come_as_late_as_stated_and_no_later(performer: Performer, block: int) -> None:
-    """The last frame of a block is there once the music beyond it has been heard that the block waits for."""
+    """The last frame of a block is there once the music beyond it has been heard that the block
+    waits for."""
     samples_S = music(2 * RATE)
     with performer.stream(block=block) as stream:
         late = stream.latency_seconds

@@ -48,7 +48,9 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         kinds = arguments[:1] * len(value) if arguments[-1] is ... else arguments
         if len(kinds) != len(value):
             raise ValueError(f"{where} must have {len(kinds)} items, not {len(value)}")
-        return tuple(_build(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True)))  # fmt: skip
+        return tuple(
+            _build(k, v, f"{where}[{i}]") for i, (k, v) in enumerate(zip(kinds, value, strict=True))
+        )
     if origin is dict:
         if not isinstance(value, dict):
             raise ValueError(f"{where} must be a table, not {value!r}")

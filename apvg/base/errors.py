@@ -14,7 +14,8 @@ class ApvgError(Exception):
     Args:
         what: What is wrong, and where; one line without a full stop.
         cure: What to do about it, in words that hold for every door.
-        options: Names of the library's options that the cure is about. The command line names its flags after them.
+        options: Names of the library's options that the cure is about. The command line names its
+            flags after them.
 
     Attributes:
         what, cure, options: As given.

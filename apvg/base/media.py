@@ -17,12 +17,14 @@ from av.stream import Disposition
 
 from apvg.base.errors import ApvgError
 
-#: Containers whose time stamps count from a defined zero, so that a late start is intended (for example an empty edit). In other
-#: containers a late start is an accident of the format (an MP3 encoder's delay, a broadcast's running clock).
+#: Containers whose time stamps count from a defined zero, so that a late start is intended (for
+#: example an empty edit). In other containers a late start is an accident of the format (an MP3
+#: encoder's delay, a broadcast's running clock).
 _FORMATS_WITH_ZERO = {"mov", "matroska"}
 #: After a gap of so many seconds in all streams the clock has jumped, as in FFmpeg.
 _JUMP_SECONDS = 10.0
-#: Time stamps that go back by more than this, seconds, belong to a clock that restarted; less is disorder.
+#: Time stamps that go back by more than this, seconds, belong to a clock that restarted; less is
+#: disorder.
 _BEHIND_SECONDS = 0.1
 #: Packets of one stream follow each other within this, seconds, unless the clock has jumped.
 _NEAR_SECONDS = 1.0
@@ -31,7 +33,8 @@ LONGEST_GAP_SECONDS = 3600.0
 
 
 def ffmpeg_name(path: str | Path) -> str:
-    """A file name for FFmpeg, which takes text before a colon, as in `Op. 10: 3.mp3`, for a protocol."""
+    """A file name for FFmpeg, which takes text before a colon, as in `Op. 10: 3.mp3`, for a
+    protocol."""
     return f"file:{os.path.abspath(path)}"
 
 
@@ -70,17 +73,20 @@ def time_zero(container: InputContainer) -> Fraction:
 
 
 def may_jump(container: InputContainer) -> bool:
-    """Whether the container's clock may restart midway, which makes its stated lengths meaningless."""
+    """Whether the container's clock may restart midway, which makes its stated lengths
+    meaningless."""
     return bool(Flags.ts_discont.value & container.format.flags)
 
 
 def read_packets(
     container: InputContainer, stream: av.AudioStream | av.VideoStream
 ) -> Iterator[Packet]:
-    """A stream's packets up to the end of the file, or to where it breaks off, with time stamps on one clock.
+    """A stream's packets up to the end of the file, or to where it breaks off, with time stamps on
+    one clock.
 
-    Recordings of broadcasts, and joined files, may have several clocks one after the other. Where the clock of all streams jumps,
-    later time stamps are shifted so that the file continues without a gap.
+    Recordings of broadcasts, and joined files, may have several clocks one after the other. Where
+    the clock of all streams jumps, later time stamps are shifted so that the file continues without
+    a gap.
     """
     clock = _Clock() if may_jump(container) else None
     pictures = (s for s in container.streams.video if not s.disposition & Disposition.attached_pic)
@@ -135,6 +141,7 @@ class _Clock:
         return index in self._ends and -_BEHIND_SECONDS <= time - self._ends[index] <= _NEAR_SECONDS
 
     def _jumps(self, index: int, time: float, end: float) -> bool:
-        """Whether a time is far from the end of the file so far, or before the end of its own stream."""
+        """Whether a time is far from the end of the file so far, or before the end of its own
+        stream."""
         fell_behind = index in self._ends and time < self._ends[index] - _BEHIND_SECONDS
         return fell_behind or abs(time - end) > _JUMP_SECONDS

@@ -12,8 +12,9 @@ _MEBIBYTE = 2**20
 def keep_freed_memory() -> None:
     """Let the process keep the memory of freed tensors for the next ones.
 
-    By default glibc returns large blocks to the system at once, and the system clears every page again for the next tensor,
-    which takes much of the time of networks as small as these. Without glibc this does nothing.
+    By default glibc returns large blocks to the system at once, and the system clears every page
+    again for the next tensor, which takes much of the time of networks as small as these. Without
+    glibc this does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -62,8 +62,9 @@ def check_options(options: Any) -> None:
     """Check that options lie within their bounds, wherever they come from.
 
     Args:
-        options: A dataclass. Numbers must lie :class:`Within` the range that their type states, and be finite in any case; no text
-            or path may contain a NUL character, which file names cannot hold.
+        options: A dataclass. Numbers must lie :class:`Within` the range that their type states, and
+            be finite in any case; no text or path may contain a NUL character, which file names
+            cannot hold.
 
     Raises:
         ApvgError: An option is out of bounds; its `options` name it.

@@ -1,8 +1,8 @@
 """A bounded pipeline of threads: stages work in parallel, and none gets far ahead of the next.
 
-Each thread uses one core. A stage that spread every layer over all cores would wait at each layer for the slowest core, and with other
-load on the machine these waits dominate; so cores work on different blocks of frames instead. torch and FFmpeg release the GIL
-while they work.
+Each thread uses one core. A stage that spread every layer over all cores would wait at each layer
+for the slowest core, and with other load on the machine these waits dominate; so cores work on
+different blocks of frames instead. torch and FFmpeg release the GIL while they work.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def cores() -> int:
 def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
     """The same items, computed in a thread of their own, up to `depth` of them in advance.
 
-    Exceptions are raised where the items are consumed. When the iterator is closed or the consumer fails, the thread ends after
-    its current item.
+    Exceptions are raised where the items are consumed. When the iterator is closed or the consumer
+    fails, the thread ends after its current item.
     """
     iterator = iter(items)
     waiting: deque[Future[T | object]] = deque()
@@ -48,7 +48,8 @@ def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
 
 
 def spread(function: Callable[[S], T], items: Iterable[S], workers: int) -> Iterator[T]:
-    """`function` of every item, in order, with up to `workers` items at a time in threads of their own."""
+    """`function` of every item, in order, with up to `workers` items at a time in threads of their
+    own."""
     waiting: deque[Future[T]] = deque()
     with _threads(workers) as pool:
         try:

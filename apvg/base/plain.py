@@ -1,8 +1,9 @@
 """Results as plain data: typed dataclasses to what JSON holds, and the JSON schema of it.
 
-A field of a dataclass is a key of an object, unless its annotation says otherwise, as `Annotated[Motion, Flat()]`: :class:`Flat` puts
-its keys among those of the object around it, :class:`Key` gives it another key, :class:`OptionalKey` leaves the key out where
-there is nothing to say. Numbers that JSON lacks (NaN, infinity) become null.
+A field of a dataclass is a key of an object, unless its annotation says otherwise, as
+`Annotated[Motion, Flat()]`: :class:`Flat` puts its keys among those of the object around it,
+:class:`Key` gives it another key, :class:`OptionalKey` leaves the key out where there is nothing to
+say. Numbers that JSON lacks (NaN, infinity) become null.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ _SIMPLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Flat:
-    """Of a dataclass or a mapping: its keys stand among those of the object around it; None has none.
+    """Of a dataclass or a mapping: its keys stand among those of the object around it; None has
+    none.
 
     Attributes:
         form: What becomes of each key, as "energy_{}".
-        open_to: Of a mapping to values of any type: which of the `known` keys of :func:`json_schema` it may have.
+        open_to: Of a mapping to values of any type: which of the `known` keys of
+            :func:`json_schema` it may have.
     """
 
     form: str = "{}"
@@ -103,11 +106,13 @@ def to_plain(value: Any) -> Any:
 
 
 def json_schema(kind: type, known: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """The JSON schema of what :func:`to_plain` makes of a dataclass; descriptions are those of its docstring.
+    """The JSON schema of what :func:`to_plain` makes of a dataclass; descriptions are those of its
+    docstring.
 
     Args:
         kind: The dataclass.
-        known: For fields that are open (see :class:`Flat`): the types of the keys that are known. Others are allowed.
+        known: For fields that are open (see :class:`Flat`): the types of the keys that are known.
+            Others are allowed.
     """
     writer = _Writer(known or {})
     top = writer.write(kind)

@@ -1,8 +1,8 @@
 """Progress of long work: reported to whoever started it, who may also cancel it.
 
-Long loops run over :func:`track`. Whoever starts the work sets a callback, or a flag that cancels it, by :func:`reporting`; both
-hold for that context alone (:mod:`contextvars`), so that several pieces of work in one process do not disturb each other. Without
-a callback nothing is shown.
+Long loops run over :func:`track`. Whoever starts the work sets a callback, or a flag that cancels
+it, by :func:`reporting`; both hold for that context alone (:mod:`contextvars`), so that several
+pieces of work in one process do not disturb each other. Without a callback nothing is shown.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def reporting(progress: Progress | None = None, cancel: Cancel | None = None) ->
     """Report the loops that run in this block.
 
     Args:
-        progress: Called before each item and once at the end of each loop. It may raise :class:`Stopped`.
+        progress: Called before each item and once at the end of each loop. It may raise
+            :class:`Stopped`.
         cancel: Cancels the work once it is set, from any thread.
     """
     token = _report.set(_Report(progress, cancel))
@@ -82,19 +83,22 @@ def reporting(progress: Progress | None = None, cancel: Cancel | None = None) ->
 
 
 def cancelled_by(cancel: Cancel) -> None:
-    """Let a flag cancel whatever this context works on from now on; for a process that works for another one."""
+    """Let a flag cancel whatever this context works on from now on; for a process that works for
+    another one."""
     _report.set(_Report(cancel=cancel))
 
 
 def check_cancelled() -> None:
-    """Raise :class:`Stopped` if the work of this context was cancelled; for loops that only wait."""
+    """Raise :class:`Stopped` if the work of this context was cancelled; for loops that only
+    wait."""
     _report.get().check()
 
 
 def track(
     iterable: Iterable[T], description: str, total: int | None = None, *, subject: str = ""
 ) -> Iterator[T]:
-    """Yield from `iterable`, and report each item to whoever watches the context that this is called in.
+    """Yield from `iterable`, and report each item to whoever watches the context that this is
+    called in.
 
     Args:
         iterable: What is worked through, in whatever thread.

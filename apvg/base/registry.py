@@ -22,8 +22,8 @@ class Registry(Mapping[str, T], Generic[T]):
 
     Args:
         what: What is registered, for messages.
-        group: Entry points of installed packages in this group are registered as well, by their names, when something is
-            first looked up.
+        group: Entry points of installed packages in this group are registered as well, by their
+            names, when something is first looked up.
     """
 
     def __init__(self, what: str, group: str | None = None) -> None:

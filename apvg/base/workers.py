@@ -22,7 +22,8 @@ _CHECK_SECONDS = 0.2
 def worker_pool(jobs: int, threads: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """Fresh processes, which show no progress of their own.
 
-    When the block is left by an exception, what they work on is cancelled (see :func:`apvg.base.progress.track`).
+    When the block is left by an exception, what they work on is cancelled (see
+    :func:`apvg.base.progress.track`).
 
     Args:
         jobs: How many.
@@ -43,7 +44,8 @@ def worker_pool(jobs: int, threads: int | None = None) -> Iterator[ProcessPoolEx
 def in_order(
     pool: ProcessPoolExecutor, function: Callable[..., T], *arguments: Iterable[Any]
 ) -> Iterator[T]:
-    """`function` of every item in a pool, in order; unlike the pool's own `map` it can be cancelled while it waits."""
+    """`function` of every item in a pool, in order; unlike the pool's own `map` it can be cancelled
+    while it waits."""
     for future in [pool.submit(function, *each) for each in zip(*arguments, strict=True)]:
         next(as_finished([future]))
         yield future.result()

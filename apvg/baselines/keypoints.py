@@ -1,6 +1,8 @@
-"""Baselines for keypoints from sound: the mean pose, the pose of the nearest sound, and Audio2BodyDynamics.
+"""Baselines for keypoints from sound: the mean pose, the pose of the nearest sound, and
+Audio2BodyDynamics.
 
-All are trained on the same :class:`SoundAndPoses` and predict whole pieces. Poses may be in pixels or in any other space.
+All are trained on the same :class:`SoundAndPoses` and predict whole pieces. Poses may be in pixels
+or in any other space.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from torch.nn import functional as F
 
 from apvg.base.progress import track
 
-#: MFCC and their derivatives, log energy and its derivative: 28 numbers a frame, as Audio2BodyDynamics has them.
+#: MFCC and their derivatives, log energy and its derivative: 28 numbers a frame, as
+#: Audio2BodyDynamics has them.
 MFCC = 13
 #: Sample rate of the baselines, Hz.
 SAMPLE_RATE = 16_000
@@ -122,10 +125,12 @@ class Audio2BodyConfig:
     Attributes:
         hidden: Of the one-layer LSTM.
         components: Of the poses' PCA, which is what is predicted.
-        delay: Steps that the output is later than the input, so that the network sees some of the sound that follows.
+        delay: Steps that the output is later than the input, so that the network sees some of the
+            sound that follows.
         rate: Of Adam.
         dropout: Before the last layer.
-        steps, excerpts, frames: Length of the training, excerpts a step, and their length (own choice).
+        steps, excerpts, frames: Length of the training, excerpts a step, and their length (own
+            choice).
         seed: Of everything random.
     """
 
@@ -153,7 +158,8 @@ class _DelayedLSTM(nn.Module):
 
 
 class Audio2BodyDynamics:
-    """MFCC to PCA coefficients of the pose by a one-layer LSTM with a delay (Shlizerman et al., CVPR 2018)."""
+    """MFCC to PCA coefficients of the pose by a one-layer LSTM with a delay (Shlizerman et al.,
+    CVPR 2018)."""
 
     name = "Audio2BodyDynamics"
 
@@ -222,7 +228,8 @@ class Audio2BodyDynamics:
 
 
 def mfcc(samples_S: np.ndarray, fps: int) -> np.ndarray:
-    """MFCC, log energy, and the derivatives of both for every frame of mono sound at SAMPLE_RATE, [T, 28]."""
+    """MFCC, log energy, and the derivatives of both for every frame of mono sound at SAMPLE_RATE,
+    [T, 28]."""
     import librosa
 
     hop = SAMPLE_RATE // fps

@@ -1,7 +1,8 @@
 """Baselines for pictures: CVG alone, and a per-frame image translation.
 
-Both have the same inputs as the stages of the performer: the coarse video of CVG comes from the music, and Pix2Pix translates the keypoints
-that FPVG is given. The clean plate is a retrieval baseline (:mod:`apvg.evaluation.retrieval`).
+Both have the same inputs as the stages of the performer: the coarse video of CVG comes from the
+music, and Pix2Pix translates the keypoints that FPVG is given. The clean plate is a retrieval
+baseline (:mod:`apvg.evaluation.retrieval`).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _LEVELS = 5  # halvings of the picture
 
 
 def enlarged(coarse_ThwC: np.ndarray, size_HW: tuple[int, int]) -> np.ndarray:
-    """CVG alone: its coarse video, uint8, at the frame's size [T, H, W, 3] by bilinear interpolation."""
+    """CVG alone: its coarse video, uint8, at the frame's size [T, H, W, 3] by bilinear
+    interpolation."""
     coarse_TChw = torch.from_numpy(coarse_ThwC).permute(0, 3, 1, 2).float()
     frames_TCHW = F.interpolate(coarse_TChw, size_HW, mode="bilinear", align_corners=False)
     return _to_uint8(frames_TCHW / 255)
@@ -51,9 +53,11 @@ class Pix2PixConfig:
 
 
 class TranslationUNet(nn.Module):
-    """A drawn pose to a picture: strided 4×4 convolutions down, transposed ones up, skip connections at every level.
+    """A drawn pose to a picture: strided 4×4 convolutions down, transposed ones up, skip
+    connections at every level.
 
-    Pictures [N, 3, H, W] in -1..1. Instance normalisation is equal to the published batch normalisation with batches of one.
+    Pictures [N, 3, H, W] in -1..1. Instance normalisation is equal to the published batch
+    normalisation with batches of one.
     """
 
     def __init__(self, width: int) -> None:
@@ -87,7 +91,8 @@ class TranslationUNet(nn.Module):
 
 
 class Pix2Pix:
-    """Frame by frame from the drawn pose to the picture, with a patch discriminator; it has no memory and no plate."""
+    """Frame by frame from the drawn pose to the picture, with a patch discriminator; it has no
+    memory and no plate."""
 
     name = "pix2pix"
 
@@ -118,7 +123,9 @@ class Pix2Pix:
     def paint(self, poses_TKD: np.ndarray) -> np.ndarray:
         """Frames [T, H, W, 3], RGB uint8, of poses in pixels; NaN where a point was not seen."""
         self.network.eval()
-        painted = [_to_uint8(self.network(self._drawn(pose_KD[None])) / 2 + 0.5) for pose_KD in poses_TKD]  # fmt: skip
+        painted = [
+            _to_uint8(self.network(self._drawn(pose_KD[None])) / 2 + 0.5) for pose_KD in poses_TKD
+        ]
         return np.concatenate([np.zeros((0, *self.size_HW, 3), np.uint8), *painted])
 
     def _train(self, frame_of: Callable[[int], np.ndarray], poses_NKD: np.ndarray) -> None:

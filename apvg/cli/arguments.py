@@ -1,7 +1,8 @@
 """How options are written on a command line.
 
-A verb is a subclass of its task's options. It only changes annotations: which options are positional, which have a short name, and
-how rectangles are written. Defaults and help texts are those of the task.
+A verb is a subclass of its task's options. It only changes annotations: which options are
+positional, which have a short name, and how rectangles are written. Defaults and help texts are
+those of the task.
 """
 
 from __future__ import annotations

@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate(EvaluateOptions):
-    """Evaluate a performer on takes, and write report.json, report.html and pictures; or compare reports (--compare)."""
+    """Evaluate a performer on takes, and write report.json, report.html and pictures; or compare
+    reports (--compare)."""
 
     performer: tyro.conf.Positional[str] = ""
     takes: tyro.conf.Positional[Path | None] = None  # pyright: ignore[reportIncompatibleVariableOverride]
     compare: tuple[Path, ...] = ()
-    """Folders of two or more reports on the same takes. The comparison has each report's differences from the first, with confidence intervals."""
+    """Folders of two or more reports on the same takes. The comparison has each report's
+    differences from the first, with confidence intervals."""
     output: Output
     block: tyro.conf.UseAppendAction[tuple[tuple[str, float, float], ...]] = ()
 
@@ -39,7 +41,8 @@ class Evaluate(EvaluateOptions):
             return
         if not self.performer or self.takes is None:
             print(
-                "apvg: error: nothing to evaluate; give a performer and takes, or reports to compare (--compare)",
+                "apvg: error: nothing to evaluate; give a performer and takes, or reports to "
+                "compare (--compare)",
                 file=sys.stderr,
             )
             raise SystemExit(2)

@@ -31,6 +31,6 @@ class Generate(GenerateOptions):
 def closing_line(video: Video) -> str:
     """A summary of the video and of the speed."""
     return (
-        f"{video.path}: {video.frames} frames, {video.music_seconds:.2f} s of music in {video.seconds:.1f} s "
-        f"(real-time factor {video.real_time_factor:.2f}, {video.engine})"
+        f"{video.path}: {video.frames} frames, {video.music_seconds:.2f} s of music in "
+        f"{video.seconds:.1f} s (real-time factor {video.real_time_factor:.2f}, {video.engine})"
     )

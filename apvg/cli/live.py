@@ -41,9 +41,12 @@ class Live:
     """Play along with a microphone, a pipe or a file in real time. Press Ctrl-C to stop."""
 
     source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")] = MICROPHONE
-    """The music: `microphone`; `-` for raw samples on standard input (--rate, --channels, --format); or an audio, video or MIDI file, played in real time."""
+    """The music: `microphone`; `-` for raw samples on standard input (--rate, --channels,
+    --format); or an audio, video or MIDI file, played in real time."""
     output: Annotated[str, tyro.conf.arg(aliases=["-o"])] = WINDOW
-    """Where the frames go: `window`; `camera`, a virtual camera for other programs; `-` for a Y4M video stream on standard output; or a file or named pipe for that stream. No output has sound."""
+    """Where the frames go: `window`; `camera`, a virtual camera for other programs; `-` for a Y4M
+    video stream on standard output; or a file or named pipe for that stream. No output has sound.
+    """
     performer: str = "piano"
     """Name of an installed performer, or path of a performer's folder."""
     rate: SampleRate = 44100
@@ -55,7 +58,8 @@ class Live:
     microphone: str | None = None
     """Number of a sound device, or part of its name. By default, the system's default device."""
     soundfont: Path | None = None
-    """Soundfont for a MIDI file, .sf2 or .sf3. By default, the one that APVG_SOUNDFONT names, or else the first one found."""
+    """Soundfont for a MIDI file, .sf2 or .sf3. By default, the one that APVG_SOUNDFONT names, or
+    else the first one found."""
     transpose: Semitones = 0
     """Semitones by which the performer plays higher than the music."""
     start: Moment = 0.0
@@ -63,11 +67,13 @@ class Live:
     duration: Duration | None = None
     """Stop after this many seconds of music."""
     block: Block = 1
-    """Frames processed at a time. Larger blocks are slightly more efficient, but each additional frame adds 0.04 s of latency."""
+    """Frames processed at a time. Larger blocks are slightly more efficient, but each additional
+    frame adds 0.04 s of latency."""
     device: str = "cpu"
     """Device that the networks run on: cpu, cuda or mps."""
     engine: Engine = "auto"
-    """Precision of the networks: torch (float32), torch-bf16 (CVG and FPVG in bfloat16), or auto, the faster of the two on this machine."""
+    """Precision of the networks: torch (float32), torch-bf16 (CVG and FPVG in bfloat16), or auto,
+    the faster of the two on this machine."""
     force: bool = False
     """Replace the output file if it already exists."""
 
@@ -145,7 +151,8 @@ class Live:
             elif self.output == CAMERA:
                 sink = VirtualCamera(size, fps)
             elif self.output == PIPE:
-                # A separate file object: if the reader has gone, buffered data must not be written again at exit.
+                # A separate file object: if the reader has gone, buffered data must not be written
+                # again at exit.
                 sink = Y4MStream(os.fdopen(os.dup(1), "wb", buffering=0), size, fps)
             else:
                 path = Path(self.output)

@@ -45,8 +45,8 @@ class Prepare(PrepareOptions):
             print_error(error, self)
         if errors:
             raise ApvgError(
-                f"{len(errors)} of {len(results)} videos could not be prepared ({', '.join(errors)}); "
-                "see the errors above"
+                f"{len(errors)} of {len(results)} videos could not be prepared "
+                f"({', '.join(errors)}); see the errors above"
             )
 
 

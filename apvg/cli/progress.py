@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 
 class Bars:
-    """A progress callback: shows a bar on standard error for each running loop, if that is a terminal."""
+    """A progress callback: shows a bar on standard error for each running loop, if that is a
+    terminal."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import Progress
 
-        # Results may be printed to a standard output that is a file, so nothing is redirected to the terminal.
+        # Results may be printed to a standard output that is a file, so nothing is redirected to
+        # the terminal.
         self._display = Progress(
             console=Console(stderr=True),
             transient=True,
@@ -53,7 +55,10 @@ class Bars:
 
 @contextmanager
 def progress_bars() -> Iterator[Bars | None]:
-    """Progress bars for a task, and for loops that run in the block itself. None if standard error is not a terminal."""
+    """Progress bars for a task, and for loops that run in the block itself.
+
+    None if standard error is not a terminal.
+    """
     if not sys.stderr.isatty():
         yield None
         return

@@ -11,14 +11,17 @@ from apvg.studio.limits import Limits
 
 @dataclass(frozen=True)
 class Studio:
-    """Open a web page on which you generate videos, edit fingers, play live and train your own performer.
+    """Open a web page on which you generate videos, edit fingers, play live and train your own
+    performer.
 
     By default, only this machine can open the page. Nothing is sent anywhere."""
 
     work: Path | None = None
-    """Folder for uploaded and generated files. By default, the one that APVG_STUDIO names, or else a folder in the user's data directory."""
+    """Folder for uploaded and generated files. By default, the one that APVG_STUDIO names, or
+    else a folder in the user's data directory."""
     host: str = "127.0.0.1"
-    """Address to serve on. With 0.0.0.0, everyone in your network can use the studio: there is no password."""
+    """Address to serve on. With 0.0.0.0, everyone in your network can use the studio: there is
+    no password."""
     port: Port = 7860
     """Port to serve on."""
     no_browser: bool = False

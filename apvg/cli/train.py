@@ -14,8 +14,8 @@ from apvg.tasks import TrainOptions, train
 class Train(TrainOptions):
     """Train a performer on prepared takes.
 
-    OUT_DIR becomes the performer (`apvg generate --performer OUT_DIR`). Its subfolder `training` has checkpoints,
-    loss curves and sample frames.
+    OUT_DIR becomes the performer (`apvg generate --performer OUT_DIR`). Its subfolder `training`
+    has checkpoints, loss curves and sample frames.
     """
 
     takes: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TAKES")]

@@ -14,9 +14,9 @@ from apvg.tasks import VirtualOptions, virtual
 class Virtual(VirtualOptions):
     """Generate takes of a virtual musician: music and sound with exact keypoints.
 
-    Takes of the cellist have frames that show a wooden figure. Takes of the pianist have keypoints of the hands, but no
-    frames: they are for training KHP. Existing takes are kept. An interrupted run continues where it stopped when you run
-    the same command again."""
+    Takes of the cellist have frames that show a wooden figure. Takes of the pianist have keypoints
+    of the hands, but no frames: they are for training KHP. Existing takes are kept. An interrupted
+    run continues where it stopped when you run the same command again."""
 
     out_dir: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TAKES")]
 

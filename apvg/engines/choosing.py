@@ -16,9 +16,10 @@ EngineName = Literal["auto", "torch", "torch-bf16"]
 def choose_engine(stages: Stages, name: EngineName = "auto") -> Engine:
     """The engine of that name for the stages of a performer.
 
-    `auto` takes bfloat16 for the painting stages where the processor multiplies it in hardware of its own, at the same quality: with Intel's
-    AMX CVG takes half of its usual time and the STU a third, with AVX-512's products of it whole files take three quarters
-    (docs/benchmark.md). Elsewhere bfloat16 is emulated and slow, and full precision is taken.
+    `auto` takes bfloat16 for the painting stages where the processor multiplies it in hardware of
+    its own, at the same quality: with Intel's AMX CVG takes half of its usual time and the STU a
+    third, with AVX-512's products of it whole files take three quarters (docs/benchmark.md).
+    Elsewhere bfloat16 is emulated and slow, and full precision is taken.
     """
     return PyTorchEngine(stages, bfloat16=resolve(name, stages.device.type) == "torch-bf16")
 

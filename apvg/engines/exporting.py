@@ -1,4 +1,5 @@
-"""Every stage of a performer as an ONNX file, for programs that have no Python, with its state as inputs and outputs."""
+"""Every stage of a performer as an ONNX file, for programs that have no Python, with its state as
+inputs and outputs."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ from apvg.models.stu import Encoded
 from apvg.stages import Stages
 
 LAYOUT, START = "stages.json", "start.safetensors"
-#: Largest difference from PyTorch that is let pass: absolute up to 1, beyond that a share of the largest number.
+#: Largest difference from PyTorch that is let pass: absolute up to 1, beyond that a share of the
+#: largest number.
 TOLERANCE = 1e-4
 #: Frames of the pieces that files are made and checked with.
 _EXAMPLE, _CHECKED = 4, (3, 1)
@@ -41,9 +43,11 @@ class Function:
         work: Inputs and state to outputs and state.
         inputs: From a number of frames to examples, by name.
         outputs: Names.
-        frames: From the name of an input or output to how many of its rows make a frame; none where it has no time axis.
+        frames: From the name of an input or output to how many of its rows make a frame; none where
+            it has no time axis.
         state: What it begins with, nested as `work` takes it; None without one.
-        one_by_one: Whether it takes one frame at a time (it goes through them in a loop, which a file cannot).
+        one_by_one: Whether it takes one frame at a time (it goes through them in a loop, which a
+            file cannot).
     """
 
     name: str
@@ -245,7 +249,8 @@ class _quiet_exporter:
 
 @torch.no_grad()
 def _check(flat: _Flat, session: Any, path: Path) -> float:
-    """The largest difference over several pieces, each begun with the state that the one before left."""
+    """The largest difference over several pieces, each begun with the state that the one before
+    left."""
     function, largest = flat.function, 0.0
     state = list(function.states.values())
     for frames in (1, 1) if function.one_by_one else _CHECKED:

@@ -13,9 +13,10 @@ from apvg.video.compositing import Layer
 class Engine(Protocol):
     """Runs the stages of one performer, for one piece of music at a time.
 
-    A method with a state takes the next frames, however many, and the state that it returned with those before (None at the start of
-    the music). Any cutting into chunks gives the output of the whole. States belong to the engine; nobody else looks into them. An
-    engine itself has no state, so that any number of streams, and of threads, can share it.
+    A method with a state takes the next frames, however many, and the state that it returned with
+    those before (None at the start of the music). Any cutting into chunks gives the output of the
+    whole. States belong to the engine; nobody else looks into them. An engine itself has no state,
+    so that any number of streams, and of threads, can share it.
     """
 
     @property
@@ -29,15 +30,18 @@ class Engine(Protocol):
         ...
 
     def transcribe(self, features_RF: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """KHP's transcriber: feature rows of T whole frames to onset and sustained [2, T, 88], 0..1, `KHPConfig.delay` frames late."""
+        """KHP's transcriber: feature rows of T whole frames to onset and sustained [2, T, 88],
+        0..1, `KHPConfig.delay` frames late."""
         ...
 
     def pose(self, notes_2TP: Tensor, state: Any) -> tuple[Tensor, Tensor, Any]:
-        """KHP's motion decoder: those notes to keypoints [T, K, 2] in pixels and confidence [T, K], `khp.lookahead_frames` late."""
+        """KHP's motion decoder: those notes to keypoints [T, K, 2] in pixels and confidence [T, K],
+        `khp.lookahead_frames` late."""
         ...
 
     def coarse(self, features_RF: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """CVG: feature rows of T whole frames to coarse video [T, 3, h, w] in 0..1, `cvg.lookahead_frames` late."""
+        """CVG: feature rows of T whole frames to coarse video [T, 3, h, w] in 0..1,
+        `cvg.lookahead_frames` late."""
         ...
 
     def encode(self, keypoints_TKD: Tensor, confidence_TK: Tensor, coarse_TChw: Tensor) -> Any:
@@ -45,9 +49,11 @@ class Engine(Protocol):
         ...
 
     def recur(self, encoded: Any, state: Any) -> tuple[Any, Any]:
-        """The STU's recurrence from frame to frame: what :meth:`encode` gave, with its hidden states."""
+        """The STU's recurrence from frame to frame: what :meth:`encode` gave, with its hidden
+        states."""
         ...
 
     def paint(self, recurred: Any) -> Layer:
-        """The STU's decoder: colour [T, 3, H, W] and matte [T, 1, H, W] in 0..1; every frame by itself again."""
+        """The STU's decoder: colour [T, 3, H, W] and matte [T, 1, H, W] in 0..1; every frame by
+        itself again."""
         ...

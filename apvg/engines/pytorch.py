@@ -20,7 +20,8 @@ class PyTorchEngine:
 
     Args:
         stages: Of the performer.
-        bfloat16: Whether CVG and the STU, which paint, multiply in bfloat16. KHP needs more digits to place a finger.
+        bfloat16: Whether CVG and the STU, which paint, multiply in bfloat16. KHP needs more digits
+            to place a finger.
     """
 
     def __init__(self, stages: Stages, *, bfloat16: bool = False) -> None:

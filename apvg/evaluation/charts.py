@@ -61,7 +61,8 @@ def _component(component: PoseComponent, fps: float, start: float) -> Figure:
 
 
 def lag_figure(path: Path, curves: Mapping[str, LagCurve]) -> None:
-    """The distance between picture and sound for each shift between them; curves of one kind, by the source of their keypoints."""
+    """The distance between picture and sound for each shift between them; curves of one kind, by
+    the source of their keypoints."""
     figure, (ax,) = _axes()
     for name, curve in curves.items():
         lag, colour = 1000 * curve.lag, _COLOURS[name]
@@ -109,7 +110,8 @@ def _label(text: str, width: int, height: int = 18) -> np.ndarray:
 def frame_sheet(
     path: Path, clips: Mapping[str, np.ndarray | Mapping[int, np.ndarray]], times: dict[int, str]
 ) -> None:
-    """Frames of several clips (by index) side by side, a row for each of `times` (frame index to its caption)."""
+    """Frames of several clips (by index) side by side, a row for each of `times` (frame index to
+    its caption)."""
     width = next(iter(clips.values()))[next(iter(times))].shape[1]
     rows = []
     for t, caption in times.items():
@@ -121,7 +123,8 @@ def frame_sheet(
 def crop_sheet(
     path: Path, clips: dict[str, tuple[np.ndarray, list[list[Box]]]], frames: list[int], scale: int
 ) -> None:
-    """Crops of hands enlarged: a row for each clip, with its own boxes, and columns for each frame."""
+    """Crops of hands enlarged: a row for each clip, with its own boxes, and columns for each
+    frame."""
     rows = []
     for name, (clip_THWC, boxes) in clips.items():
         crops = [

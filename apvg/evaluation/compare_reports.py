@@ -1,8 +1,9 @@
 """Comparison of reports: which performer is better, and is that more than chance?
 
-Reports are compared piece by piece: the difference of a figure is taken on every block or piece of music that both reports have,
-and its interval is bootstrapped over those (percentile interval of a paired bootstrap: Efron & Tibshirani, 1993). So pieces that
-are hard for all performers count for none.
+Reports are compared piece by piece: the difference of a figure is taken on every block or piece of
+music that both reports have, and its interval is bootstrapped over those (percentile interval of a
+paired bootstrap: Efron & Tibshirani, 1993). So pieces that are hard for all performers count for
+none.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from apvg.evaluation.page import page_environment, words
 
 #: Share of the bootstrapped differences that lie within the interval, and how many are drawn.
 LEVEL, DRAWS = 0.95, 5000
-#: Figures of these groups are not the performer's; and the retrieval baselines of both reports are the same, so that the gain
-#: over them differs as the PSNR itself does.
+#: Figures of these groups are not the performer's; and the retrieval baselines of both reports are
+#: the same, so that the gain over them differs as the PSNR itself does.
 _OTHERS = ("setting", "real", "retrieval_baselines", "baselines", "targets", "hand_psnr_gain")
 
 
@@ -56,7 +57,8 @@ class Comparison:
 
     Attributes:
         names: Of the reports; the others are compared with the first.
-        figures: A figure's dotted name to one Difference for each other report; None where it lacks the figure.
+        figures: A figure's dotted name to one Difference for each other report; None where it lacks
+            the figure.
     """
 
     names: Sequence[str]
@@ -110,7 +112,8 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
 
 
 def verdict(name: str, difference: Difference | None) -> str:
-    """The words "better" or "worse" than the first report where that is certain and it is known which values are good; else empty."""
+    """The words "better" or "worse" than the first report where that is certain and it is known
+    which values are good; else empty."""
     known = about(name)
     if difference is None or not difference.certain or known is None:
         return ""
@@ -124,7 +127,8 @@ def verdict(name: str, difference: Difference | None) -> str:
 
 
 def paired_interval(difference_P: np.ndarray) -> tuple[float, float]:
-    """Percentile interval of the mean of paired differences [P], at :data:`LEVEL`; the same for the same differences."""
+    """Percentile interval of the mean of paired differences [P], at :data:`LEVEL`; the same for the
+    same differences."""
     random = np.random.default_rng(0)
     drawn_DP = random.integers(len(difference_P), size=(DRAWS, len(difference_P)))
     rim = 100 * (1 - LEVEL) / 2

@@ -1,6 +1,8 @@
-"""Comparison with baselines, which are trained on takes that the performer may have been trained on.
+"""Comparison with baselines, which are trained on takes that the performer may have been trained
+on.
 
-No single figure is enough: the mean pose has a good pixel error and no motion; the nearest sound moves all the time.
+No single figure is enough: the mean pose has a good pixel error and no motion; the nearest sound
+moves all the time.
 """
 
 from __future__ import annotations
@@ -52,11 +54,13 @@ _SHORTEST = 4.0
 def train_baselines(
     performer: Performer, takes: Sequence[Take], config: Audio2BodyConfig | None = None
 ) -> list[KeypointBaseline]:
-    """Train baselines for a performer's keypoints on takes of the split "train", except what it keeps out of training.
+    """Train baselines for a performer's keypoints on takes of the split "train", except what it
+    keeps out of training.
 
     Args:
         performer: They predict keypoints in its pixels and at its frames/s.
-        takes: Takes of another picture are moved to its own (:func:`moved`); those of other layouts or frames/s are left out.
+        takes: Takes of another picture are moved to its own (:func:`moved`); those of other layouts
+            or frames/s are left out.
         config: Of Audio2BodyDynamics.
 
     Raises:
@@ -72,7 +76,8 @@ def train_baselines(
     ]
     if not learnt:
         raise ApvgError(
-            f"no take of the split train fits {performer.name}, so the baselines have nothing to be trained on",
+            f"no take of the split train fits {performer.name}, so the baselines have nothing to "
+            "be trained on",
             "put some into the same folder",
         )
     fps = performer.fps
@@ -86,13 +91,15 @@ def train_baselines(
 def compare_keypoints(
     performer: Performer, baselines: Sequence[KeypointBaseline], take: Take, block: Block
 ) -> ComparisonFigures:
-    """Figures of the performer and of every baseline on a block of a take, in the performer's pixels.
+    """Figures of the performer and of every baseline on a block of a take, in the performer's
+    pixels.
 
     Args:
         performer: The take can be moved to its picture (:func:`can_be_moved`).
         baselines: From :func:`train_baselines`.
         take: With sound.
-        block: What to evaluate. Components that measure whole pieces alone do so where it is the whole take.
+        block: What to evaluate. Components that measure whole pieces alone do so where it is the
+            whole take.
     """
     take = moved(performer, take)
     music_S = take.sound_at(performer.sample_rate)
@@ -119,14 +126,15 @@ def compare_keypoints(
 
 
 def can_be_moved(performer: Performer, take: Take) -> bool:
-    """Whether a take's keypoints can be mapped to a performer's pixels: the same layout and frames/s, and a surface whose place is known
-    in both or in neither."""
+    """Whether a take's keypoints can be mapped to a performer's pixels: the same layout and
+    frames/s, and a surface whose place is known in both or in neither."""
     same = (take.skeleton.points, take.fps) == (performer.skeleton.points, performer.fps)
     return same and bool(np.isfinite(performer.placement.distance(placement(performer, take))))
 
 
 def moved(performer: Performer, take: Take) -> Take:
-    """A take as the performer's camera would have seen it: its keypoints and corners, without its pictures."""
+    """A take as the performer's camera would have seen it: its keypoints and corners, without its
+    pictures."""
     there = PoseSpace(take.size[0], placement(performer, take))
     here = PoseSpace(performer.config.size[0], performer.placement)
     pixels_TKD = torch.from_numpy(take.keypoints_TKD).float()
@@ -142,7 +150,8 @@ def moved(performer: Performer, take: Take) -> Take:
 def train_pix2pix(
     performer: Performer, retrieval: RetrievalBaselines, config: Pix2PixConfig | None = None
 ) -> Pix2Pix:
-    """The per-frame baseline for a performer's pictures, trained on the frames that can be retrieved."""
+    """The per-frame baseline for a performer's pictures, trained on the frames that can be
+    retrieved."""
 
     def frame_of(index: int) -> np.ndarray:
         take, t = retrieval.frames[index]
@@ -152,7 +161,8 @@ def train_pix2pix(
 
 
 def with_baselines(result: BlockResult, painter: Pix2Pix) -> BlockResult:
-    """The result of a block with clips and figures of CVG alone and of pix2pix; the clean plate is among the retrieval baselines.
+    """The result of a block with clips and figures of CVG alone and of pix2pix; the clean plate is
+    among the retrieval baselines.
 
     Args:
         result: Of the performer on the block.

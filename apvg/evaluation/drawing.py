@@ -71,7 +71,8 @@ def draw_block(result: BlockResult, take: Take, folder: Path, stem: str) -> list
     component_figure(
         picture(
             "component",
-            "The paper's figure: the keypoints' first principal component, predicted from sound (red) and true (green).",
+            "The paper's figure: the keypoints' first principal component, predicted from sound "
+            "(red) and true (green).",
         ),
         result.component,
         fps,
@@ -97,7 +98,10 @@ def draw_block(result: BlockResult, take: Take, folder: Path, stem: str) -> list
         coarse_THWC = result.coarse_ThwC.repeat(scale, axis=1).repeat(scale, axis=2)
         keypoints = {t: overlaid(t) for t in rows}
         clips: Mapping = {**result.clips, "coarse": coarse_THWC, "keypoints": keypoints}
-        caption = "Evenly spaced frames; last, keypoints true (green) and from sound (red) over the real frame."
+        caption = (
+            "Evenly spaced frames; last, keypoints true (green) and from sound (red) over the real "
+            "frame."
+        )
         frame_sheet(picture("frames", caption, frames=True), clips, rows)
         spread_R = np.linspace(0, len(candidates_T) - 1, _CROP_COLUMNS + 2).round().astype(int)
         columns = [int(t) for t in candidates_T[np.unique(spread_R[1:-1])]]
@@ -132,7 +136,8 @@ def overlay(
 def _draw_case(
     path: Path, case: FailureCase, result: BlockResult, overlaid: Callable[[int], np.ndarray]
 ) -> None:
-    """The real frame, the generated one, and keypoints over the real one, or the worst part of both enlarged, the real one above."""
+    """The real frame, the generated one, and keypoints over the real one, or the worst part of both
+    enlarged, the real one above."""
     t, clips = case.frame, result.clips
     if case.kind == "keypoints":
         frames = [clips["real"][t], clips["from sound"][t], overlaid(t)]

@@ -1,4 +1,5 @@
-"""The evaluation of one performer on blocks of takes: every figure of the report, and the arrays behind its pictures."""
+"""The evaluation of one performer on blocks of takes: every figure of the report, and the arrays
+behind its pictures."""
 
 from __future__ import annotations
 
@@ -44,11 +45,13 @@ if TYPE_CHECKING:
 
 #: How long the video stages run before a block, so that their recurrent state has settled, seconds.
 WARM_UP = 2.0
-#: Surfaces whose corners are this close are at the same place, in frame heights: a camera that was not moved.
+#: Surfaces whose corners are this close are at the same place, in frame heights: a camera that was
+#: not moved.
 SAME_SCENE = 0.05
 #: A block must have so many seconds of its take.
 SHORTEST = 2.0
-#: Distance of jittered keypoints from the true ones in every frame, standard deviation in pixels: errors of a hand tracker.
+#: Distance of jittered keypoints from the true ones in every frame, standard deviation in pixels:
+#: errors of a hand tracker.
 JITTER = 2.0
 
 
@@ -61,7 +64,8 @@ class BlockResult:
         figures: All of them.
         clips: Frames [T, H, W, 3] by name: "real", "from keypoints", "from sound".
         coarse_ThwC: The coarse video.
-        boxes: Of hands (and a bow) in every frame, by clip; none in frames that picture figures do not count.
+        boxes: Of hands (and a bow) in every frame, by clip; none in frames that picture figures do
+            not count.
         playing_T: Whether a frame lies between the first and the last note.
         skeleton: Layout of the keypoints.
         component: The paper's figure.
@@ -97,7 +101,8 @@ def held_out_blocks(performer: Performer, take: Take) -> list[Block]:
 def blocks_to_evaluate(
     performer: Performer, take: Take, wanted: Sequence[Block], *, whole: bool
 ) -> list[Block]:
-    """The blocks of a take to evaluate: those that are wanted; else those held out, or all where it is held out whole."""
+    """The blocks of a take to evaluate: those that are wanted; else those held out, or all where it
+    is held out whole."""
     held_out = held_out_blocks(performer, take)
     if whole:
         held_out = [Block("whole", 0.0, take.duration, held_out=True)]
@@ -115,7 +120,8 @@ def too_short(block: Block, take: Take) -> ApvgError | None:
     if min(block.stop, take.duration) - block.start >= SHORTEST:
         return None
     return ApvgError(
-        f"block {block.name} has under two seconds of take {take.name}, which lasts {take.duration:.3g} s",
+        f"block {block.name} has under two seconds of take {take.name}, which lasts "
+        f"{take.duration:.3g} s",
         "give a longer block, or a longer take",
         options=["block"],
     )
@@ -124,7 +130,8 @@ def too_short(block: Block, take: Take) -> ApvgError | None:
 def mismatch(performer: Performer, take: Take) -> ApvgError | None:
     """Why this performer cannot be evaluated on the pictures of a take; None when they can.
 
-    Pictures can be compared only within one scene: the same size, and the surface that is played on at the same place.
+    Pictures can be compared only within one scene: the same size, and the surface that is played on
+    at the same place.
     """
     if not take.filmed:
         return ApvgError(
@@ -189,9 +196,12 @@ def evaluate_block(
     sound_TKD = seen(predicted[0][now], predicted[1][now])
     playing_T = _playing(take, first, last)
     boxes = {
-        name: [found if playing_T[t] else [] for t, found in enumerate(hand_boxes(points_TKD, take.skeleton, width, height))]
+        name: [
+            found if playing_T[t] else []
+            for t, found in enumerate(hand_boxes(points_TKD, take.skeleton, width, height))
+        ]
         for name, points_TKD in (("real", true_TKD), ("from sound", sound_TKD))
-    }  # fmt: skip
+    }
     boxes["from keypoints"] = true_boxes = boxes["real"]
 
     given = take.keypoints_TKD, take.confidence_TK
@@ -304,7 +314,8 @@ def _setting(
 
 
 def _with_gain(figures: PictureFigures, retrieved: Mapping[str, PictureFigures]) -> PictureFigures:
-    """With the gain over the best retrieval baseline; without it where that is the plate alone, which is easily beaten."""
+    """With the gain over the best retrieval baseline; without it where that is the plate alone,
+    which is easily beaten."""
     if len(retrieved) < 2:
         return figures
     best = max(answer.hand_psnr for answer in retrieved.values())
@@ -327,9 +338,11 @@ def _read_back(
         for name, clip in track(clips.items(), "reading back", len(clips))
     }
     played = {
-        name: playing(able, back.keypoints_TKD, hands, find_lag(able, back.keypoints_TKD, hands, onset_R))
+        name: playing(
+            able, back.keypoints_TKD, hands, find_lag(able, back.keypoints_TKD, hands, onset_R)
+        )
         for name, back in backs.items()
-    }  # fmt: skip
+    }
     skills = {name: _skill(able, figures) for name, figures in played.items()}
     return {
         name: ReadBackFigures(
@@ -353,7 +366,8 @@ def _share(skill: float | None, whole: float | None) -> float | None:
 
 
 def _playing(take: Take, first: int, last: int) -> np.ndarray:
-    """[T] whether a frame lies between the first and the last note; every frame where no notes are known."""
+    """[T] whether a frame lies between the first and the last note; every frame where no notes are
+    known."""
     time_T = np.arange(first, last) / take.fps
     if take.notes is None or not len(take.notes):
         return np.ones(len(time_T), bool)
@@ -368,7 +382,8 @@ def _render(
     first: int,
     last: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frames first..last painted from a whole take's keypoints, and the coarse frames, after WARM_UP."""
+    """Frames first..last painted from a whole take's keypoints, and the coarse frames, after
+    WARM_UP."""
     begin = max(first - round(WARM_UP * take.fps), 0)
     per_frame = performer.sample_rate // performer.fps
     # The networks also get the music beyond the block, as they would within a longer piece.
@@ -380,7 +395,8 @@ def _render(
 
 
 def _jittered(keypoints_TKD: np.ndarray) -> np.ndarray:
-    """Keypoints with an error of JITTER, drawn anew in every frame; half of its variance is the same for all points."""
+    """Keypoints with an error of JITTER, drawn anew in every frame; half of its variance is the
+    same for all points."""
     random, size = np.random.default_rng(0), JITTER / np.sqrt(2)
     frames, points, _ = keypoints_TKD.shape
     own_TKD, shared_T1D = (random.normal(0, size, (frames, n, 2)) for n in (points, 1))

@@ -20,12 +20,12 @@ def sentence(case: FailureCase, skeleton: Skeleton) -> str:
     part = skeleton.called(case.part)
     if case.kind == "keypoints":
         return (
-            f"{case.seconds:.2f} s: keypoints from sound are {case.whole:.1f} px from the true ones; "
-            f"the {part} is worst, {case.error:.1f} px"
+            f"{case.seconds:.2f} s: keypoints from sound are {case.whole:.1f} px from the true "
+            f"ones; the {part} is worst, {case.error:.1f} px"
         )
     return (
-        f"{case.seconds:.2f} s: hands painted from true keypoints have a PSNR of {case.whole:.1f} dB; "
-        f"the {part} is worst, {case.error:.1f} dB"
+        f"{case.seconds:.2f} s: hands painted from true keypoints have a PSNR of {case.whole:.1f} "
+        f"dB; the {part} is worst, {case.error:.1f} dB"
     )
 
 
@@ -37,10 +37,18 @@ def worst_keypoints(
     by_part = {part: _mean(error_TK[:, list(ids)]) for part, ids in skeleton.parts.items()}
     whole_T = _mean(error_TK)
     return [
-        _case(t, fps, start, "keypoints", {name: part_T[t] for name, part_T in by_part.items()}, whole_T[t], max)
+        _case(
+            t,
+            fps,
+            start,
+            "keypoints",
+            {name: part_T[t] for name, part_T in by_part.items()},
+            whole_T[t],
+            max,
+        )
         for t in worst_frames(whole_T, fps)
         if whole_T[t] > 0
-    ]  # fmt: skip
+    ]
 
 
 def worst_pictures(
@@ -62,14 +70,23 @@ def worst_pictures(
             ).mean()
     whole_T = _mean(error_TP)
     return [
-        _case(t, fps, start, "picture", dict(zip(parts, _decibels(error_TP[t]), strict=True)), _decibels(whole_T[t]), min)
+        _case(
+            t,
+            fps,
+            start,
+            "picture",
+            dict(zip(parts, _decibels(error_TP[t]), strict=True)),
+            _decibels(whole_T[t]),
+            min,
+        )
         for t in worst_frames(whole_T, fps)
         if whole_T[t] > 0
-    ]  # fmt: skip
+    ]
 
 
 def worst_frames(error_T: np.ndarray, fps: float) -> list[int]:
-    """The frames with the largest errors that are APART of each other, worst first; NaN is no error."""
+    """The frames with the largest errors that are APART of each other, worst first; NaN is no
+    error."""
     left_T = np.where(np.isfinite(error_T), error_T, -np.inf)
     time_T = np.arange(len(left_T)) / fps
     chosen: list[int] = []

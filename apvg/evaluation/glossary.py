@@ -1,8 +1,10 @@
-"""What each figure measures, where its definition comes from, and which degenerate answers fool it: data for reports and docs.
+"""What each figure measures, where its definition comes from, and which degenerate answers fool it:
+data for reports and docs.
 
-A figure is fooled by an answer that it rates at least as high as a correct performance of the same music with other strokes.
-Which answers fool which figure is measured by `tests/evaluation/test_degenerate.py` on takes of the virtual players (FID, FVD and
-LPIPS with small networks in place of the real ones); the test fails where this file says something else.
+A figure is fooled by an answer that it rates at least as high as a correct performance of the same
+music with other strokes. Which answers fool which figure is measured by
+`tests/evaluation/test_degenerate.py` on takes of the virtual players (FID, FVD and LPIPS with small
+networks in place of the real ones); the test fails where this file says something else.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-#: Degenerate answers: the mean pose or frame, the first one throughout, the correct performance one second late, and that of the
-#: music cut into stretches in another order.
+#: Degenerate answers: the mean pose or frame, the first one throughout, the correct performance one
+#: second late, and that of the music cut into stretches in another order.
 ANSWERS = {
     "mean": "the mean pose or frame",
     "frozen": "one pose or frame throughout",
@@ -52,7 +54,8 @@ _PICTURE = ("motion_energy", "change_f1", "key_hit.skill")
 GLOSSARY = {
     "pixel_error": About(
         "A2B pixel error",
-        "How far the keypoints are from the true ones: mean over points of the root mean square of x and y.",
+        "How far the keypoints are from the true ones: mean over points of the root mean square of "
+        "x and y.",
         "Audio2BodyDynamics (2018)",
         "low",
         "px",
@@ -61,7 +64,8 @@ GLOSSARY = {
     ),
     "pck": About(
         "PCK",
-        "Share of points nearer to the true ones than 0.05, 0.1 or 0.2 of the larger side of the pose's box.",
+        "Share of points nearer to the true ones than 0.05, 0.1 or 0.2 of the larger side of the "
+        "pose's box.",
         "Yang & Ramanan (2013)",
         "high",
         "",
@@ -86,7 +90,8 @@ GLOSSARY = {
     ),
     "motion_energy": About(
         "motion energy",
-        "Mean speed of a part, predicted over true, both after a 5-frame filter: 0 = no motion, 1 = as much as in the truth.",
+        "Mean speed of a part, predicted over true, both after a 5-frame filter: 0 = no motion, 1 "
+        "= as much as in the truth.",
         "own choice",
         "one",
         "",
@@ -95,7 +100,8 @@ GLOSSARY = {
     ),
     "component_correlation": About(
         "correlation of the first component",
-        "Correlation of the predicted and true curves of the pose's first principal component: the paper's figure, as a number.",
+        "Correlation of the predicted and true curves of the pose's first principal component: the "
+        "paper's figure, as a number.",
         "Let's Play Music (2020), first experiment",
         "high",
         "",
@@ -104,7 +110,8 @@ GLOSSARY = {
     ),
     "lag": About(
         "lag",
-        "How much later the picture is than the sound: the shift at which played keys are nearest to fingertips, or at which the "
+        "How much later the picture is than the sound: the shift at which played keys are nearest "
+        "to fingertips, or at which the "
         "acceleration of the bow follows the onsets best.",
         "keys: own choice; bow: as others do, with acceleration in place of speed",
         "zero",
@@ -118,13 +125,15 @@ GLOSSARY = {
     ),
     "key_hit.skill": About(
         "key-hit skill",
-        "The rate above that of the same hands on music shifted in time or to other keys: 1 = every key, 0 = by chance.",
+        "The rate above that of the same hands on music shifted in time or to other keys: 1 = "
+        "every key, 0 = by chance.",
         "own choice",
         "high",
     ),
     "direction": About(
         "bow direction",
-        "Share of sounding frames whose bow goes the right way, given the true direction at the start of each phrase.",
+        "Share of sounding frames whose bow goes the right way, given the true direction at the "
+        "start of each phrase.",
         "own choice",
         "high",
     ),
@@ -166,19 +175,19 @@ GLOSSARY = {
     ),
     "hand_psnr": About(
         "PSNR of hands",
-        "PSNR of the crops around the true hands (and bow); its gain is over the best retrieval baseline.",
+        "PSNR of the crops around the true hands (and bow); its gain is over the best retrieval "
+        "baseline.",
         "own choice",
         "high",
         "dB",
         ("mean", "frozen", "late"),
         _PICTURE,
     ),
-    "hand_ssim": About(
-        "SSIM of hands", "SSIM of those crops.", "Wang et al. (2004)", "high"
-    ),
+    "hand_ssim": About("SSIM of hands", "SSIM of those crops.", "Wang et al. (2004)", "high"),
     "sharpness": About(
         "sharpness of hands",
-        "Energy of the Laplacian in the crops of the hands over that in the real ones: blur is below 1, noise above.",
+        "Energy of the Laplacian in the crops of the hands over that in the real ones: blur is "
+        "below 1, noise above.",
         "own choice",
         "one",
         "",
@@ -196,7 +205,8 @@ GLOSSARY = {
     ),
     "lpips": About(
         "LPIPS",
-        "Distance of whole frames to the real ones in the features of a network that is given as a file.",
+        "Distance of whole frames to the real ones in the features of a network that is given as a "
+        "file.",
         "Zhang et al. (2018)",
         "low",
         "",
@@ -205,7 +215,8 @@ GLOSSARY = {
     ),
     "fid": About(
         "FID",
-        "Fréchet distance of the features of all generated frames to those of the real ones, in any order.",
+        "Fréchet distance of the features of all generated frames to those of the real ones, in "
+        "any order.",
         "Heusel et al. (2017)",
         "low",
         "",
@@ -214,18 +225,20 @@ GLOSSARY = {
     ),
     "fvd": About(
         "FVD",
-        "The same of clips of 16 frames: it sees motion, but not whether that belongs to the music.",
+        "The same of clips of 16 frames: it sees motion, but not whether that belongs to the "
+        "music.",
         "Unterthiner et al. (2018)",
         "low",
         "",
         ("mean", "frozen", "late", "shuffled"),
         ("hand_ssim", "change_f1", "key_hit.skill"),
     ),
-}  # fmt: skip
+}
 
 
 def about(name: str) -> About | None:
-    """The entry of a figure by its dotted name in a report, as `from_sound.motion_energy.left_hand`; None where there is none."""
+    """The entry of a figure by its dotted name in a report, as
+    `from_sound.motion_energy.left_hand`; None where there is none."""
     for first in range(name.count(".") + 1):
         rest = name.split(".", first)[-1]
         for key in GLOSSARY:
@@ -247,6 +260,7 @@ def markdown_table() -> str:
         caught = ", ".join(GLOSSARY[key].label for key in known.caught_by)
         fooled = ", ".join(known.fooled_by) or "none of these"
         rows.append(
-            f"| {known.label}{unit} | {known.measures} ({known.source}) | {best[known.best]} | {fooled} | {caught} |"
+            f"| {known.label}{unit} | {known.measures} ({known.source}) | {best[known.best]} | "
+            f"{fooled} | {caught} |"
         )
     return "\n".join(rows)

@@ -80,7 +80,8 @@ def write_page(
 
 
 def page_environment() -> jinja2.Environment:
-    """Templates of this package, with the filters `number`, `numbers`, `figure_name` and `words`."""
+    """Templates of this package, with the filters `number`, `numbers`, `figure_name` and
+    `words`."""
     here = files("apvg.evaluation")
     loader = jinja2.FunctionLoader(lambda name: (here / name).read_text())
     environment = jinja2.Environment(
@@ -109,7 +110,8 @@ def number(value: Any) -> str:
 
 
 def numbers(cell: Any) -> str:
-    """A cell of a :class:`apvg.evaluation.figures.base.Table`: of several numbers, all but the first one in brackets."""
+    """A cell of a :class:`apvg.evaluation.figures.base.Table`: of several numbers, all but the
+    first one in brackets."""
     if not isinstance(cell, tuple):
         return number(cell)
     first, *others = map(number, cell)
@@ -122,7 +124,8 @@ def words(name: str) -> str:
 
 
 def figure_name(name: str) -> str:
-    """A figure's label and unit by its dotted name, with the part of the body or the threshold where it has one."""
+    """A figure's label and unit by its dotted name, with the part of the body or the threshold
+    where it has one."""
     known = about(name)
     if known is None:
         return words(name)
@@ -206,7 +209,8 @@ def _value(figures: Mapping[str, Any], dotted: str) -> Any:
 
 
 def _images(section: Section, folder: Path) -> list[dict[str, Any]]:
-    """Pictures as they go into the page: frames as JPEG, which is a fifth of their PNG; curves as they are."""
+    """Pictures as they go into the page: frames as JPEG, which is a fifth of their PNG; curves as
+    they are."""
     images = []
     for picture in section.pictures:
         path = folder / picture.name

@@ -1,4 +1,7 @@
-"""Reports as plain data. Light to import, so that a report that does not exist is reported at once."""
+"""Reports as plain data.
+
+Light to import, so that a report that does not exist is reported at once.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ def read_report(folder: Path) -> dict[str, Any]:
     """A report that `apvg evaluate` wrote: its folder, or report.json itself.
 
     Raises:
-        ApvgError: There is no report, it is not one, or it is one of an earlier version with other keys.
+        ApvgError: There is no report, it is not one, or it is one of an earlier version with other
+            keys.
     """
     path = folder / "report.json" if folder.is_dir() else folder
     cure = "give folders that apvg evaluate wrote"

@@ -69,24 +69,27 @@ def write_report(
 
     Args:
         performer: Which one.
-        takes: Those of another scene (:func:`mismatch`) are evaluated on their music alone where the figures of the
-            performer's instrument can; others are left out, and the report says why. Takes of the split "test" are
-            evaluated whole; where there are any, those of the split "train" are only compared with.
+        takes: Those of another scene (:func:`mismatch`) are evaluated on their music alone where
+            the figures of the performer's instrument can; others are left out, and the report says
+            why. Takes of the split "test" are evaluated whole; where there are any, those of the
+            split "train" are only compared with.
         folder: An empty folder to write to.
-        blocks: What to evaluate of every take; by default what the performer's config says was held out of it, or else its
-            middle fifth (then nothing is known about what was trained on).
+        blocks: What to evaluate of every take; by default what the performer's config says was held
+            out of it, or else its middle fifth (then nothing is known about what was trained on).
         tracker: For read-back; left out when None.
         baselines: Keypoint baselines to compare with (see :mod:`apvg.evaluation.comparison`).
-        pix2pix: Where given, it is trained on the frames of the retrieval baselines, and its frames are evaluated as well,
-            with those of CVG alone.
+        pix2pix: Where given, it is trained on the frames of the retrieval baselines, and its frames
+            are evaluated as well, with those of CVG alone.
         learned: Networks for FID, FVD and LPIPS.
-        jobs: How many processes evaluate pieces of music side by side; more than one for a performer on the CPU alone.
+        jobs: How many processes evaluate pieces of music side by side; more than one for a
+            performer on the CPU alone.
 
     Returns:
         What report.json holds.
 
     Raises:
-        ApvgError: No take fits the performer, no block is long enough, or one leaves no frames to compare with.
+        ApvgError: No take fits the performer, no block is long enough, or one leaves no frames to
+            compare with.
     """
     chosen = _choose(performer, takes, blocks)
     features: dict[str, list[Any]] = {name: [] for name in ("real", *_GENERATED)}
@@ -151,7 +154,8 @@ class _Chosen:
 
     @property
     def moving(self) -> list[tuple[Take, Block]]:
-        """Where keypoints can be compared with the take's own: the blocks, and all of the takes that have none."""
+        """Where keypoints can be compared with the take's own: the blocks, and all of the takes
+        that have none."""
         blocks = [(take, block) for take, chosen in self.shown for block in chosen]
         shown = [take.name for take, _ in self.shown]
         others = [take for _, takes in self.pieces for take in takes if take.name not in shown]
@@ -166,7 +170,8 @@ def _choose(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]
     reasons = {take.name: mismatch(performer, take) for take in takes}
     pieces: list[tuple[Figures, list[Take]]] = []
     for component in figures_of(performer.instrument, performer.skeleton, performer.placement):
-        # What fits is evaluated on its pictures, unless the component evaluates music in whole pieces alone.
+        # What fits is evaluated on its pictures, unless the component evaluates music in whole
+        # pieces alone.
         wanted = [t for t in takes if reasons[t.name] or (t in tests and not component.by_block)]
         if known := [take for take in wanted if component.knows(performer, take)]:
             pieces.append((component, known))
@@ -193,7 +198,8 @@ def _choose(performer: Performer, takes: Sequence[Take], blocks: Sequence[Block]
 
 
 def _tests_or_all(takes: Sequence[Take]) -> list[Take]:
-    """The test takes, where there are any: the others were trained on; all takes, where there are none."""
+    """The test takes, where there are any: the others were trained on; all takes, where there are
+    none."""
     return [take for take in takes if take.about.split == "test"] or list(takes)
 
 
@@ -215,7 +221,8 @@ def _block_results(
     ]
     painters: dict[tuple[str, ...], Pix2Pix] = {}
     for take, blocks in chosen.shown:
-        # No performer trains on test takes (see Run), and those of its scene that it trains on are there to compare with.
+        # No performer trains on test takes (see Run), and those of its scene that it trains on are
+        # there to compare with.
         whole = take.about.split == "test"
         avoid = [(b.start, b.stop) for b in (*held_out_blocks(performer, take), *blocks)]
         others = trained_on if whole and (trained_on or not chosen.asked) else [take]
@@ -263,7 +270,8 @@ def _pieces(
     if jobs <= 1:
         yield from ((evaluate(take), take) for take in track(takes, said))
         return
-    # Frame by frame there is little to share out: processes of their own are used better than threads.
+    # Frame by frame there is little to share out: processes of their own are used better than
+    # threads.
     threads = max(1, (os.cpu_count() or 1) // jobs)
     with worker_pool(jobs, threads) as pool:
         yield from track(zip(in_order(pool, evaluate, takes), takes, strict=True), said, len(takes))

@@ -1,4 +1,5 @@
-"""The report as typed results: what report.json holds is :func:`apvg.base.plain.to_plain` of :class:`Report`."""
+"""The report as typed results: what report.json holds is :func:`apvg.base.plain.to_plain` of
+:class:`Report`."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class Block:
         name: What the report calls it.
         start: First second.
         stop: Where it ends.
-        held_out: Whether the performer says that it was not trained on it; None when it does not say.
+        held_out: Whether the performer says that it was not trained on it; None when it does not
+            say.
     """
 
     name: str
@@ -70,7 +72,8 @@ class PlayingFigures:
     """How an instrument is played by keypoints.
 
     Attributes:
-        found: Figures of the instrument (:class:`apvg.evaluation.figures.base.Figures`) by their key, as "key_hit".
+        found: Figures of the instrument (:class:`apvg.evaluation.figures.base.Figures`) by their
+            key, as "key_hit".
         lag: Of the picture after the sound, where it can be measured.
     """
 
@@ -107,7 +110,8 @@ class ReadBackFigures:
         hands_found: Share of the playing frames in which it finds both hands.
         hands_found_share: The same as a share of that in real frames.
         playing: How the instrument is played by the hands that it finds.
-        skill_share: Skill (as of :class:`apvg.measures.motion.KeyHit`) as a share of that in real frames.
+        skill_share: Skill (as of :class:`apvg.measures.motion.KeyHit`) as a share of that in real
+            frames.
     """
 
     hands_found: float
@@ -123,7 +127,8 @@ class FailureCase:
     Attributes:
         frame: Its index in the block.
         seconds: On the clock of the take.
-        kind: "keypoints" (from sound, against the true ones) or "picture" (from true keypoints, against the real crops).
+        kind: "keypoints" (from sound, against the true ones) or "picture" (from true keypoints,
+            against the real crops).
         part: The part with the largest error.
         error: Its A2B pixel error, or the PSNR of its crop, dB.
         whole: The same of the whole pose, or of all crops of the frame.
@@ -144,7 +149,8 @@ class BlockFigures:
     Attributes:
         setting: What they were measured on.
         real: The instrument as played by the true keypoints.
-        retrieval_baselines: Frames that need no generator: clean plate, mean frame, training frame with the nearest pose.
+        retrieval_baselines: Frames that need no generator: clean plate, mean frame, training frame
+            with the nearest pose.
         from_keypoints: Frames generated from the true keypoints.
         from_jittered_keypoints: Frames generated from true keypoints with the errors of a tracker.
         from_sound: Frames and keypoints from sound alone.
@@ -259,7 +265,8 @@ class Report:
         blocks: Blocks of takes in the performer's scene: pictures, and keypoints from sound.
         comparison: Keypoints of the performer and of baselines, by block and piece.
         comparison_mean: Their means over blocks and pieces: name to dotted figure to value.
-        pieces: Pieces of music without a picture to compare with, by the section of their instrument.
+        pieces: Pieces of music without a picture to compare with, by the section of their
+            instrument.
         styles: Means over the pieces of each style, by section.
         learned: FID and FVD, where networks were given.
     """

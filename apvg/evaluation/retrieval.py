@@ -25,7 +25,8 @@ class RetrievalBaselines:
     """The clean plate, the mean frame, and the frames that can be retrieved by their poses.
 
     Attributes:
-        plate_HWC, mean_HWC: RGB uint8. The mean is None where the only frames are those that are evaluated.
+        plate_HWC, mean_HWC: RGB uint8. The mean is None where the only frames are those that are
+            evaluated.
         frames: Where to find the N frames: take and index.
         poses_NKD: Their poses, pixels; NaN where a point was not seen.
     """
@@ -61,7 +62,8 @@ def retrieval_baselines(
     Args:
         takes: With pictures. Without any, the plate is the only baseline.
         plate_HWC: The clean plate of the scene.
-        avoid: Take to stretches that are left out, with GUARD around them: from one second to another.
+        avoid: Take to stretches that are left out, with GUARD around them: from one second to
+            another.
 
     Raises:
         ApvgError: No frame of the takes is left.

@@ -19,7 +19,8 @@ def report_schema(components: Sequence[Figures] = BUILT_IN) -> dict[str, Any]:
     """The schema of a report.
 
     Args:
-        components: Figures of instruments whose parts of the report are described. Those of others are allowed.
+        components: Figures of instruments whose parts of the report are described. Those of others
+            are allowed.
     """
     pieces = [component for component in components if component.section]
     return json_schema(
@@ -51,4 +52,5 @@ def _said(entry: dict[str, Any], schema: dict[str, Any]) -> str:
         return entry["description"]
     inner = entry.get("items") or entry.get("additionalProperties") or entry
     text = schema["$defs"][inner["$ref"].rsplit("/", 1)[-1]]["description"]
-    return f"{text.rstrip('.')}; one for each {'style' if 'additionalProperties' in entry else 'piece'}."
+    each = "style" if "additionalProperties" in entry else "piece"
+    return f"{text.rstrip('.')}; one for each {each}."

@@ -1,8 +1,10 @@
-"""What an instrument is, as data: one entry here and the components that it names, and apvg plays it.
+"""What an instrument is, as data: one entry here and the components that it names, and apvg plays
+it.
 
-Everyone else looks up. Names of components are keys of registries higher up: transcribers and motion decoders in
-:mod:`apvg.models`, losses in :mod:`apvg.training`, figures in :mod:`apvg.measures` and :mod:`apvg.evaluation`, generators in
-:mod:`apvg.virtual`. Other packages add instruments by entry points of the group `apvg.instruments`.
+Everyone else looks up. Names of components are keys of registries higher up: transcribers and
+motion decoders in :mod:`apvg.models`, losses in :mod:`apvg.training`, figures in
+:mod:`apvg.measures` and :mod:`apvg.evaluation`, generators in :mod:`apvg.virtual`. Other packages
+add instruments by entry points of the group `apvg.instruments`.
 """
 
 from __future__ import annotations
@@ -34,11 +36,13 @@ class Instrument:
         transcriber: What tells its notes from sound.
         motion_decoder: What turns notes into poses.
         losses: What its motion decoder is trained by, in addition to the losses on keypoints.
-        figures: What a report says of its playing, in addition to the figures on keypoints and pictures.
+        figures: What a report says of its playing, in addition to the figures on keypoints and
+            pictures.
         generator: Of its virtual player; none where empty.
-        unplaced: Name of the instrument in whose place it is learnt from footage in which its surface has no known place; empty
-            where that makes no difference.
-        placed: The same for footage in which a surface has a known place, of an instrument that is not described.
+        unplaced: Name of the instrument in whose place it is learnt from footage in which its
+            surface has no known place; empty where that makes no difference.
+        placed: The same for footage in which a surface has a known place, of an instrument that is
+            not described.
         programs: General MIDI programs that sound like it, from 0.
     """
 
@@ -58,7 +62,8 @@ class Instrument:
     programs: tuple[int, ...] = ()
 
     def seen(self, corners_42: np.ndarray | None) -> Instrument:
-        """The instrument as it can be learnt from footage where its surface has these corners (None: not known)."""
+        """The instrument as it can be learnt from footage where its surface has these corners
+        (None: not known)."""
         other = self.unplaced if corners_42 is None else self.placed
         return replace(INSTRUMENTS[other], name=self.name) if other else self
 
@@ -67,7 +72,8 @@ INSTRUMENTS: Registry[Instrument] = Registry("instrument", "apvg.instruments")
 
 
 def find_instrument(name: str) -> Instrument:
-    """The instrument of a name; one that is not described is any person with a body and two hands."""
+    """The instrument of a name; one that is not described is any person with a body and two
+    hands."""
     return INSTRUMENTS[name] if name in INSTRUMENTS else replace(PERSON, name=name)
 
 
@@ -75,7 +81,8 @@ def _add(instrument: Instrument) -> Instrument:
     return INSTRUMENTS.register(instrument.name, instrument)
 
 
-#: Whatever is played in footage of which no more is known; where corners are known, they are a keyboard's.
+#: Whatever is played in footage of which no more is known; where corners are known, they are a
+#: keyboard's.
 PERSON = _add(Instrument("person", placed="piano"))
 PIANO = _add(
     Instrument(

@@ -1,8 +1,9 @@
 """The piano keyboard: where its 88 keys are, and how they map to a picture.
 
-Keyboard coordinates are used wherever hands of different scenes must be compared or learnt together: x counts white keys
-from the left edge of the lowest key (0) to the right edge of the highest (52), y runs from the far end of the keys (0) to
-the edge near the player (1). Both may be exceeded: forearms lie at y > 1.
+Keyboard coordinates are used wherever hands of different scenes must be compared or learnt
+together: x counts white keys from the left edge of the lowest key (0) to the right edge of the
+highest (52), y runs from the far end of the keys (0) to the edge near the player (1). Both may be
+exceeded: forearms lie at y > 1.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ _WHITE_IN_OCTAVE = (0, 2, 4, 5, 7, 9, 11)
 def _octave_centres() -> np.ndarray:
     """Centres of the 12 keys of an octave, from C, in white keys.
 
-    Black keys do not sit on the cracks between white keys: the builder shares what the black keys leave at the far end
-    equally among the white keys of a group (C to E, F to B), so that C# and F# lean left, D# and A# lean right.
+    Black keys do not sit on the cracks between white keys: the builder shares what the black keys
+    leave at the far end equally among the white keys of a group (C to E, F to B), so that C# and F#
+    lean left, D# and A# lean right.
     """
     centres = np.empty(12)
     centres[list(_WHITE_IN_OCTAVE)] = np.arange(7) + 0.5
@@ -40,7 +42,8 @@ def _octave_centres() -> np.ndarray:
 
 
 _pitches = np.arange(LOWEST_PITCH, LOWEST_PITCH + KEY_COUNT)
-#: [88] x of each key's centre in white keys; index 0 is A0 (MIDI 21). A0's left edge is 0: the C below it would be at -5.
+#: [88] x of each key's centre in white keys; index 0 is A0 (MIDI 21). A0's left edge is 0: the C
+#: below it would be at -5.
 KEY_X: np.ndarray = _octave_centres()[_pitches % 12] + 7 * (_pitches // 12 - 1) - 5.0
 #: [88] whether a key is black.
 IS_BLACK: np.ndarray = ~np.isin(_pitches % 12, _WHITE_IN_OCTAVE)
@@ -68,7 +71,8 @@ def apply_homography(matrix_33: np.ndarray, points: np.ndarray) -> np.ndarray:
 def solve_homography(source_N2: np.ndarray, target_N2: np.ndarray) -> np.ndarray:
     """The homography that maps at least four source points onto their targets.
 
-    Direct linear transformation with isotropic normalisation (Hartley & Zisserman, Multiple View Geometry, alg. 4.2).
+    Direct linear transformation with isotropic normalisation (Hartley & Zisserman, Multiple View
+    Geometry, alg. 4.2).
     """
 
     def normaliser(points_N2: np.ndarray) -> np.ndarray:
@@ -104,12 +108,13 @@ class Keyboard(Placement):
     """A keyboard of 88 keys seen in a picture.
 
     Args:
-        corners_42: Pixels of its top left, top right, bottom right and bottom left corner *as the player sees it*: top is
-            the far end of the keys, left the lowest key.
+        corners_42: Pixels of its top left, top right, bottom right and bottom left corner *as the
+            player sees it*: top is the far end of the keys, left the lowest key.
 
     Raises:
-        ValueError: The corners are not finite, or are not a convex quadrilateral in that order (a mirrored or
-            crossed one maps no keyboard that a camera could have seen from the player's side of the keys).
+        ValueError: The corners are not finite, or are not a convex quadrilateral in that order (a
+            mirrored or crossed one maps no keyboard that a camera could have seen from the player's
+            side of the keys).
 
     Attributes:
         corners_42: As given, float64.

@@ -1,6 +1,8 @@
-"""The pitch grid: the pitches that features, piano rolls and networks have a place for, those of a piano's 88 keys.
+"""The pitch grid: the pitches that features, piano rolls and networks have a place for, those of a
+piano's 88 keys.
 
-Features divide each semitone into bins, so that bin b is at MIDI pitch `LOWEST_PITCH + b / BINS_PER_SEMITONE`.
+Features divide each semitone into bins, so that bin b is at MIDI pitch `LOWEST_PITCH + b /
+BINS_PER_SEMITONE`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Keypoint layouts as data: names, edges, parts, and how to draw them.
 
-A layout is nothing but a list of named points, the edges between them and the parts they belong to, so that hands alone,
-body and hands, or a bow and an instrument are all one mechanism (own choice; the source only says "body and both hands").
+A layout is nothing but a list of named points, the edges between them and the parts they belong to,
+so that hands alone, body and hands, or a bow and an instrument are all one mechanism (own choice;
+the source only says "body and both hands").
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from apvg.base.registry import Registry
 
 FINGERS = ("thumb", "index", "middle", "ring", "pinky")
 _JOINTS = ("1", "2", "3", "tip")
-#: The 21 points of a hand, in the order of MediaPipe and OpenPose: wrist, then four points per finger from the palm out.
+#: The 21 points of a hand, in the order of MediaPipe and OpenPose: wrist, then four points per
+#: finger from the palm out.
 HAND_POINTS = ("wrist", *(f"{finger}_{joint}" for finger in FINGERS for joint in _JOINTS))
 #: Along each finger, and across the knuckles.
 HAND_EDGES = tuple(
@@ -37,11 +39,11 @@ class Skeleton:
         points: K names; the order is the order of every keypoint array.
         edges: Pairs of point indices joined by a bone.
         parts: Part name ("body", "left_hand", "right_hand", "instrument") to its point indices.
-        limbs: What plays: the parts that reach for the surface, each with the indices of its tips, in order. By default the
-            hands of 21 points with their fingertips, thumb first.
+        limbs: What plays: the parts that reach for the surface, each with the indices of its tips,
+            in order. By default the hands of 21 points with their fingertips, thumb first.
         dimension: 2 or 3, of its keypoints.
-        parents: For every point the one that it hangs on, -1 for a root. By default as the edges join them, each piece from its
-            first point.
+        parents: For every point the one that it hangs on, -1 for a root. By default as the edges
+            join them, each piece from its first point.
         rest: For every point its place in the rest pose, metres; by default all lie in one place.
     """
 
@@ -104,7 +106,8 @@ class Skeleton:
 
     @property
     def close_ups(self) -> dict[str, tuple[int, ...]]:
-        """The parts that are looked at closely: those that play, and the points of an instrument."""
+        """The parts that are looked at closely: those that play, and the points of an
+        instrument."""
         return self.players | {n: ids for n, ids in self.parts.items() if n == "instrument"}
 
     def called(self, part: str) -> str:
@@ -124,7 +127,8 @@ class Skeleton:
         return self.parts.get(name, ())
 
     def adjacency_KK(self) -> np.ndarray:
-        """Symmetric adjacency with self-loops, normalised as D^-1/2 (A + I) D^-1/2 (Kipf & Welling, 2017)."""
+        """Symmetric adjacency with self-loops, normalised as D^-1/2 (A + I) D^-1/2 (Kipf & Welling,
+        2017)."""
         adjacency_KK = np.eye(len(self), dtype=np.float32)
         for a, b in self.edges:
             adjacency_KK[a, b] = adjacency_KK[b, a] = 1.0
@@ -170,12 +174,19 @@ def _parents(points: int, edges: tuple[tuple[int, int], ...]) -> tuple[int, ...]
     return tuple(parents[point] for point in range(points))
 
 
-#: The rest pose of a right hand seen from its back, fingers up: across from the middle of the palm and away from the wrist,
-#: metres; usual measures of a grown-up.
+#: The rest pose of a right hand seen from its back, fingers up: across from the middle of the palm
+#: and away from the wrist, metres; usual measures of a grown-up.
 _KNUCKLES = ((-0.030, 0.030), (-0.030, 0.088), (-0.010, 0.091), (0.010, 0.087), (0.029, 0.078))
-_FINGER_BONES = ((0.045, 0.034, 0.028), (0.045, 0.026, 0.023), (0.049, 0.030, 0.024), (0.045, 0.028, 0.023), (0.036, 0.022, 0.020))  # fmt: skip
+_FINGER_BONES = (
+    (0.045, 0.034, 0.028),
+    (0.045, 0.026, 0.023),
+    (0.049, 0.030, 0.024),
+    (0.045, 0.028, 0.023),
+    (0.036, 0.022, 0.020),
+)
 _SPREAD = (-0.9, -0.12, 0.0, 0.1, 0.22)  # radians from straight away
-#: Where wrists rest, and the points of a body, from the middle between the hips, y down, metres. The player faces the viewer.
+#: Where wrists rest, and the points of a body, from the middle between the hips, y down, metres.
+#: The player faces the viewer.
 _WRISTS = {"left": (0.15, -0.2), "right": (-0.15, -0.2)}
 _BODY_AT_REST = {
     "nose": (0.0, -0.78), "left_ear": (0.08, -0.8), "right_ear": (-0.08, -0.8),
@@ -187,7 +198,10 @@ _BODY_AT_REST = {
 
 
 def _hand_at_rest(side: str, wrist: tuple[float, float]) -> list[tuple[float, float]]:
-    """The 21 points of a hand, fingers up, y down. The thumb is on the inner side of hands that are seen from their backs."""
+    """The 21 points of a hand, fingers up, y down.
+
+    The thumb is on the inner side of hands that are seen from their backs.
+    """
     mirror = 1.0 if side == "right" else -1.0
     places = [wrist]
     for (across, away), bones, turn in zip(_KNUCKLES, _FINGER_BONES, _SPREAD, strict=True):
@@ -204,7 +218,8 @@ def _with_hands(
     body_edges: tuple[tuple[str, str], ...],
     instrument: tuple[str, ...] = (),
 ) -> Skeleton:
-    """A layout of body points followed by the left and the right hand, and by points of an instrument, joined in a line."""
+    """A layout of body points followed by the left and the right hand, and by points of an
+    instrument, joined in a line."""
     points = list(body)
     rest = [_BODY_AT_REST[point] for point in body]
     parts: dict[str, tuple[int, ...]] = {"body": tuple(range(len(body)))} if body else {}

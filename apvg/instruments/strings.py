@@ -1,7 +1,9 @@
-"""Bowed instruments and how they are held, as data: another instrument is another of these, not another program.
+"""Bowed instruments and how they are held, as data: another instrument is another of these, not
+another program.
 
-Lengths are metres. The world's axes: x to the right of the picture, y up, z towards the viewer; the player faces the
-viewer, so the player's left is the picture's right. Measures are those of common instruments; the pose is own choice.
+Lengths are metres. The world's axes: x to the right of the picture, y up, z towards the viewer; the
+player faces the viewer, so the player's left is the picture's right. Measures are those of common
+instruments; the pose is own choice.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import numpy as np
 
 from apvg.instruments.surface import Placement
 
-#: Stops on a string that a player decides between: so many semitones from the open string on, and by what: no finger, or one of four.
+#: Stops on a string that a player decides between: so many semitones from the open string on, and
+#: by what: no finger, or one of four.
 STOPS, FINGERS = 32, 5
 
 
@@ -45,7 +48,8 @@ class StringInstrument:
         nut_spacing, bridge_spacing: From string to string.
         tilts: How the bow lies on each string, radians about the strings' direction; 0 is flat.
         bow_length: Of the hair.
-        bow_used: Least and greatest place on the hair that touches the string, share of the hair from the frog.
+        bow_used: Least and greatest place on the hair that touches the string, share of the hair
+            from the frog.
         frames: What the left hand does.
         bridge: Middle of the bridge's top.
         along: From the bridge to the nut; made a unit vector.
@@ -69,12 +73,14 @@ class StringInstrument:
     programs: tuple[int, ...]
 
     def place(self, corners_42: np.ndarray | None) -> Placement:
-        """Where strings are a camera says, and no corners; see :class:`apvg.instruments.surface.Surface`."""
+        """Where strings are a camera says, and no corners; see
+        :class:`apvg.instruments.surface.Surface`."""
         return Placement()
 
     @property
     def decisions(self) -> tuple[int, ...]:
-        """Which string is stopped where (string * STOPS + semitones above the open string), and by which finger."""
+        """Which string is stopped where (string * STOPS + semitones above the open string), and by
+        which finger."""
         return self.strings * STOPS, FINGERS
 
     @property
@@ -94,14 +100,16 @@ class StringInstrument:
 
     @cached_property
     def axes_33(self) -> np.ndarray:
-        """Rows: along the strings (to the nut), across them (to the highest), out of the instrument (to the viewer)."""
+        """Rows: along the strings (to the nut), across them (to the highest), out of the instrument
+        (to the viewer)."""
         along_3 = np.array(self.along) / np.linalg.norm(self.along)
         out_3 = np.array([0.0, 0.0, 1.0]) - along_3[2] * along_3
         out_3 /= np.linalg.norm(out_3)
         return np.stack([along_3, np.cross(along_3, out_3), out_3])
 
     def stop(self, semitones: np.ndarray | float) -> np.ndarray:
-        """How far from the nut a string is stopped for so many semitones above it: L (1 - 2^(-n/12)), metres."""
+        """How far from the nut a string is stopped for so many semitones above it: L (1 -
+        2^(-n/12)), metres."""
         return self.string_length * (1 - 2.0 ** (-np.asarray(semitones, np.float64) / 12))
 
     def semitones(self, stop: np.ndarray | float) -> np.ndarray:
@@ -109,7 +117,8 @@ class StringInstrument:
         return -12 * np.log2(1 - np.asarray(stop, np.float64) / self.string_length)
 
     def on_string(self, string_X: np.ndarray, stop_X: np.ndarray) -> np.ndarray:
-        """Points [..., 3] so far from the nut on strings (whole numbers; between them lie the points between)."""
+        """Points [..., 3] so far from the nut on strings (whole numbers; between them lie the
+        points between)."""
         middle = (self.strings - 1) / 2
         aside_X = np.asarray(string_X, np.float64) - middle
         share_X = np.asarray(stop_X) / self.string_length
@@ -140,7 +149,8 @@ class StringInstrument:
             lift_X: How far it is above the string, metres.
 
         Returns:
-            Frog and tip of the hair [X, 2, 3], metres, and the unit vector from the hair to the stick [X, 3].
+            Frog and tip of the hair [X, 2, 3], metres, and the unit vector from the hair to the
+            stick [X, 3].
         """
         along_3, across_3, out_3 = self.axes_33
         tilt_X1 = self.tilt(string_X)[:, None]
@@ -163,7 +173,8 @@ CELLO = StringInstrument(
     string_length=0.69,
     nut_spacing=0.0073,
     bridge_spacing=0.016,
-    # Over an outer string the frog goes back and forth by half a bow's length, or the body would be in the way.
+    # Over an outer string the frog goes back and forth by half a bow's length, or the body would be
+    # in the way.
     tilts=(-0.5, -0.17, 0.17, 0.5),
     bow_length=0.6,
     bow_used=(0.05, 0.86),

@@ -1,7 +1,8 @@
 """What is played on, and where it lies in a picture.
 
-A surface gives poses their coordinates. On a keyboard these are white keys, so that takes of different cameras teach one motion
-decoder; elsewhere the picture itself, 52 units wide, so that the scale is the same (own choice).
+A surface gives poses their coordinates. On a keyboard these are white keys, so that takes of
+different cameras teach one motion decoder; elsewhere the picture itself, 52 units wide, so that the
+scale is the same (own choice).
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Placement:
         return np.diag([scale, scale, 1.0])
 
     def pitches_P2(self) -> np.ndarray:
-        """Where each pitch of the grid is played, pose coordinates [88, 2]; side by side across the picture, where that is no place.
+        """Where each pitch of the grid is played, pose coordinates [88, 2]; side by side across the
+        picture, where that is no place.
 
         The coarse video begins with them as the columns of pitches, and learns from there.
         """
@@ -65,7 +67,8 @@ class Placement:
         return points / height
 
     def distance(self, other: Placement) -> float:
-        """How far the corners of both are apart at most, pixels; 0 where neither has any, infinite where one has."""
+        """How far the corners of both are apart at most, pixels; 0 where neither has any, infinite
+        where one has."""
         if self.corners_42 is None or other.corners_42 is None:
             return 0.0 if self.corners_42 is other.corners_42 else float("inf")
         return float(np.abs(self.corners_42 - other.corners_42).max())

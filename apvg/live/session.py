@@ -1,9 +1,12 @@
-"""A live performance: threads read sound, predict keypoints and render, and the main thread shows, with short queues between them.
+"""A live performance: threads read sound, predict keypoints and render, and the main thread shows,
+with short queues between them.
 
-What is late is dropped and counted, never queued. A frame that cannot be ready in time is not rendered, except for one block a
-second: keypoints are still predicted from the music, only the picture stands still. A rendered frame that was not taken when
-the next one is due is left out. For every frame that is not shown, in its turn, the sink's `stand_still` is called, so that a
-stream without time stamps keeps the music's clock. If the sound comes faster than keypoints can be predicted, sound is lost.
+What is late is dropped and counted, never queued. A frame that cannot be ready in time is not
+rendered, except for one block a second: keypoints are still predicted from the music, only the
+picture stands still. A rendered frame that was not taken when the next one is due is left out. For
+every frame that is not shown, in its turn, the sink's `stand_still` is called, so that a stream
+without time stamps keeps the music's clock. If the sound comes faster than keypoints can be
+predicted, sound is lost.
 """
 
 from __future__ import annotations
@@ -47,7 +50,8 @@ class Piece:
 
 @dataclass(frozen=True)
 class Pose:
-    """A block that waits to be rendered, when the sound of its frames arrived, and whether the music goes on."""
+    """A block that waits to be rendered, when the sound of its frames arrived, and whether the
+    music goes on."""
 
     first: int
     """Number of its first frame."""
@@ -58,7 +62,8 @@ class Pose:
 
 @dataclass(frozen=True)
 class Picture:
-    """A frame, RGB uint8 [H, W, 3], or None where it was not rendered; when its sound arrived, and when it is due."""
+    """A frame, RGB uint8 [H, W, 3], or None where it was not rendered; when its sound arrived, and
+    when it is due."""
 
     number: int
     """Of the frame, from 0."""
@@ -201,7 +206,8 @@ class _Session:
                     self._statistics.work(max(perf_counter() - ready, 0.0))
             else:
                 self._statistics.late += len(frames)
-            # Frames of a block are ready together and shown one by one; none waits longer because the machine was busy.
+            # Frames of a block are ready together and shown one by one; none waits longer because
+            # the machine was busy.
             due_in = wait + min(self._statistics.work_seconds, patience)
             for i, (frame_HWC, received_at) in enumerate(
                 zip(frames, pose.received_at, strict=True)
@@ -230,7 +236,8 @@ class _Session:
                 continue
 
     def _put_newest(self, target: queue.Queue[T], item: T) -> T | None:
-        """Put an item without waiting: if the queue is full, in place of the oldest item, which is returned."""
+        """Put an item without waiting: if the queue is full, in place of the oldest item, which is
+        returned."""
         dropped = None
         while True:
             try:

@@ -17,7 +17,10 @@ class SinkClosed(Exception):
 
 
 class Sink(Protocol):
-    """Shows frames. All methods are called from the main thread, as some systems require for windows."""
+    """Shows frames.
+
+    All methods are called from the main thread, as some systems require for windows.
+    """
 
     def show(self, frame_HWC: np.ndarray) -> None:
         """Show the next frame, RGB uint8 [H, W, 3].
@@ -32,7 +35,8 @@ class Sink(Protocol):
         ...
 
     def idle(self) -> None:
-        """Called every few hundredths of a second while there is nothing to show; raises as :meth:`show`."""
+        """Called every few hundredths of a second while there is nothing to show; raises as
+        :meth:`show`."""
         ...
 
     def close(self) -> None: ...
@@ -90,7 +94,8 @@ class Window:
 
 
 class VirtualCamera:
-    """A camera device that other programs see: of OBS (Windows, macOS), or of v4l2loopback (Linux)."""
+    """A camera device that other programs see: of OBS (Windows, macOS), or of v4l2loopback
+    (Linux)."""
 
     def __init__(self, size: tuple[int, int], fps: int) -> None:
         import pyvirtualcam
@@ -118,10 +123,12 @@ class VirtualCamera:
 
 
 class Y4MStream:
-    """YUV4MPEG2, the raw video that FFmpeg, mpv, OBS and GStreamer read from pipes: 4:2:0, BT.601, limited range.
+    """YUV4MPEG2, the raw video that FFmpeg, mpv, OBS and GStreamer read from pipes: 4:2:0, BT.601,
+    limited range.
 
-    It has no time stamps, so that a skipped frame is written by repeating the one before: in a file at once; in a pipe when there
-    is time, because a reader that is no faster than the music would stay behind for good.
+    It has no time stamps, so that a skipped frame is written by repeating the one before: in a file
+    at once; in a pipe when there is time, because a reader that is no faster than the music would
+    stay behind for good.
     """
 
     def __init__(self, file: io.RawIOBase, size: tuple[int, int], fps: int) -> None:

@@ -1,7 +1,7 @@
 """Inputs of live sound: a microphone, raw samples in a pipe, or a file in real time.
 
-Each gives mono samples, float32 in -1..1, at the rate asked for, in pieces of about :data:`PIECE_SECONDS`, not earlier than
-they would sound.
+Each gives mono samples, float32 in -1..1, at the rate asked for, in pieces of about
+:data:`PIECE_SECONDS`, not earlier than they would sound.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from apvg.music.resampling import resample_chunks
 
 #: Length of a piece of sound, seconds: so short that waiting for it hardly matters.
 PIECE_SECONDS = 0.01
-#: A source that was late may catch up with this much sound at once, seconds; after longer pauses the clock is shifted.
+#: A source that was late may catch up with this much sound at once, seconds; after longer pauses
+#: the clock is shifted.
 SLACK_SECONDS = 0.2
-#: A pipe is read no faster than this multiple of real time. Not 1: if the clock of the program that writes it runs a little
-#: faster than ours, its lead would accumulate in the pipe.
+#: A pipe is read no faster than this multiple of real time. Not 1: if the clock of the program that
+#: writes it runs a little faster than ours, its lead would accumulate in the pipe.
 PIPE_PACE = 1.01
 #: Kinds of samples in a pipe, by FFmpeg's names.
 PipeFormat = Literal["s16le", "f32le"]
@@ -60,7 +61,8 @@ def paced(
 def pipe_sound(
     pipe: io.RawIOBase, rate: int, stop: Event, *, source_rate: int, channels: int, kind: PipeFormat
 ) -> Iterator[np.ndarray]:
-    """Raw samples at `source_rate`, channels interleaved, as they arrive, to the end of the pipe."""
+    """Raw samples at `source_rate`, channels interleaved, as they arrive, to the end of the
+    pipe."""
     if source_rate < 1 or channels < 1:
         raise ApvgError(
             f"there is no sound of {source_rate} Hz and {channels} channels",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-#: Latencies are counted in bins of so many seconds, up to so many bins: memory does not grow with the music.
+#: Latencies are counted in bins of so many seconds, up to so many bins: memory does not grow with
+#: the music.
 _BIN, _BINS = 0.002, 2500
 
 
@@ -19,7 +20,8 @@ class Statistics:
         fps: Frames per second.
         shown: Frames that were shown.
         late: Frames that were not rendered because they were late already; the picture stood still.
-        left_out: Frames that were rendered and not shown because the window, or the reader of the stream, was too slow.
+        left_out: Frames that were rendered and not shown because the window, or the reader of the
+            stream, was too slow.
         lost: How often sound came faster than it could be processed, and was lost (overruns).
         waited: How often no sound came (underruns); the picture stood still.
     """

@@ -1,7 +1,8 @@
-"""Figures on the keypoints of a string player: are the right string, stop and bow direction played, and does the bow turn in time?
+"""Figures on the keypoints of a string player: are the right string, stop and bow direction played,
+and does the bow turn in time?
 
-For takes of the virtual player alone: its strings, fingers and strokes are known, and the instrument and the camera say where
-each of them lies in the picture.
+For takes of the virtual player alone: its strings, fingers and strokes are known, and the
+instrument and the camera say where each of them lies in the picture.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ class BowingFigures:
     """Bowing and stops of predicted keypoints against the true ones.
 
     Attributes:
-        direction: Share of sounding frames whose bow goes the right way, given the true direction at the start of each
-            phrase: a phrase whose first stroke goes the wrong way is compared with all its strokes turned round.
+        direction: Share of sounding frames whose bow goes the right way, given the true direction
+            at the start of each phrase: a phrase whose first stroke goes the wrong way is compared
+            with all its strokes turned round.
         direction_ungiven: The same without that.
         string: Share of sounding frames with the bow on the sounding string.
-        stop: Share of stopped notes over 150 ms whose finger is within half a semitone of the pitch, at the note's middle.
-        change_precision, change_recall, change_f1: Of bow changes within ±80 ms, matched one to one.
+        stop: Share of stopped notes over 150 ms whose finger is within half a semitone of the
+            pitch, at the note's middle.
+        change_precision, change_recall, change_f1: Of bow changes within ±80 ms, matched one to
+            one.
         sounding_frames, stops, changes: How many counted.
     """
 
@@ -69,7 +73,8 @@ def bowing_figures(
         keypoints_TKD: Predicted, pixels; frame t is at second t / fps.
         skeleton: Their layout; it has both ends of the bow.
         notes: Of the take.
-        truth: How it is played: its `metadata["strings"]`, as :func:`apvg.virtual.strings.corpus.truth` makes it.
+        truth: How it is played: its `metadata["strings"]`, as
+            :func:`apvg.virtual.strings.corpus.truth` makes it.
         strings: What it is played on.
         camera: That sees it.
         size: Width and height of the frames, pixels.
@@ -119,7 +124,8 @@ def bow_turns(
     size: tuple[int, int],
     fps: float,
 ) -> np.ndarray:
-    """When the bow turns in predicted keypoints, seconds, in rests too; for music whose strokes are not known.
+    """When the bow turns in predicted keypoints, seconds, in rests too; for music whose strokes are
+    not known.
 
     Arguments are those of :func:`bowing_figures`.
     """
@@ -185,7 +191,8 @@ def _given(
 def _read_bow(
     bow_T2D: np.ndarray, strings: StringInstrument, camera: Camera, size: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """String and place on the hair [T] of the bow whose ends lie nearest to the given ones; between strings it crosses."""
+    """String and place on the hair [T] of the bow whose ends lie nearest to the given ones; between
+    strings it crosses."""
     near_X, string_X = (
         grid.ravel()
         for grid in np.meshgrid(
@@ -251,7 +258,8 @@ def _turns(speed_T: np.ndarray, fps: float) -> np.ndarray:
 def _changes(speed_T: np.ndarray, strokes: _Strokes, fps: float) -> np.ndarray:
     """The turns within phrases."""
     time_C = _turns(speed_T, fps)
-    # In a rest the bow goes to where it starts again; its turns for that, at the ends of a phrase, are no bow changes.
+    # In a rest the bow goes to where it starts again; its turns for that, at the ends of a phrase,
+    # are no bow changes.
     first_B = np.append(True, np.diff(strokes.phrase_B) > 0)
     begin_P, end_P = strokes.start_B[first_B], strokes.stop_B[np.append(first_B[1:], True)]
     at_C = (np.searchsorted(begin_P, time_C, side="right") - 1).clip(0)
@@ -265,7 +273,9 @@ def _settled(time_T: np.ndarray, onset_N: np.ndarray, margin: float) -> np.ndarr
     """Times that are not so close to a note's beginning, where the bow crosses to its string."""
     after_T = np.searchsorted(onset_N, time_T, side="right")
     since_T = time_T - onset_N[(after_T - 1).clip(0)]
-    until_T = np.where(after_T < len(onset_N), onset_N[after_T.clip(max=len(onset_N) - 1)] - time_T, np.inf)  # fmt: skip
+    until_T = np.where(
+        after_T < len(onset_N), onset_N[after_T.clip(max=len(onset_N) - 1)] - time_T, np.inf
+    )
     return (since_T > margin) & (until_T > margin)
 
 

@@ -1,8 +1,8 @@
 """The lag between sound and picture (A/V lag): how much later the picture is than the sound.
 
-On a keyboard it is measured by the fingertips, which lie over the keys at their onsets; hand speed hardly follows onsets there.
-Of a bow it is measured by its turns. Either way a distance is computed for each possible shift. The lag is the shift with the
-smallest distance; a flat curve says nothing.
+On a keyboard it is measured by the fingertips, which lie over the keys at their onsets; hand speed
+hardly follows onsets there. Of a bow it is measured by its turns. Either way a distance is computed
+for each possible shift. The lag is the shift with the smallest distance; a flat curve says nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from apvg.music.resampling import resample
 #: Shifts of up to so many seconds to both sides are tried, in steps of 10 ms.
 LAG_RANGE = 0.5
 LAG_STEP = 0.01
-#: The lag of a bow needs at least this much music, seconds: in 8 s the curve of the true keypoints has several minima as low.
+#: The lag of a bow needs at least this much music, seconds: in 8 s the curve of the true keypoints
+#: has several minima as low.
 BOW_SHORTEST = 20.0
 #: Onset strengths a second, and the sound that they are made of.
 ONSET_RATE = 100
@@ -47,8 +48,9 @@ class LagCurve:
 
     Attributes:
         lag_L: Seconds; positive: the picture is later than the sound.
-        distance_L: Of a keyboard, white keys from played keys to the nearest tip, each note's at most 1; of a bow, 1 less the
-            correlation of its acceleration and the onset strength. NaN where it cannot be measured.
+        distance_L: Of a keyboard, white keys from played keys to the nearest tip, each note's at
+            most 1; of a bow, 1 less the correlation of its acceleration and the onset strength. NaN
+            where it cannot be measured.
         distance: What that is, in words.
         unit: Of it.
     """
@@ -65,12 +67,14 @@ class LagCurve:
 
     @property
     def contrast(self) -> float:
-        """1 - least / mean distance: near 0 the curve is flat, and its lowest point says nothing."""
+        """1 - least / mean distance: near 0 the curve is flat, and its lowest point says
+        nothing."""
         return float(1 - np.nanmin(self.distance_L) / np.nanmean(self.distance_L))
 
     @property
     def known(self) -> bool:
-        """Whether it could be measured: a curve that is flat but for rounding has its minimum anywhere."""
+        """Whether it could be measured: a curve that is flat but for rounding has its minimum
+        anywhere."""
         finite_L = self.distance_L[np.isfinite(self.distance_L)]
         return len(finite_L) > 0 and bool(np.ptp(finite_L) > 1e-9)
 
@@ -81,7 +85,8 @@ class LagCurve:
 
 
 def mean_lag(curves: Sequence[LagCurve], weights: Sequence[float]) -> float:
-    """The lag of several pieces together, from the weighted mean of their curves; the curve of one slow piece is too flat.
+    """The lag of several pieces together, from the weighted mean of their curves; the curve of one
+    slow piece is too flat.
 
     NaN where none could be measured.
     """
@@ -117,7 +122,8 @@ def lag_curve(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 
     Tips are interpolated linearly between frames; a tip that was not seen counts as one key away.
 
     Args:
-        tip_x_TF: Fingertips in white keys, as :func:`apvg.measures.motion.fingertip_x` has them; frame t is at `start` + t / fps seconds.
+        tip_x_TF: Fingertips in white keys, as :func:`apvg.measures.motion.fingertip_x` has them;
+            frame t is at `start` + t / fps seconds.
         notes: Seconds on the same clock.
         fps: Frames per second.
         start: Time of the first frame, seconds.
@@ -144,12 +150,14 @@ def bow_lag_curve(
 ) -> LagCurve:
     """A/V lag for bowed strings: correlation of the bow's acceleration with the onset strength.
 
-    Others take the speed of the bow, which is lowest where it turns and a note begins. On takes of the virtual cellist that
-    curve is flat and its peak anywhere; the curve of the acceleration peaks 0.03 to 0.05 s early in every minute of music. In
-    steady rhythms it has other peaks a beat away.
+    Others take the speed of the bow, which is lowest where it turns and a note begins. On takes of
+    the virtual cellist that curve is flat and its peak anywhere; the curve of the acceleration
+    peaks 0.03 to 0.05 s early in every minute of music. In steady rhythms it has other peaks a beat
+    away.
 
     Args:
-        hand_TD: Path of the bow's frog, or of the wrist that leads it; frame t is at `start` + t / fps seconds.
+        hand_TD: Path of the bow's frog, or of the wrist that leads it; frame t is at `start` + t /
+            fps seconds.
         onset_R: Of the whole take (:func:`onset_strength`).
         fps: Frames per second.
         start: Time of the first frame, seconds.
@@ -176,14 +184,16 @@ def bow_lag_curve(
 
 
 def onset_strength(samples_S: np.ndarray, sample_rate: int) -> np.ndarray:
-    """How much louder each moment is than 30 ms before, mean over a piano's log-frequency bins: [R], ONSET_RATE a second."""
+    """How much louder each moment is than 30 ms before, mean over a piano's log-frequency bins:
+    [R], ONSET_RATE a second."""
     rate = _FEATURES.sample_rate
     assert _FEATURES.fps * _FEATURES.rows_per_frame == ONSET_RATE
     return extract_features(resample(samples_S, sample_rate, rate), _FEATURES)[:, -1]
 
 
 def leading_point(skeleton: Skeleton) -> int | None:
-    """The point whose turns are those of the bow: its frog, or the wrist of the arm that leads it; None where neither is seen."""
+    """The point whose turns are those of the bow: its frog, or the wrist of the arm that leads it;
+    None where neither is seen."""
     for name, arm in (("bow_frog", "bow_frog"), ("right_wrist", "right_elbow")):
         if {name, arm} <= set(skeleton.points):
             return skeleton.points.index(name)

@@ -1,11 +1,12 @@
 """FID, FVD and LPIPS: figures computed with networks that the user provides as TorchScript files.
 
-None of these networks may be redistributed with this package, so their files are given by path, and reports print their hashes:
-scores of other files, or of other numbers of frames, cannot be compared. Only TorchScript is read (`torch.jit.load`), which holds a
-network and its weights and runs no code of the author of the file; pickled checkpoints are not.
+None of these networks may be redistributed with this package, so their files are given by path, and
+reports print their hashes: scores of other files, or of other numbers of frames, cannot be
+compared. Only TorchScript is read (`torch.jit.load`), which holds a network and its weights and
+runs no code of the author of the file; pickled checkpoints are not.
 
-FID and FVD are Fréchet distances of whole sets (Heusel et al., 2017; Unterthiner et al., 2018), so there is one for all frames of a
-report; LPIPS (Zhang et al., 2018) compares frame with frame.
+FID and FVD are Fréchet distances of whole sets (Heusel et al., 2017; Unterthiner et al., 2018), so
+there is one for all frames of a report; LPIPS (Zhang et al., 2018) compares frame with frame.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ class FrozenNetwork:
                 answer = self._module(*(item.to(self._device) for item in inputs), **taken)
         except RuntimeError as error:
             raise ApvgError(
-                f"the network {self.path} does not take input of shape {list(inputs[0].shape)}: {str(error).strip().splitlines()[-1]}",
+                f"the network {self.path} does not take input of shape {list(inputs[0].shape)}: "
+                f"{str(error).strip().splitlines()[-1]}",
                 "give the network that is meant for this figure",
             ) from None
         if not isinstance(answer, Tensor) or answer.shape[:1] != inputs[0].shape[:1]:
@@ -110,8 +112,10 @@ class LearnedFigures:
     """The networks that were given; None where there is none.
 
     Attributes:
-        fid: Pictures [N, 3, H, W], 0..255, to features: StyleGAN's `inception-2015-12-05.pt`, or any network.
-        lpips: StyleGAN's `vgg16.pt` (it takes `return_lpips`), or a network of two pictures in -1..1.
+        fid: Pictures [N, 3, H, W], 0..255, to features: StyleGAN's `inception-2015-12-05.pt`, or
+            any network.
+        lpips: StyleGAN's `vgg16.pt` (it takes `return_lpips`), or a network of two pictures in
+            -1..1.
         fvd: Clips [N, 3, T, 224, 224] in -1..1 to features: `i3d_torchscript.pt`, or any network.
     """
 
@@ -158,7 +162,8 @@ class LearnedFigures:
         return float(torch.cat(distances).mean())
 
     def features(self, frames_THWC: np.ndarray) -> dict[str, Tensor]:
-        """Features of a clip: "fid" [T, C] of its frames, "fvd" [N, C] of its stretches of CLIP_FRAMES."""
+        """Features of a clip: "fid" [T, C] of its frames, "fvd" [N, C] of its stretches of
+        CLIP_FRAMES."""
         seen: dict[str, Tensor] = {}
         if self.fid is not None:
             seen["fid"] = torch.cat(
@@ -190,8 +195,8 @@ def set_figures(features: Mapping[str, list[dict[str, Tensor]]]) -> dict[str, Se
         features: Of "real" and of others, :meth:`LearnedFigures.features` of each clip.
 
     Returns:
-        Name (with underscores) to figures. A figure is None where a side has fewer than two frames or clips; a set without
-        any figure is left out.
+        Name (with underscores) to figures. A figure is None where a side has fewer than two frames
+        or clips; a set without any figure is left out.
     """
     figures: dict[str, dict[str, Any]] = {}
     for name, mine in features.items():

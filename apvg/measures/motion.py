@@ -16,7 +16,8 @@ from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
 from apvg.music.notes import Notes
 
-#: A key is hit by a tip within half a white key of its centre, at some moment this close to the onset (seconds).
+#: A key is hit by a tip within half a white key of its centre, at some moment this close to the
+#: onset (seconds).
 HIT_REACH = 0.5
 HIT_TOLERANCE = 0.04
 #: What the notes are moved by for the two floors of the key-hit rate: seconds, and white keys.
@@ -35,7 +36,8 @@ def fingertip_x(keypoints_TKD: np.ndarray, skeleton: Skeleton, keyboard: Keyboar
     return keyboard.to_keyboard(keypoints_TKD[:, tips])[..., 0]
 
 
-# ------------------------------------------------------------------------------------------- fingertips and notes
+# -------------------------------------------------------------------------------------------
+# fingertips and notes
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class KeyHit:
     Attributes:
         rate: Share of the notes that were hit, 0..1; NaN without notes.
         shifted_floor: Mean rate of the same hands on the notes of 3 to 7 s earlier and later.
-        transposed_floor: Mean rate of the same hands on keys 1 to 3 white keys to the left and right.
+        transposed_floor: Mean rate of the same hands on keys 1 to 3 white keys to the left and
+            right.
         notes: How many notes counted.
         skill: (rate - larger floor) / (1 - larger floor): 1 = every key, 0 = by chance.
     """
@@ -76,7 +79,8 @@ def key_hits(
     """
     frames = len(tip_x_TF)
     notes = notes.on_piano().between(start, start + (frames - 1) / fps)
-    # Frames within the tolerance of an onset; the small constant keeps a frame that lies exactly on its edge.
+    # Frames within the tolerance of an onset; the small constant keeps a frame that lies exactly on
+    # its edge.
     first_N = np.ceil((notes.onset_N - start - HIT_TOLERANCE) * fps - 1e-6).astype(int)
     last_N = np.floor((notes.onset_N - start + HIT_TOLERANCE) * fps + 1e-6).astype(int)
     hits_N = np.zeros(len(notes), bool)
@@ -87,10 +91,11 @@ def key_hits(
 
 
 def key_hit(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 0.0) -> KeyHit:
-    """Key-hit rate with both floors (own measure; between scenes skills can be compared, rates cannot).
+    """Key-hit rate with both floors (own measure; between scenes skills can be compared, rates
+    cannot).
 
-    Arguments are those of :func:`key_hits`. Pass the notes of the whole take even for frames from its middle: the floor of
-    shifted notes needs those around them.
+    Arguments are those of :func:`key_hits`. Pass the notes of the whole take even for frames from
+    its middle: the floor of shifted notes needs those around them.
     """
 
     def mean(parts: list[np.ndarray]) -> float:
@@ -110,18 +115,22 @@ def key_hit(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 0.
     )
 
 
-# ------------------------------------------------------------------------------- predicted and true keypoints
+# ------------------------------------------------------------------------------- predicted and true
+# keypoints
 
 
 def pixel_error(predicted_TKD: np.ndarray, true_TKD: np.ndarray) -> float:
-    """A2B pixel error: mean over points of sqrt(sum_d err_d^2 / D) (Audio2BodyDynamics, CVPR 2018)."""
+    """A2B pixel error: mean over points of sqrt(sum_d err_d^2 / D) (Audio2BodyDynamics, CVPR
+    2018)."""
     return _mean(np.sqrt(np.square(predicted_TKD - true_TKD).mean(axis=-1)))
 
 
 def pck(predicted_TKD: np.ndarray, true_TKD: np.ndarray, alpha: float) -> float:
-    """PCK@alpha: share of points within alpha x max(width, height) of the box of the true pose in that frame.
+    """PCK@alpha: share of points within alpha x max(width, height) of the box of the true pose in
+    that frame.
 
-    The pose is all points together. Points without truth do not count; predicted points that are missing are wrong.
+    The pose is all points together. Points without truth do not count; predicted points that are
+    missing are wrong.
     """
     known_TK = ~np.isnan(true_TKD).any(axis=-1)
     frames = known_TK.any(axis=1)
@@ -137,7 +146,8 @@ def pck(predicted_TKD: np.ndarray, true_TKD: np.ndarray, alpha: float) -> float:
 def derivative_error(
     predicted_TKD: np.ndarray, true_TKD: np.ndarray, fps: float, order: int
 ) -> float:
-    """Mean length of the difference between the order-th time derivatives: 1 velocity, 3 jerk; units / s^order."""
+    """Mean length of the difference between the order-th time derivatives: 1 velocity, 3 jerk;
+    units / s^order."""
     difference_TKD = np.diff(predicted_TKD - true_TKD, n=order, axis=0) * fps**order
     return _mean(np.linalg.norm(difference_TKD, axis=-1))
 
@@ -145,8 +155,8 @@ def derivative_error(
 def mean_speed(keypoints_TKD: np.ndarray, fps: float) -> float:
     """Mean speed after a 5-frame mean filter, units per second.
 
-    The filter removes the noise of the tracker, which counts as speed too. Frames whose filter would touch a point that was
-    not seen do not count.
+    The filter removes the noise of the tracker, which counts as speed too. Frames whose filter
+    would touch a point that was not seen do not count.
     """
     if len(keypoints_TKD) < 6:
         return float("nan")
@@ -157,10 +167,11 @@ def mean_speed(keypoints_TKD: np.ndarray, fps: float) -> float:
 def motion_energy(
     predicted_TKD: np.ndarray, true_TKD: np.ndarray, skeleton: Skeleton, fps: float
 ) -> dict[str, float]:
-    """Motion-energy ratio of each part: mean speed predicted / mean speed true, both filtered alike.
+    """Motion-energy ratio of each part: mean speed predicted / mean speed true, both filtered
+    alike.
 
-    0 = still, 1 = as much motion as the truth, NaN where the truth never moves. Keypoints are in the same unit, as
-    :meth:`apvg.instruments.surface.Placement.to_units` has them.
+    0 = still, 1 = as much motion as the truth, NaN where the truth never moves. Keypoints are in
+    the same unit, as :meth:`apvg.instruments.surface.Placement.to_units` has them.
     """
     return {
         part: share(mean_speed(predicted_TKD[:, ids], fps), mean_speed(true_TKD[:, ids], fps))
@@ -179,7 +190,8 @@ def share(value: float, whole: float) -> float:
 
 
 def speed(points_TKD: np.ndarray, fps: float) -> np.ndarray:
-    """[T] mean speed of points after a 5-frame mean filter, units per second; NaN where the filter reaches beyond the frames."""
+    """[T] mean speed of points after a 5-frame mean filter, units per second; NaN where the filter
+    reaches beyond the frames."""
     speed_T = np.full(len(points_TKD), np.nan)
     smooth_TKD = np.lib.stride_tricks.sliding_window_view(points_TKD, 5, axis=0).mean(axis=-1)
     speed_T[3:-2] = np.linalg.norm(np.diff(smooth_TKD, axis=0), axis=-1).mean(axis=-1) * fps
@@ -191,7 +203,8 @@ class PoseComponent:
     """One-dimensional PCA of the pose (the paper's first experiment): fitted on the truth alone.
 
     Attributes:
-        predicted_T: Predicted poses along the truth's first principal component, in its standard deviations.
+        predicted_T: Predicted poses along the truth's first principal component, in its standard
+            deviations.
         true_T: True poses likewise.
         explained: Share of the truth's variance in that component.
     """
@@ -209,7 +222,8 @@ class PoseComponent:
 
 
 def pose_component(predicted_TKD: np.ndarray, true_TKD: np.ndarray) -> PoseComponent:
-    """Project both on the first principal component of the true poses; unseen points take their mean place."""
+    """Project both on the first principal component of the true poses; unseen points take their
+    mean place."""
     frames = len(true_TKD)
     true_TC, predicted_TC = true_TKD.reshape(frames, -1), predicted_TKD.reshape(frames, -1)
     mean_C = np.nanmean(true_TC, axis=0)
@@ -231,7 +245,8 @@ class MotionFigures:
     Attributes:
         pixel_error: A2B pixel error, pixels.
         pixel_error_by_part: The same of each part.
-        pck_05, pck_10, pck_20: Share of points within 0.05, 0.1 and 0.2 of the larger side of the pose's box.
+        pck_05, pck_10, pck_20: Share of points within 0.05, 0.1 and 0.2 of the larger side of the
+            pose's box.
         velocity_error: Pixels per second.
         jerk_error: Pixels per second cubed.
         motion_energy: Mean speed predicted / mean speed true of each part.

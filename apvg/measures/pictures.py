@@ -13,7 +13,8 @@ from apvg.base.plain import OptionalKey
 from apvg.instruments.skeleton import Skeleton
 from apvg.measures.motion import share
 
-#: How far a hand crop reaches beyond the box of the hand's keypoints, as a share of the box, on every side.
+#: How far a hand crop reaches beyond the box of the hand's keypoints, as a share of the box, on
+#: every side.
 CROP_MARGIN = 0.15
 #: ITU-R BT.601 luma.
 _LUMA = np.array([0.299, 0.587, 0.114])
@@ -22,10 +23,11 @@ Box = tuple[int, int, int, int]
 
 
 def psnr(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Peak signal-to-noise ratio of a clip, dB: of the mean squared error over all pairs (picture, true picture).
+    """Peak signal-to-noise ratio of a clip, dB: of the mean squared error over all pairs (picture,
+    true picture).
 
-    Each pair has the same weight, whatever its size. Pooled as in torchmetrics: one picture without an error cannot make the
-    whole infinite.
+    Each pair has the same weight, whatever its size. Pooled as in torchmetrics: one picture without
+    an error cannot make the whole infinite.
     """
     errors = [np.square(image.astype(np.float64) - true).mean() for image, true in pairs]
     if not errors:
@@ -35,7 +37,8 @@ def psnr(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
 
 
 def ssim(image_HWC: np.ndarray, true_HWC: np.ndarray) -> float:
-    """Structural similarity (Wang et al., 2004): 11 x 11 Gaussian window of sigma 1.5, mean of the three channels.
+    """Structural similarity (Wang et al., 2004): 11 x 11 Gaussian window of sigma 1.5, mean of the
+    three channels.
 
     Only windows inside the picture count. NaN for pictures under 11 pixels high or wide.
     """
@@ -75,7 +78,8 @@ def flicker(frames: Iterable[np.ndarray], true: Iterable[np.ndarray]) -> float:
 
 
 def hand_box(points_KD: np.ndarray, width: int, height: int) -> Box | None:
-    """Left, top, right, bottom of the box of a part with its margin, within the frame; None when a point was not seen, or all lie outside."""
+    """Left, top, right, bottom of the box of a part with its margin, within the frame; None when a
+    point was not seen, or all lie outside."""
     if np.isnan(points_KD).any():
         return None
     low_D, high_D = points_KD.min(axis=0), points_KD.max(axis=0)
@@ -89,7 +93,8 @@ def hand_box(points_KD: np.ndarray, width: int, height: int) -> Box | None:
 def hand_boxes(
     keypoints_TKD: np.ndarray, skeleton: Skeleton, width: int, height: int
 ) -> list[list[Box]]:
-    """The boxes of the skeleton's close-ups (hands, and a bow) in every frame; none in frames where one of them is missing (NaN)."""
+    """The boxes of the skeleton's close-ups (hands, and a bow) in every frame; none in frames where
+    one of them is missing (NaN)."""
     boxes: list[list[Box]] = []
     parts = [list(ids) for ids in skeleton.close_ups.values()]
     for points_KD in keypoints_TKD:
@@ -114,7 +119,8 @@ class PictureFigures:
         psnr, ssim: Of whole frames; PSNR in dB.
         hand_psnr, hand_ssim: Of the crops of hands (and of a bow).
         sharpness: Detail energy of those crops over that of the real ones.
-        flicker: Mean absolute error of the differences between neighbouring frames, grey levels of 255.
+        flicker: Mean absolute error of the differences between neighbouring frames, grey levels of
+            255.
         hand_psnr_gain: hand_psnr above that of the best retrieval baseline, dB.
         lpips: Mean over frames, by a network that was given as a file.
     """
@@ -135,7 +141,8 @@ def compare(frames: np.ndarray, true_THWC: np.ndarray, boxes: list[list[Box]]) -
     Args:
         frames: [T, H, W, 3], or one still picture [H, W, 3] for every frame.
         true_THWC: The real frames.
-        boxes: Boxes in the real frames (:func:`hand_boxes`); frames without boxes count for no figure but flicker.
+        boxes: Boxes in the real frames (:func:`hand_boxes`); frames without boxes count for no
+            figure but flicker.
     """
     frames_THWC = np.broadcast_to(frames, true_THWC.shape)
     counted = [t for t, frame_boxes in enumerate(boxes) if frame_boxes]
@@ -163,9 +170,11 @@ def mean_detail(frames: Iterable[np.ndarray], boxes: list[list[Box]]) -> float:
 
 
 def nearest_poses(poses_TKD: np.ndarray, known_NKD: np.ndarray) -> np.ndarray:
-    """For every pose the index of the known pose with the smallest mean distance between their points.
+    """For every pose the index of the known pose with the smallest mean distance between their
+    points.
 
-    Points that either lacks do not count; pairs that share no point are never chosen while another pair does.
+    Points that either lacks do not count; pairs that share no point are never chosen while another
+    pair does.
     """
     nearest_T = np.zeros(len(poses_TKD), int)
     for t, pose_KD in enumerate(poses_TKD):

@@ -1,4 +1,5 @@
-"""Read-back: what a hand tracker finds in generated frames, as a share of what it finds in real ones.
+"""Read-back: what a hand tracker finds in generated frames, as a share of what it finds in real
+ones.
 
 Both go through the same H.264 first, as videos that people watch do.
 """
@@ -16,7 +17,8 @@ from apvg.measures.motion import seen, share
 from apvg.video.reading import read_frames
 from apvg.video.writing import VideoWriter
 
-#: A tracker: frames and their rate to keypoints_TKD and confidence_TK in the layout `hands`, no gap filled.
+#: A tracker: frames and their rate to keypoints_TKD and confidence_TK in the layout `hands`, no gap
+#: filled.
 Tracker = Callable[[Iterable[np.ndarray], float], tuple[np.ndarray, np.ndarray]]
 
 

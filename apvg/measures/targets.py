@@ -1,4 +1,7 @@
-"""Targets: the least and the greatest good value of a figure, as data. Each instrument's stand with its figures."""
+"""Targets: the least and the greatest good value of a figure, as data.
+
+Each instrument's stand with its figures.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,8 @@ class Target(Generic[F]):
 
 
 def target_rows(figures: F, targets: Iterable[Target[F]]) -> list[TargetRow]:
-    """Every target with its value and whether it is met; figures that are missing, or NaN, are left out."""
+    """Every target with its value and whether it is met; figures that are missing, or NaN, are left
+    out."""
     rows = []
     for target in targets:
         value = target.get(figures)

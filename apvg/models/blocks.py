@@ -10,8 +10,9 @@ from torch.nn import functional as F
 class ResidualBlock(nn.Module):
     """x + conv(relu(conv(relu(x)))), without normalisation.
 
-    Statistics over the frame would differ between the hand crops of training and the whole frames of inference, and
-    between chunk sizes; the last convolution starts small instead, so that depth does not blow up the signal.
+    Statistics over the frame would differ between the hand crops of training and the whole frames
+    of inference, and between chunk sizes; the last convolution starts small instead, so that depth
+    does not blow up the signal.
     """
 
     def __init__(self, channels: int) -> None:
@@ -37,7 +38,8 @@ class ConvGRU(nn.Module):
         self.candidate_from_state = nn.Conv2d(hidden, hidden, 3, padding=1, bias=False)
 
     def forward(self, x_BTCHW: Tensor, state_BCHW: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns all states [B, T, hidden, H, W] and the last one, to be handed to the next chunk."""
+        """Returns all states [B, T, hidden, H, W] and the last one, to be handed to the next
+        chunk."""
         batch, frames, _, height, width = x_BTCHW.shape
         if state_BCHW is None:
             state_BCHW = x_BTCHW.new_zeros(batch, self.hidden, height, width)
@@ -56,7 +58,8 @@ class ConvGRU(nn.Module):
 
 
 class CausalConv2d(nn.Module):
-    """Convolution over (time, pitch): causal along time with its past carried between chunks, centred along pitch.
+    """Convolution over (time, pitch): causal along time with its past carried between chunks,
+    centred along pitch.
 
     Chunked and whole inputs give the same output: what a chunk needs of the past is its state.
     """
@@ -78,7 +81,8 @@ class CausalConv2d(nn.Module):
         self.conv = nn.Conv2d(channels, out_channels, kernel, stride, (0, padding), dilation)
 
     def forward(self, x_BCTP: Tensor, past_BCTP: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Returns the output (time / stride rows) and the rows of input that the next chunk needs."""
+        """Returns the output (time / stride rows) and the rows of input that the next chunk
+        needs."""
         if past_BCTP is None:
             batch, channels, _, pitches = x_BCTP.shape
             past_BCTP = x_BCTP.new_zeros(batch, channels, self.past, pitches)

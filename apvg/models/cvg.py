@@ -1,7 +1,8 @@
 """CVG: a coarse video straight from the music (source: "global appearance and texture").
 
-An audio encoder as KHP's gives features of every pitch. A learned map, for a piano the keyboard, lays them out along the picture's columns,
-and convolutions paint colour and matte at a quarter of the frame's size, which are composited over the plate.
+An audio encoder as KHP's gives features of every pitch. A learned map, for a piano the keyboard,
+lays them out along the picture's columns, and convolutions paint colour and matte at a quarter of
+the frame's size, which are composited over the plate.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Coarse(NamedTuple):
 
 
 class CoarseVideoGenerator(nn.Module):
-    """CVG: feature rows in, colour and matte of coarse frames out; causal, with its state carried across chunks.
+    """CVG: feature rows in, colour and matte of coarse frames out; causal, with its state carried
+    across chunks.
 
     Args:
         size_hw: Height and width of the coarse video.
@@ -110,7 +112,8 @@ class CoarseVideoGenerator(nn.Module):
             features_BRF: Feature rows of whole frames, [B, T * rows_per_frame, F].
             plate_BChw: The plate in 0..1, at the coarse video's size.
             state: Of the call for the rows before; None at the start of the music.
-            paint_from: First frame to paint; those before only fill the state, as training's warm-up does.
+            paint_from: First frame to paint; those before only fill the state, as training's
+                warm-up does.
         """
         height, _ = self.size_hw
         features_BCTP, notes_B2TP, encoder = self.encoder(

@@ -1,7 +1,9 @@
-"""Discriminators: whole frames given the heatmaps, hand crops, short clips, and the motion of keypoints.
+"""Discriminators: whole frames given the heatmaps, hand crops, short clips, and the motion of
+keypoints.
 
-The source only says "multi-stage adversarial generation"; which discriminators there are is this project's own choice.
-All are patch discriminators (Isola et al., 2017) with spectral normalisation (Miyato et al., 2018).
+The source only says "multi-stage adversarial generation"; which discriminators there are is this
+project's own choice. All are patch discriminators (Isola et al., 2017) with spectral normalisation
+(Miyato et al., 2018).
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 class PatchDiscriminator(nn.Module):
-    """Scores overlapping patches of pictures [N, C, H, W]; returns scores [N, 1, h, w] and every layer's features.
+    """Scores overlapping patches of pictures [N, C, H, W]; returns scores [N, 1, h, w] and every
+    layer's features.
 
-    Conditions and neighbouring frames are extra channels, so that one class serves frames, hands and clips.
+    Conditions and neighbouring frames are extra channels, so that one class serves frames, hands
+    and clips.
     """
 
     def __init__(self, channels: int, widths: tuple[int, ...] = (32, 64, 96)) -> None:
@@ -38,7 +42,8 @@ class PatchDiscriminator(nn.Module):
 
 
 class MotionDiscriminator(nn.Module):
-    """Scores the motion of points in windows [N, C, T]; returns scores [N, 1, t] and every layer's features."""
+    """Scores the motion of points in windows [N, C, T]; returns scores [N, 1, t] and every layer's
+    features."""
 
     def __init__(self, channels: int, width: int = 64) -> None:
         super().__init__()
@@ -58,6 +63,7 @@ class MotionDiscriminator(nn.Module):
 
 
 def clip_channels(frames_BTCHW: Tensor) -> Tensor:
-    """A clip for the temporal discriminator: the middle frame and all differences between neighbours, as channels."""
+    """A clip for the temporal discriminator: the middle frame and all differences between
+    neighbours, as channels."""
     middle_BCHW = frames_BTCHW[:, frames_BTCHW.shape[1] // 2]
     return torch.cat([middle_BCHW, frames_BTCHW.diff(dim=1).flatten(1, 2)], dim=1)

@@ -1,8 +1,10 @@
-"""DLT: the differentiable landmark transformer, from keypoints to heatmaps (source: the abstract's "space transformer").
+"""DLT: the differentiable landmark transformer, from keypoints to heatmaps (source: the abstract's
+"space transformer").
 
-A heatmap shows the video stages precisely where a joint is, but is hard to predict from sound. Coordinates are easy to predict, but a
-convolution cannot use them. The DLT turns one into the other and is differentiable. Two peaks far apart say little about the long bone
-between them, or about a bow: it can draw bones as well (own choice).
+A heatmap shows the video stages precisely where a joint is, but is hard to predict from sound.
+Coordinates are easy to predict, but a convolution cannot use them. The DLT turns one into the other
+and is differentiable. Two peaks far apart say little about the long bone between them, or about a
+bow: it can draw bones as well (own choice).
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from apvg.base.conventions import PIXEL_CENTRE, STRIDE
 
 
 class DifferentiableLandmarkTransformer(nn.Module):
-    """One Gaussian per keypoint: peak 1 at the sub-pixel position, scaled by the keypoint's confidence.
+    """One Gaussian per keypoint: peak 1 at the sub-pixel position, scaled by the keypoint's
+    confidence.
 
     Args:
         stride: Pixels per heatmap cell; cell i covers pixels [i * stride, (i + 1) * stride).
         sigma: Standard deviation as a share of the image's height (own choice).
-        bones: Groups of bones, each a pair of keypoints. Every group has three maps more: how near its nearest bone is, and
-            in which direction.
+        bones: Groups of bones, each a pair of keypoints. Every group has three maps more: how near
+            its nearest bone is, and in which direction.
         pixel_centre: Where the first pixel's centre lies; 0 for performers of format 3.
     """
 
@@ -53,16 +56,19 @@ class DifferentiableLandmarkTransformer(nn.Module):
             keypoints_BTKD: [B, T, K, 2] in pixels, x then y; (0, 0) is the corner of the picture.
             confidence_BTK: [B, T, K] in 0..1.
             size_HW: Height and width of the picture (or crop) in pixels.
-            frame_height: Height that sigma refers to, where the picture is a crop of a larger frame.
+            frame_height: Height that sigma refers to, where the picture is a crop of a larger
+                frame.
 
         Returns:
-            Heatmaps [B, T, K, H / stride, W / stride] in 0..1, and after them those of the bones, -1..1.
+            Heatmaps [B, T, K, H / stride, W / stride] in 0..1, and after them those of the bones,
+            -1..1.
         """
         height, width = size_HW
         sigma = self.sigma * (frame_height or height)
         profile_BTKw = self._profile(keypoints_BTKD[..., 0], width, sigma)
         profile_BTKh = self._profile(keypoints_BTKD[..., 1], height, sigma)
-        # A Gaussian is separable: two profiles and one outer product instead of a map of exponentials.
+        # A Gaussian is separable: two profiles and one outer product instead of a map of
+        # exponentials.
         rows_BTKh1 = (confidence_BTK[..., None] * profile_BTKh)[..., None]
         heatmaps_BTKhw = rows_BTKh1 * profile_BTKw[..., None, :]
         if not self.bones:
@@ -81,7 +87,8 @@ class DifferentiableLandmarkTransformer(nn.Module):
         size_HW: tuple[int, int],
         sigma: float,
     ) -> Tensor:
-        """[B, T, 3, h, w]: a Gaussian of the distance to the nearest of some bones, and the way to it in sigmas times that.
+        """[B, T, 3, h, w]: a Gaussian of the distance to the nearest of some bones, and the way to
+        it in sigmas times that.
 
         A bone is as sure as the less sure of its ends; one that was not seen is drawn nowhere.
         """
@@ -94,7 +101,8 @@ class DifferentiableLandmarkTransformer(nn.Module):
         from_y_BTEh = y_h - start_BTE2[..., 1:]
         bone_x_BTE11, bone_y_BTE11 = (bone_BTE2[..., d, None, None] for d in (0, 1))
         length_BTE11 = bone_x_BTE11.square() + bone_y_BTE11.square()
-        # Few passes over the maps of all bones, which take most of the time: sums of a row's and a column's share.
+        # Few passes over the maps of all bones, which take most of the time: sums of a row's and a
+        # column's share.
         share_BTE11 = 1 / length_BTE11.clamp(min=1e-6)
         along_BTEhw = from_x_BTEw[..., None, :] * (bone_x_BTE11 * share_BTE11) + (
             from_y_BTEh[..., None] * (bone_y_BTE11 * share_BTE11)

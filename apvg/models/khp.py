@@ -1,8 +1,10 @@
-"""KHP: keypoint prediction from the music (with the DLT, the paper's keypoint and heatmap prediction).
+"""KHP: keypoint prediction from the music (with the DLT, the paper's keypoint and heatmap
+prediction).
 
-A transcriber (:mod:`apvg.models.transcription`) turns feature rows into notes, and a motion decoder (:mod:`apvg.models.motion`) turns
-nothing but those notes into poses. The notes between the two halves are why each can be trained on what it needs (sound of many pianos,
-motion of many pieces), and why a MIDI file can take the place of transcription (own choice; the paper names no shapes).
+A transcriber (:mod:`apvg.models.transcription`) turns feature rows into notes, and a motion decoder
+(:mod:`apvg.models.motion`) turns nothing but those notes into poses. The notes between the two
+halves are why each can be trained on what it needs (sound of many pianos, motion of many pieces),
+and why a MIDI file can take the place of transcription (own choice; the paper names no shapes).
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class KHPConfig:
             )
 
     def for_instrument(self, instrument: Instrument) -> KHPConfig:
-        """The same, with what it leaves open as the instrument says: transcriber, motion decoder and decisions."""
+        """The same, with what it leaves open as the instrument says: transcriber, motion decoder
+        and decisions."""
         transcriber, motion = self.transcriber, self.motion
         kind = transcriber.kind or instrument.transcriber
         decided = transcriber.decided or TRANSCRIBERS[kind].decides

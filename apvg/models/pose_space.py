@@ -1,4 +1,5 @@
-"""Pose space: the coordinates that motion is learnt in; which they are, the surface says (:mod:`apvg.instruments.surface`)."""
+"""Pose space: the coordinates that motion is learnt in; which they are, the surface says
+(:mod:`apvg.instruments.surface`)."""
 
 from __future__ import annotations
 

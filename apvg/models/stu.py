@@ -1,11 +1,13 @@
-"""FPVG: the final video from the coarse video and the heatmaps, by the structured temporal UNet (STU).
+"""FPVG: the final video from the coarse video and the heatmaps, by the structured temporal UNet
+(STU).
 
-Source (poster): within a frame, a graph convolution over the predicted keypoints acts on the UNet's feature block;
-between frames, a CNN-GRU keeps them consistent: at the UNet's finest level, or at its coarsest (`recurrent_level`). At the
-coarsest a cell is 16 pixels wide; keypoint jitter is less, and reaches the picture through the skip connections, past the
-recurrent state. Shapes are this project's own choice: the UNet lives behind a 4×4 space-to-depth stem,
-so that it runs in real time on two CPU cores, and it gives a colour and a matte, which a compositor lays over the
-performer's still background plate.
+Source (poster): within a frame, a graph convolution over the predicted keypoints acts on the UNet's
+feature block; between frames, a CNN-GRU keeps them consistent: at the UNet's finest level, or at
+its coarsest (`recurrent_level`). At the coarsest a cell is 16 pixels wide; keypoint jitter is less,
+and reaches the picture through the skip connections, past the recurrent state. Shapes are this
+project's own choice: the UNet lives behind a 4×4 space-to-depth stem, so that it runs in real time
+on two CPU cores, and it gives a colour and a matte, which a compositor lays over the performer's
+still background plate.
 """
 
 from __future__ import annotations
@@ -31,11 +33,15 @@ class STUConfig:
         channels: Feature channels at 1/4, 1/8 and 1/16 of the frame.
         node_channels: Features of one keypoint within the graph convolution.
         graph_layers: Graph convolutions in a row; 0 leaves the GCN out.
-        hidden: Channels of the ConvGRU's state; 0 leaves it out, and every frame is painted by itself.
-        recurrent_level: Where the ConvGRU is: on the "fine" features at 1/4 of the frame, or the "coarsest" at 1/16.
-        bones: Whether it gets the skeleton's bones in addition to the heatmaps of its points (see the DLT).
-        heatmaps: Whether it gets heatmaps. If not, their places are taken by each point's coordinates, the same all over
-            the picture, and there is no GCN, which writes through them.
+        hidden: Channels of the ConvGRU's state; 0 leaves it out, and every frame is painted by
+            itself.
+        recurrent_level: Where the ConvGRU is: on the "fine" features at 1/4 of the frame, or the
+            "coarsest" at 1/16.
+        bones: Whether it gets the skeleton's bones in addition to the heatmaps of its points (see
+            the DLT).
+        heatmaps: Whether it gets heatmaps. If not, their places are taken by each point's
+            coordinates, the same all over the picture, and there is no GCN, which writes through
+            them.
         coarse: Whether it gets the coarse video.
 
     Raises:
@@ -59,9 +65,9 @@ class STUConfig:
 class KeypointGraph(nn.Module):
     """GCN over the keypoints, acting on a feature block (intra-frame structure).
 
-    A node's features are the block's, sampled where its keypoint lies. They travel along the skeleton's bones (fixed,
-    normalised adjacency: Kipf & Welling, 2017) and along a learned residual adjacency, and are written back into the
-    block through the heatmaps.
+    A node's features are the block's, sampled where its keypoint lies. They travel along the
+    skeleton's bones (fixed, normalised adjacency: Kipf & Welling, 2017) and along a learned
+    residual adjacency, and are written back into the block through the heatmaps.
     """
 
     def __init__(
@@ -144,7 +150,8 @@ class Painting(NamedTuple):
 
 
 class StructuredTemporalUNet(nn.Module):
-    """The STU: heatmaps and coarse video in, final frames out; the ConvGRU's state is carried across chunks."""
+    """The STU: heatmaps and coarse video in, final frames out; the ConvGRU's state is carried
+    across chunks."""
 
     def __init__(
         self, config: STUConfig, skeleton: Skeleton, pixel_centre: float = PIXEL_CENTRE
@@ -186,7 +193,8 @@ class StructuredTemporalUNet(nn.Module):
         """
         Args:
             coarse_BTChw: Coarse video in 0..1 at a quarter of the frame's size.
-            heatmaps_BTKhw: Heatmaps on the same grid, and after them those of the bones where it gets them.
+            heatmaps_BTKhw: Heatmaps on the same grid, and after them those of the bones where it
+                gets them.
             keypoints_BTKD: The keypoints behind them, pixels.
             plate_BCHW: Still background in 0..1; its height and width are multiples of 16.
             state_BCHW: The ConvGRU's state after the chunk before; None at the start.
@@ -225,7 +233,8 @@ class StructuredTemporalUNet(nn.Module):
     def recur(
         self, block_NChw: Tensor, batch: int, state_BCHW: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Between frames, of the block at `recurrent_level`: the ConvGRU's states [N, hidden, h, w], and the last one [B, hidden, h, w].
+        """Between frames, of the block at `recurrent_level`: the ConvGRU's states [N, hidden, h,
+        w], and the last one [B, hidden, h, w].
 
         None without a ConvGRU.
         """
@@ -261,7 +270,8 @@ class StructuredTemporalUNet(nn.Module):
 
 
 def _coordinate_maps(keypoints_NKD: Tensor, points_NKhw: Tensor) -> Tensor:
-    """[N, 3K, h, w]: x and y of every point in -1..1, and whether it was seen; the same in every cell."""
+    """[N, 3K, h, w]: x and y of every point in -1..1, and whether it was seen; the same in every
+    cell."""
     height, width = points_NKhw.shape[-2:]
     size_D = keypoints_NKD.new_tensor([width, height]) * STRIDE
     seen_NK1 = (points_NKhw.amax(dim=(2, 3)) > 0)[..., None].to(keypoints_NKD)

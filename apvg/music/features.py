@@ -1,9 +1,11 @@
-"""Audio features: log-frequency spectra and onset strength, shared by KHP and CVG (own choice; the source only says "audio").
+"""Audio features: log-frequency spectra and onset strength, shared by KHP and CVG (own choice; the
+source only says "audio").
 
-Each row holds two spectra around one moment, on the pitch grid with three bins per semitone: one through a long window, which
-resolves neighbouring low pitches, and one through a short window, which resolves onsets in time. The last column is an onset
-strength. Transposing the music by an octave shifts each spectrum by exactly 36 columns. Nothing is normalised over the whole file,
-so a file and its chunks, of any size, have the same features.
+Each row holds two spectra around one moment, on the pitch grid with three bins per semitone: one
+through a long window, which resolves neighbouring low pitches, and one through a short window,
+which resolves onsets in time. The last column is an onset strength. Transposing the music by an
+octave shifts each spectrum by exactly 36 columns. Nothing is normalised over the whole file, so a
+file and its chunks, of any size, have the same features.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ LONG_WINDOW = 4096
 SHORT_WINDOW = 1024
 #: Magnitudes m (1 = a full-scale sine) become log(1 + COMPRESSION m), 0 to 4.6.
 COMPRESSION = 100.0
-#: The onset strength compares a row with the one so many rows before: about half of the short window, so that they hardly overlap.
+#: The onset strength compares a row with the one so many rows before: about half of the short
+#: window, so that they hardly overlap.
 FLUX_ROWS = 3
 #: Scales the mean rise over all bins to the range of the other columns.
 FLUX_SCALE = 10.0
@@ -66,10 +69,11 @@ class FeatureConfig:
 
     @property
     def lookahead_seconds(self) -> float:
-        """How much audio after a row's own moment the row depends on: half the long window, 0.128 s by default.
+        """How much audio after a row's own moment the row depends on: half the long window, 0.128 s
+        by default.
 
-        The rows of frame t lie at and after the frame's own moment t / fps, the last one ``(rows_per_frame - 1) /
-        rows_per_frame`` of a frame later.
+        The rows of frame t lie at and after the frame's own moment t / fps, the last one
+        ``(rows_per_frame - 1) / rows_per_frame`` of a frame later.
         """
         return LONG_WINDOW / 2 / self.sample_rate
 
@@ -79,10 +83,12 @@ class FeatureConfig:
 
 
 class LogSpectrum:
-    """Magnitudes at :data:`BIN_HZ` through a Hann window of `size` points; a full-scale sine at a bin gives 1 in it.
+    """Magnitudes at :data:`BIN_HZ` through a Hann window of `size` points; a full-scale sine at a
+    bin gives 1 in it.
 
-    At low frequencies, where an FFT is too coarse for a third of a semitone, the windowed Fourier transform is evaluated at each
-    bin's own frequency. Above, triangular filters, each from one neighbouring bin to the other, sum the FFT's power.
+    At low frequencies, where an FFT is too coarse for a third of a semitone, the windowed Fourier
+    transform is evaluated at each bin's own frequency. Above, triangular filters, each from one
+    neighbouring bin to the other, sum the FFT's power.
     """
 
     def __init__(self, size: int, sample_rate: int) -> None:
@@ -115,8 +121,9 @@ class LogSpectrum:
 
 
 def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Matrix product by torch. NumPy's BLAS has threads of its own, which keep spinning for a while after each product: in live
-    music, with a product every hundredth of a second, that would cost a whole core."""
+    """Matrix product by torch. NumPy's BLAS has threads of its own, which keep spinning for a while
+    after each product: in live music, with a product every hundredth of a second, that would cost a
+    whole core."""
     return (torch.from_numpy(a) @ torch.from_numpy(b)).numpy()
 
 
@@ -141,7 +148,8 @@ class FeatureExtractor:
         self._rows = 0
 
     def push(self, samples_S: np.ndarray) -> np.ndarray:
-        """Add samples (mono, -1..1) and return the rows [R, F], float32, that they complete; R may be 0."""
+        """Add samples (mono, -1..1) and return the rows [R, F], float32, that they complete; R may
+        be 0."""
         self._samples += len(samples_S)
         self._ring_S = np.concatenate([self._ring_S, samples_S.astype(np.float32, copy=False)])
         return self._complete_rows()
@@ -178,13 +186,15 @@ class FeatureExtractor:
 
 
 def extract_features(samples_S: np.ndarray, config: FeatureConfig) -> np.ndarray:
-    """Features [rows_per_frame * round(duration * fps), F], float32, of mono samples at ``config.sample_rate``."""
+    """Features [rows_per_frame * round(duration * fps), F], float32, of mono samples at
+    ``config.sample_rate``."""
     extractor = FeatureExtractor(config)
     return np.concatenate([extractor.push(samples_S), extractor.flush()])
 
 
 def shift_features(features_RF: Tensor, semitones: int) -> Tensor:
-    """The features of the same music, transposed up by so many semitones; bins from beyond the grid are silent."""
+    """The features of the same music, transposed up by so many semitones; bins from beyond the grid
+    are silent."""
     if not semitones:
         return features_RF
     by = max(-N_BINS, min(semitones * BINS_PER_SEMITONE, N_BINS))

@@ -24,11 +24,13 @@ _TICKS_PER_SECOND = _TICKS_PER_BEAT * 1_000_000 // _TEMPO
 def read_midi(path: Path | str) -> Notes:
     """Read the notes of a MIDI file.
 
-    All tracks and channels are merged, except for the drum channel. Tempo changes in any track apply to all tracks, as the
-    standard says. A note without an end lasts until the end of the file.
+    All tracks and channels are merged, except for the drum channel. Tempo changes in any track
+    apply to all tracks, as the standard says. A note without an end lasts until the end of the
+    file.
 
     Raises:
-        ApvgError: The file is missing, damaged, of type 2 (its tracks share no clock), or has no notes.
+        ApvgError: The file is missing, damaged, of type 2 (its tracks share no clock), or has no
+            notes.
     """
     path = Path(path)
     try:
@@ -48,13 +50,15 @@ def read_midi(path: Path | str) -> Notes:
 
 
 def write_midi(notes: Notes, path: Path | str) -> None:
-    """Write notes as a MIDI file with one track. The sustain pedal holds notes that sound longer than their keys are down.
+    """Write notes as a MIDI file with one track. The sustain pedal holds notes that sound longer
+    than their keys are down.
 
     :func:`read_midi` returns the same notes, with times within 50 microseconds and without slurs.
 
     Raises:
-        ApvgError: No one can play the notes with one sustain pedal (a note ends while the pedal must hold another), a key
-            is pressed while it is down, a time is negative, there are no notes, or the file cannot be written.
+        ApvgError: No one can play the notes with one sustain pedal (a note ends while the pedal
+            must hold another), a key is pressed while it is down, a time is negative, there are no
+            notes, or the file cannot be written.
     """
     path = Path(path)
     if not len(notes):
@@ -79,8 +83,10 @@ def write_midi(notes: Notes, path: Path | str) -> None:
             or np.abs(written_N - wanted_N).max() > 2 / _TICKS_PER_SECOND
         ):
             raise ApvgError(
-                f"cannot write {path}: one pianist with one sustain pedal cannot play these notes ({name} differs)",
-                "release each key before it is pressed again, and end no note while the pedal holds another",
+                f"cannot write {path}: one pianist with one sustain pedal cannot play these notes "
+                f"({name} differs)",
+                "release each key before it is pressed again, and end no note while the pedal "
+                "holds another",
             )
     with atomic_path(path) as partial:
         file.save(partial)
@@ -99,7 +105,8 @@ def _events(notes: Notes) -> list[tuple[int, int, Any]]:
             "cannot write notes that begin before the file does", "shift them to 0 s or later"
         )
     events: list[tuple[int, int, Any]] = []
-    # Pedal up before pedal down; pedal down before the keys that it holds are released; keys up before keys down.
+    # Pedal up before pedal down; pedal down before the keys that it holds are released; keys up
+    # before keys down.
     for start, stop in _merged([(a, b) for a, b in zip(off_N, stop_N, strict=True) if b > a]):
         pedal = mido.Message("control_change", control=SUSTAIN_PEDAL, value=127)
         events += [(start, 1, pedal), (stop, 0, pedal.copy(value=0))]
@@ -142,7 +149,8 @@ def _collect(events: list[Event], end: float) -> Notes:
     """The notes of a file that ends at second `end`."""
     # Rows of onset, offset, sounding, pitch, velocity; the ends are NaN until they are known.
     rows: list[list[float]] = []
-    # (channel, pitch) → row of the keys that are down, and of those that are up but sustained by the pedal.
+    # (channel, pitch) → row of the keys that are down, and of those that are up but sustained by
+    # the pedal.
     held: dict[tuple[int, int], int] = {}
     ringing: dict[tuple[int, int], int] = {}
     pedal_down: set[int] = set()

@@ -26,12 +26,12 @@ class Notes:
     Attributes:
         onset_N: When the note begins, seconds.
         offset_N: When the key is released, or the bow leaves the note, seconds.
-        sounding_N: When the note stops sounding, seconds: at its offset, or when the sustain pedal is released if that is later,
-            but not after the next onset of the same key.
+        sounding_N: When the note stops sounding, seconds: at its offset, or when the sustain pedal
+            is released if that is later, but not after the next onset of the same key.
         pitch_N: MIDI pitch, 60 = C4.
         velocity_N: 1..127.
-        slurred_N: bool; whether the note continues the bow stroke of the note before. False by default, as on a piano and in MIDI
-            files.
+        slurred_N: bool; whether the note continues the bow stroke of the note before. False by
+            default, as on a piano and in MIDI files.
     """
 
     onset_N: np.ndarray
@@ -71,8 +71,9 @@ class Notes:
         """Piano roll of `frames` frames from frame `start` on, at `speed` times the tempo.
 
         Returns:
-            float32 [2, T, 88], the planes `onset` and `sustained`: 1 in the frames where a note begins (slurred notes have no onset),
-            and where it is held. Pitches beyond the grid (:mod:`apvg.instruments.pitch_grid`) are left out.
+            float32 [2, T, 88], the planes `onset` and `sustained`: 1 in the frames where a note
+            begins (slurred notes have no onset), and where it is held. Pitches beyond the grid
+            (:mod:`apvg.instruments.pitch_grid`) are left out.
         """
         roll_2TP = np.zeros((2, frames, PITCHES), np.float32)
         onset_TP, sustained_TP = roll_2TP
@@ -109,11 +110,15 @@ class Notes:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Notes:
-        """Inverse of :meth:`to_arrays`. Other entries are ignored; slurs, which older takes lack, are then absent."""
+        """Inverse of :meth:`to_arrays`.
+
+        Other entries are ignored; slurs, which older takes lack, are then absent.
+        """
         return cls(**{name: arrays[name] for name in _DTYPES if name in arrays})
 
 
 def concatenated(pieces: Sequence[Notes]) -> Notes:
-    """The notes of several pieces in one; each piece must begin after the one before it has ended."""
+    """The notes of several pieces in one; each piece must begin after the one before it has
+    ended."""
     arrays = [piece.to_arrays() for piece in pieces]
     return Notes(**{name: np.concatenate([array[name] for array in arrays]) for name in _DTYPES})

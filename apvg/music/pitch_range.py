@@ -1,4 +1,5 @@
-"""Fitting music to an instrument: a melody where it has one voice, and pitches beyond its range moved by octaves."""
+"""Fitting music to an instrument: a melody where it has one voice, and pitches beyond its range
+moved by octaves."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", 
 
 
 def fold_pitch(pitch: int, lowest: int, highest: int) -> int:
-    """The same note in the nearest octave that lies within a pitch range of an octave or more (MIDI, both ends included)."""
+    """The same note in the nearest octave that lies within a pitch range of an octave or more
+    (MIDI, both ends included)."""
     while pitch < lowest:
         pitch += 12
     while pitch > highest:
@@ -29,7 +31,8 @@ def fold_pitch(pitch: int, lowest: int, highest: int) -> int:
 
 
 def melody_line(notes: Notes) -> Notes:
-    """A melody: the highest of notes that begin together, each ended by the next; pauses of up to 40 ms are closed.
+    """A melody: the highest of notes that begin together, each ended by the next; pauses of up to
+    40 ms are closed.
 
     Slurs stay, except for one from a note that is left out.
     """

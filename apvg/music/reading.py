@@ -26,7 +26,8 @@ GAP_SECONDS = 0.1
 MISSING_SECONDS = 0.5
 #: No audio packet lasts so long.
 _LONGEST_PACKET_SECONDS = 60.0
-#: Containers that state the length of their audio; for others FFmpeg estimates it from the file size.
+#: Containers that state the length of their audio; for others FFmpeg estimates it from the file
+#: size.
 _FORMATS_WITH_LENGTH = {"aiff", "flac", "mov"}
 
 
@@ -51,11 +52,12 @@ def probe_audio(path: str | Path) -> AudioInfo:
 
 
 def measure_audio(path: str | Path, until: float | None = None) -> float:
-    """Where the audio really ends on the clock, seconds, from the time stamps of its packets, without decoding it.
+    """Where the audio really ends on the clock, seconds, from the time stamps of its packets,
+    without decoding it.
 
     Raises:
-        ApvgError: The file cannot be read or has no audio; or it is truncated before second `until` (its stated end by
-            default). Checking this first saves finding out after hours of work.
+        ApvgError: The file cannot be read or has no audio; or it is truncated before second `until`
+            (its stated end by default). Checking this first saves finding out after hours of work.
     """
     with open_media(path) as container:
         stream = _sound_track(container, path)
@@ -86,8 +88,9 @@ def stream_audio(
 ) -> Iterator[np.ndarray]:
     """Mono audio in chunks of about half a second.
 
-    The first sample is second `start` of the file's clock: the encoder's delay is removed, and a late start or a gap is
-    filled with silence. Channels are averaged. NaN and infinite samples become 0, with one :class:`ApvgWarning`.
+    The first sample is second `start` of the file's clock: the encoder's delay is removed, and a
+    late start or a gap is filled with silence. Channels are averaged. NaN and infinite samples
+    become 0, with one :class:`ApvgWarning`.
 
     Args:
         path: An audio file, or a video with audio.
@@ -99,8 +102,8 @@ def stream_audio(
         float32 [S], -1..1; round(seconds * sample_rate) samples in total.
 
     Raises:
-        ApvgError: The file is missing, empty, truncated, not an audio or video file, or has no audio; or `start` lies
-            after its end.
+        ApvgError: The file is missing, empty, truncated, not an audio or video file, or has no
+            audio; or `start` lies after its end.
     """
     for chunk_CS in stream_channels(path, sample_rate, channels=1, start=start, duration=duration):
         yield chunk_CS[0]
@@ -114,7 +117,10 @@ def stream_channels(
     start: float = 0.0,
     duration: float | None = None,
 ) -> Iterator[np.ndarray]:
-    """Like :func:`stream_audio`, with `channels` channels: [C, S]. A file with another number is averaged to mono, then repeated."""
+    """Like :func:`stream_audio`, with `channels` channels: [C, S].
+
+    A file with another number is averaged to mono, then repeated.
+    """
     if not 0 <= start < float("inf") or (duration is not None and not 0 < duration < float("inf")):
         raise ApvgError(
             f"cannot read {path} from {start} s for {duration} s",
@@ -219,7 +225,8 @@ class _Source:
             samples_CS = np.nan_to_num(samples_CS, nan=0.0, posinf=0.0, neginf=0.0)
             if not self._warned:
                 warnings.warn(
-                    f"{self.path} has samples that are NaN or infinite; they are replaced by silence",
+                    f"{self.path} has samples that are NaN or infinite; they are replaced by "
+                    "silence",
                     ApvgWarning,
                     stacklevel=2,
                 )
@@ -246,7 +253,8 @@ def _sound_track(container: InputContainer, path: str | Path) -> av.AudioStream:
 def _stated_end(
     container: InputContainer, stream: av.AudioStream, path: str | Path, end: float
 ) -> float | None:
-    """Where audio that was read to second `end` ends on the clock according to the file, seconds; None if it does not say."""
+    """Where audio that was read to second `end` ends on the clock according to the file, seconds;
+    None if it does not say."""
     formats = set(container.format.name.split(","))
     if "matroska" in formats and len(container.streams) == 1 and container.duration is not None:
         return container.duration / av.time_base
@@ -278,7 +286,10 @@ def _refuse_jump(path: str | Path, end: float, begin: float) -> None:
 
 
 def _decode(container: InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Every frame that can be decoded. A damaged packet, such as a stray tag in an MP3, leaves a gap, as in any player."""
+    """Every frame that can be decoded.
+
+    A damaged packet, such as a stray tag in an MP3, leaves a gap, as in any player.
+    """
     for packet in read_packets(container, stream):
         try:
             frames = packet.decode()

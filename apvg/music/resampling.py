@@ -1,4 +1,5 @@
-"""Resampling: the one function that training, evaluation and use get their samples from, at any rate."""
+"""Resampling: the one function that training, evaluation and use get their samples from, at any
+rate."""
 
 from __future__ import annotations
 

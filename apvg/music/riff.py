@@ -1,6 +1,8 @@
-"""Finds truncated WAV files. FFmpeg silently reads them as shorter files, but their headers state the true length.
+"""Finds truncated WAV files. FFmpeg silently reads them as shorter files, but their headers state
+the true length.
 
-Not every header is right: programs that write to a pipe do not know the length in advance, and some are slightly off.
+Not every header is right: programs that write to a pipe do not know the length in advance, and some
+are slightly off.
 """
 
 from __future__ import annotations
@@ -10,18 +12,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-#: Lengths from here on, bytes, mean "unknown" if the file is shorter: to a pipe, SoX writes 0x7ffff000, FFmpeg 0xffffffff and others
-#: 0x7fffffff or 0x80000000, each with or without the length of the header.
+#: Lengths from here on, bytes, mean "unknown" if the file is shorter: to a pipe, SoX writes
+#: 0x7ffff000, FFmpeg 0xffffffff and others 0x7fffffff or 0x80000000, each with or without the
+#: length of the header.
 _UNKNOWN_BYTES = 0x7FFF0000
 #: Relative error of the length that is tolerated.
 _TOLERANCE = 0.01
 
 
 def missing_sound(path: Path, seconds: float) -> float:
-    """How much of a WAV file's audio is missing according to its header, seconds; 0 if it is complete or does not say.
+    """How much of a WAV file's audio is missing according to its header, seconds; 0 if it is
+    complete or does not say.
 
     Args:
-        path: A WAV file (RIFF, RIFX or RF64); 0 is returned for what is not a regular file, such as a pipe.
+        path: A WAV file (RIFF, RIFX or RF64); 0 is returned for what is not a regular file, such as
+            a pipe.
         seconds: How much audio was read.
     """
     if not path.is_file():

@@ -1,7 +1,9 @@
-"""A lenient reader of Standard MIDI files: errors in events that do not affect notes are ignored, as players do.
+"""A lenient reader of Standard MIDI files: errors in events that do not affect notes are ignored,
+as players do.
 
-Source: "Standard MIDI Files 1.0" (MIDI Manufacturers Association, RP-001). mido's own reader rejects a file for any key signature or
-text that it cannot decode, and misreads divisions in SMPTE frames as negative numbers; only its messages are used here.
+Source: "Standard MIDI Files 1.0" (MIDI Manufacturers Association, RP-001). mido's own reader
+rejects a file for any key signature or text that it cannot decode, and misreads divisions in SMPTE
+frames as negative numbers; only its messages are used here.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ _TEMPO, _END_OF_TRACK = 0x51, 0x2F
 _DEFAULT_TEMPO = 500_000
 #: SMPTE's name for 30 drop-frame, 29, and its frames per second.
 _DROP_FRAME = {29: 30_000 / 1001}
-#: Data bytes after a status byte: of channel messages by its upper four bits, of system messages by the whole byte.
+#: Data bytes after a status byte: of channel messages by its upper four bits, of system messages by
+#: the whole byte.
 _CHANNEL_DATA = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_DATA = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 
@@ -34,7 +37,8 @@ class Event:
 
 @dataclass(frozen=True)
 class _Tick:
-    """An event at a tick of its track; `tempo`, microseconds per beat, sets the length of the ticks that follow."""
+    """An event at a tick of its track; `tempo`, microseconds per beat, sets the length of the ticks
+    that follow."""
 
     tick: int
     message: Any = None
@@ -63,7 +67,10 @@ def read_events(path: Path) -> tuple[list[Event], float]:
 
 
 def _timed(ticks: list[_Tick], division: int) -> tuple[list[Event], float]:
-    """Ticks to seconds. A division counts ticks per beat or, independent of tempo, per SMPTE frame."""
+    """Ticks to seconds.
+
+    A division counts ticks per beat or, independent of tempo, per SMPTE frame.
+    """
     beats = not division & 0x8000
     if beats:
         second_of_tick = _DEFAULT_TEMPO / 1e6 / division if division else 0.0

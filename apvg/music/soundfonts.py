@@ -23,10 +23,12 @@ import numpy as np
 from apvg.base.errors import ApvgError
 from apvg.music.reading import stream_channels
 
-#: The audio continues for so long after the last note, and fades out over the last part of that (own choice).
+#: The audio continues for so long after the last note, and fades out over the last part of that
+#: (own choice).
 TAIL_SECONDS = 2.0
 FADE_SECONDS = 0.5
-#: FluidSynth's 32-bit WAV files end at 4 GiB, which is a little more than this; a damaged MIDI file can claim days.
+#: FluidSynth's 32-bit WAV files end at 4 GiB, which is a little more than this; a damaged MIDI file
+#: can claim days.
 LONGEST_SECONDS = 3 * 3600.0
 #: Folders where systems keep soundfonts.
 FOLDERS = (
@@ -44,8 +46,9 @@ FOLDERS = (
     "~/Library/Audio/Sounds/Banks",
 )
 
-# FluidSynth's output is one buffer late, and events wait for the next buffer. 64 samples, its smallest buffer, are 1.5 ms
-# at this rate but 4 ms at 16 kHz, so other rates are resampled from this one.
+# FluidSynth's output is one buffer late, and events wait for the next buffer. 64 samples, its
+# smallest buffer, are 1.5 ms at this rate but 4 ms at 16 kHz, so other rates are resampled from
+# this one.
 _RATE = 44100
 _BUFFER = 64
 _DRUM_CHANNEL = 9
@@ -53,8 +56,8 @@ _DRUM_CHANNEL = 9
 _PREFERENCE = ("fluidr3_gm", "musescore_general", "fluidr3mono", "timgm6mb")
 _LAST = "opl-3"
 _HELP = (
-    "Debian: apt install fluidsynth fluid-soundfont-gm; macOS: brew install fluid-synth, and set APVG_SOUNDFONT "
-    "to a General MIDI soundfont (.sf2)"
+    "Debian: apt install fluidsynth fluid-soundfont-gm; macOS: brew install fluid-synth, and set "
+    "APVG_SOUNDFONT to a General MIDI soundfont (.sf2)"
 )
 
 
@@ -98,7 +101,8 @@ def can_play() -> bool:
 
 @cache
 def sounds(soundfont: Path, programs: tuple[int, ...]) -> bool:
-    """Whether a soundfont has all these General MIDI programs. FluidSynth renders missing ones as silence, without a message.
+    """Whether a soundfont has all these General MIDI programs. FluidSynth renders missing ones as
+    silence, without a message.
 
     All programs are rendered in one run, because reading a soundfont takes longer than playing it.
     """
@@ -138,16 +142,18 @@ def render_midi(
 ) -> np.ndarray:
     """Render a MIDI file with a soundfont.
 
-    Sample 0 is time 0 of the MIDI; a note begins within 3 ms after its time, plus its own attack in the soundfont. The audio
-    ends two seconds after the last note. The same input gives the same samples on one machine.
+    Sample 0 is time 0 of the MIDI; a note begins within 3 ms after its time, plus its own attack in
+    the soundfont. The audio ends two seconds after the last note. The same input gives the same
+    samples on one machine.
 
     Args:
         midi: A Standard MIDI file.
         sample_rate: Sample rate of the result, Hz.
         soundfont: An .sf2 or .sf3 file; the first of :func:`find_soundfonts` by default.
-        program: Play all notes with this General MIDI program, 0..127 (0 grand piano, 3 honky-tonk, 4 and 5 electric pianos),
-            without drums; the file's own programs by default.
-        cents: Detuning, -100..100 hundredths of a semitone, accurate to 1. The synthesiser does it, so the clock is unaffected.
+        program: Play all notes with this General MIDI program, 0..127 (0 grand piano, 3 honky-tonk,
+            4 and 5 electric pianos), without drums; the file's own programs by default.
+        cents: Detuning, -100..100 hundredths of a semitone, accurate to 1. The synthesiser does it,
+            so the clock is unaffected.
         gain: The synthesiser's gain, above 0 and up to 10.
         reverb: Whether FluidSynth's reverb is on.
         chorus: Whether FluidSynth's chorus is on.
@@ -156,8 +162,8 @@ def render_midi(
         float32 mono samples [S], the mean of left and right. Loud music may slightly exceed -1..1.
 
     Raises:
-        ApvgError: The MIDI file is unreadable, has no notes or is longer than three hours; FluidSynth or a soundfont is
-            missing; or FluidSynth fails.
+        ApvgError: The MIDI file is unreadable, has no notes or is longer than three hours;
+            FluidSynth or a soundfont is missing; or FluidSynth fails.
     """
     sound = _Sound(soundfont, program, cents, gain, reverb, chorus)
     with _synthesised(Path(midi), sound) as (wav, seconds):
@@ -222,7 +228,8 @@ def _synthesised(midi: Path, sound: _Sound) -> Iterator[tuple[Path, float]]:
 
 
 def _pieces(wav: Path, seconds: float, sample_rate: int, channels: int) -> Iterator[np.ndarray]:
-    """Chunks [C, S] of the audio from MIDI time 0 on, faded out at the end; round(seconds * rate) samples in total."""
+    """Chunks [C, S] of the audio from MIDI time 0 on, faded out at the end; round(seconds * rate)
+    samples in total."""
     wanted, given = round(seconds * sample_rate), 0
     fade = FADE_SECONDS * sample_rate
     for piece_CS in stream_channels(
@@ -237,7 +244,8 @@ def _pieces(wav: Path, seconds: float, sample_rate: int, channels: int) -> Itera
 def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
     """The file rewritten for FluidSynth, a mido.MidiFile, and how many seconds of it to play.
 
-    It has one tempo, with a tick of a millisecond: FluidSynth rounds times at every tempo change, and would drift.
+    It has one tempo, with a tick of a millisecond: FluidSynth rounds times at every tempo change,
+    and would drift.
     """
     import mido
 
@@ -248,7 +256,8 @@ def _prepare(midi: Path, sound: _Sound) -> tuple[Any, float]:
     seconds = float(notes.sounding_N.max()) + TAIL_SECONDS
     if seconds > LONGEST_SECONDS:
         raise ApvgError(
-            f"cannot play {midi}: it lasts {seconds / 3600:.1f} hours, more than {LONGEST_SECONDS / 3600:g}",
+            f"cannot play {midi}: it lasts {seconds / 3600:.1f} hours, more than "
+            f"{LONGEST_SECONDS / 3600:g}",
             "cut it into shorter files",
         )
     track = mido.MidiTrack()
@@ -299,7 +308,8 @@ def _is_played(message: Any, sound: _Sound) -> bool:
 
 
 def _tuning(channel: int, cents: float) -> list[Any]:
-    """The messages that tune a channel: registered parameter 1, fine tuning, 8192 steps per 100 cents."""
+    """The messages that tune a channel: registered parameter 1, fine tuning, 8192 steps per 100
+    cents."""
     import mido
 
     if not -100 <= cents <= 100:
@@ -308,7 +318,8 @@ def _tuning(channel: int, cents: float) -> list[Any]:
         return []
     value = min(8192 + math.ceil(cents * 81.92), 16383)
     coarse, fine = divmod(value, 128)
-    # The fine part first and last: FluidSynth 2.3 applies the tuning at the coarse part, other versions at either.
+    # The fine part first and last: FluidSynth 2.3 applies the tuning at the coarse part, other
+    # versions at either.
     controls = [(101, 0), (100, 1), (38, fine), (6, coarse), (38, fine), (101, 127), (100, 127)]
     return [
         mido.Message("control_change", channel=channel, control=control, value=number)

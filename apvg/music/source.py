@@ -1,4 +1,5 @@
-"""Music as a user names it: a recording, or a MIDI file, which is rendered with a soundfont first."""
+"""Music as a user names it: a recording, or a MIDI file, which is rendered with a soundfont
+first."""
 
 from __future__ import annotations
 
@@ -36,8 +37,8 @@ def open_music(path: str | Path, soundfont: Path | None = None) -> Iterator[Musi
         soundfont: Renders a MIDI file; the first one found by default.
 
     Raises:
-        ApvgError: A MIDI file is damaged or has no notes; FluidSynth or the soundfont is missing. A recording is not
-            checked here, but when it is read.
+        ApvgError: A MIDI file is damaged or has no notes; FluidSynth or the soundfont is missing. A
+            recording is not checked here, but when it is read.
     """
     path = Path(path)
     if path.suffix.lower() not in MIDI_SUFFIXES:

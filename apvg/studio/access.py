@@ -1,9 +1,12 @@
-"""Who may ask the studio: whoever sits at this machine, through the studio's own page. No other web page may.
+"""Who may ask the studio: whoever sits at this machine, through the studio's own page. No other web
+page may.
 
-A page on any site can make the browser send requests to this machine. It cannot read the answers, unless its own name has been made to lead
-here (DNS rebinding), but it need not read what it makes the studio do. So a request must name the studio by a name that it
-has, and must come from the studio's own page; a link that leads to that page is welcome. Programs other than browsers send neither of
-the headers that tell (https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site), and are let in.
+A page on any site can make the browser send requests to this machine. It cannot read the answers,
+unless its own name has been made to lead here (DNS rebinding), but it need not read what it makes
+the studio do. So a request must name the studio by a name that it has, and must come from the
+studio's own page; a link that leads to that page is welcome. Programs other than browsers send
+neither of the headers that tell
+(https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site), and are let in.
 """
 
 from __future__ import annotations
@@ -32,8 +35,8 @@ class Guard:
 
     Args:
         app: The other.
-        host: The address that it is served at. "0.0.0.0" and "::" stand for all of this machine's: it is then known by any
-            number, which cannot lead astray, and by the machine's own name.
+        host: The address that it is served at. "0.0.0.0" and "::" stand for all of this machine's:
+            it is then known by any number, which cannot lead astray, and by the machine's own name.
     """
 
     def __init__(self, app: App, host: str) -> None:
@@ -68,7 +71,10 @@ class Guard:
         """Why a request is refused; empty where it is not."""
         host = headers.get("host", "")
         if not self._is_own(_name(host)):
-            return "This studio does not answer to that name. Open the address that it printed when it began."
+            return (
+                "This studio does not answer to that name. "
+                "Open the address that it printed when it began."
+            )
         origin, site = headers.get("origin"), headers.get("sec-fetch-site", "none")
         foreign = origin is not None and origin not in (f"http://{host}", f"https://{host}")
         if (foreign or site not in ("none", "same-origin")) and not _is_link(scope, headers):

@@ -1,4 +1,5 @@
-"""A short piece of work in a process of its own, for files of unknown make: what breaks there breaks nothing here."""
+"""A short piece of work in a process of its own, for files of unknown make: what breaks there
+breaks nothing here."""
 
 from __future__ import annotations
 
@@ -23,11 +24,13 @@ def apart(function: Callable[..., T], file: Path, *arguments: Any) -> T:
 
     Args:
         function: Takes a path and the arguments.
-        file: Its path. The process runs in its folder, so that messages name the file, not where it lies on the server.
+        file: Its path. The process runs in its folder, so that messages name the file, not where it
+            lies on the server.
         arguments: Whatever else the function takes.
 
     Raises:
-        ApvgError: It raised one, or something else that a user can act on; it took too long; or its process died.
+        ApvgError: It raised one, or something else that a user can act on; it took too long; or its
+            process died.
     """
     ours, theirs = _CONTEXT.Pipe(duplex=False)
     process = _CONTEXT.Process(target=_call, args=(theirs, function, file, arguments), daemon=True)

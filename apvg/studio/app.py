@@ -37,7 +37,8 @@ def serve(config: StudioConfig) -> None:
         ApvgError: The folder cannot be used, another studio uses it, or the address is taken.
     """
     folder = WorkFolder(config.work.resolve()).create()
-    # Before gradio is imported, which looks at them then: uploads stay in the work folder, and nothing is reported to anyone.
+    # Before gradio is imported, which looks at them then: uploads stay in the work folder, and
+    # nothing is reported to anyone.
     os.environ["GRADIO_TEMP_DIR"] = str(folder.uploads)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
@@ -88,7 +89,8 @@ def build(
     ) as page:
         gr.HTML(
             "<header class='masthead'><h1>apvg studio</h1>"
-            "<p>Bring music, choose who plays it, and watch. Nothing leaves this computer.</p></header>"
+            "<p>Bring music, choose who plays it, and watch. Nothing leaves this "
+            "computer.</p></header>"
         )
         with gr.Tabs() as tabs:
             with gr.Tab("Play", id="play"):
@@ -118,7 +120,8 @@ def build(
                 gr.HTML(performers=now.performers),
             )
 
-        # Performers of people's own come while the page is open, and are there when it is opened again.
+        # Performers of people's own come while the page is open, and are there when it is opened
+        # again.
         for event in (page.load, own.change):
             event(look_again, None, [cards, stage], **quiet)
     options = {
@@ -134,7 +137,8 @@ def build(
 
 
 def _theme() -> Any:
-    """Gradio's plain theme in the studio's colours, with the system's own fonts, for others come from the network."""
+    """Gradio's plain theme in the studio's colours, with the system's own fonts, for others come
+    from the network."""
     from gradio.themes import Base
 
     sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif")

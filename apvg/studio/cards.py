@@ -40,8 +40,9 @@ def cards_of(folder: WorkFolder) -> Cards:
             if not _own(path, folder):
                 raise
             left_out.append(
-                f"“{title_of(path.parent.name)}” is damaged and left out: {error}. If it cannot be repaired, delete it "
-                f"under “Make your own”, or remove the folder performers/{path.parent.name}."
+                f"“{title_of(path.parent.name)}” is damaged and left out: {error}. If it cannot be "
+                "repaired, delete it under “Make your own”, or remove the folder "
+                f"performers/{path.parent.name}."
             )
     return Cards(cards, left_out)
 
@@ -98,7 +99,8 @@ def _name(path: Path, folder: WorkFolder) -> str:
 
 @lru_cache(maxsize=100)
 def _picture(path: Path, changed: int) -> str:
-    """A picture as a data URL; what has not changed since is not decoded anew for every look at the page."""
+    """A picture as a data URL; what has not changed since is not decoded anew for every look at the
+    page."""
     return f"data:image/jpeg;base64,{base64.b64encode(jpeg(read_image(path))).decode()}"
 
 

@@ -1,4 +1,5 @@
-"""The page's own components: a script each in the folder `page`, in an element that gradio leaves alone."""
+"""The page's own components: a script each in the folder `page`, in an element that gradio leaves
+alone."""
 
 from __future__ import annotations
 

@@ -38,10 +38,13 @@ class Edit:
 
 
 def apply_edits(keypoints_TKD: np.ndarray, edits: Sequence[Edit], reach: int) -> np.ndarray:
-    """Keypoints [T, K, 2] with edits that are blended into the frames before and after (own choice).
+    """Keypoints [T, K, 2] with edits that are blended into the frames before and after (own
+    choice).
 
-    In its own frame a point lies exactly where it was put. To both sides the move fades out linearly, and is zero `reach` + 1
-    frames away; where the next edit of the same point is nearer than that, the one move is interpolated into the other. A later edit of the same point in the same frame replaces an earlier one.
+    In its own frame a point lies exactly where it was put. To both sides the move fades out
+    linearly, and is zero `reach` + 1 frames away; where the next edit of the same point is nearer
+    than that, the one move is interpolated into the other. A later edit of the same point in the
+    same frame replaces an earlier one.
     """
     edited_TKD = np.array(keypoints_TKD, np.float32)
     frames_T = np.arange(len(edited_TKD))
@@ -122,7 +125,9 @@ class Editor:
     def _edited(self, track: KeypointTrack, edits: Any, reach: Any) -> np.ndarray:
         """The track with edits that a browser has sent."""
         frames, points = track.confidence_TK.shape
-        checked = [Edit(int(e["frame"]), int(e["point"]), float(e["x"]), float(e["y"])) for e in edits]  # fmt: skip
+        checked = [
+            Edit(int(e["frame"]), int(e["point"]), float(e["x"]), float(e["y"])) for e in edits
+        ]
         for edit in checked:
             inside = 0 <= edit.frame < frames and 0 <= edit.point < points
             if not inside or not (math.isfinite(edit.x) and math.isfinite(edit.y)):

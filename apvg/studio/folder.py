@@ -27,7 +27,8 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """Its rooms: `uploads` (what browsers send), `jobs` (one folder each) and `performers` (people's own)."""
+    """Its rooms: `uploads` (what browsers send), `jobs` (one folder each) and `performers`
+    (people's own)."""
 
     root: Path
 

@@ -1,7 +1,9 @@
-"""The queue: one job works at a time, in a process of its own, so that nothing it does can take the page down.
+"""The queue: one job works at a time, in a process of its own, so that nothing it does can take the
+page down.
 
-A job is a folder. The server writes `job.json`, the job's process (:mod:`apvg.studio.worker`) writes `progress.json` and the
-results. All state is on disk, so that a server that was stopped in the middle of a job finds it again, and can offer to go on.
+A job is a folder. The server writes `job.json`, the job's process (:mod:`apvg.studio.worker`)
+writes `progress.json` and the results. All state is on disk, so that a server that was stopped in
+the middle of a job finds it again, and can offer to go on.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ class Queue:
     """The jobs in a folder, worked off one after the other by a thread of the server."""
 
     def __init__(self, folder: Path, *, waiting: int, kept: int) -> None:
-        """Take up the folder: jobs that another server left in the middle are interrupted, and can be resumed.
+        """Take up the folder: jobs that another server left in the middle are interrupted, and can
+        be resumed.
 
         Args:
             folder: Where each job has its folder.
@@ -172,7 +175,8 @@ class Queue:
             self._changed.notify_all()
 
     def hold(self) -> None:
-        """Let no job begin until :meth:`release`, for the machine is needed for something that cannot wait.
+        """Let no job begin until :meth:`release`, for the machine is needed for something that
+        cannot wait.
 
         Raises:
             ApvgError: A job is at work.
@@ -206,7 +210,8 @@ class Queue:
     def _refuse_busy(self) -> None:
         if len(self._waiting) >= self._most:
             raise ApvgError(
-                f"the studio is busy: {len(self._waiting)} pieces of work are waiting already; try again in a while"
+                f"the studio is busy: {len(self._waiting)} pieces of work are waiting already; try "
+                "again in a while"
             )
 
     def _work(self) -> None:
@@ -224,22 +229,28 @@ class Queue:
                     continue
                 self._working = job_id, process
             process.wait()
+            _close_pipe(process)
             with self._changed:
                 self._working = None
                 job = self.find(job_id)
                 if job is not None and job.status == "working" and not self._closed:
-                    # On a full disk it stays "working", and is found interrupted by the next server.
+                    # On a full disk it stays "working", and is found interrupted by the next
+                    # server.
                     with suppress(OSError, ApvgError):
                         self._write(_ended(job, self.folder / job_id, process.returncode))
 
     def _begun(self, job: Job) -> subprocess.Popen[bytes] | None:
-        """A job's process; None where none can be started, for which the job fails and the queue goes on."""
+        """A job's process; None where none can be started, for which the job fails and the queue
+        goes on."""
         try:
             self._write(replace(job, status="working"))
             return self._start(job)
         except (OSError, ApvgError) as error:
             with suppress(OSError, ApvgError):
-                message = f"the work could not be begun ({error}); make room on the disk, close other programs, and try again"
+                message = (
+                    f"the work could not be begun ({error}); "
+                    "make room on the disk, close other programs, and try again"
+                )
                 self._write(replace(job, status="failed", message=message))
             return None
 
@@ -284,15 +295,23 @@ def _ended(job: Job, folder: Path, returncode: int) -> Job:
     return replace(
         job,
         status="failed",
-        message="the work broke off without a word; there may be too little memory, so close other programs and try again",
+        message=(
+            "the work broke off without a word; there may be too little memory, "
+            "so close other programs and try again"
+        ),
     )
 
 
-def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
-    """Close the pipe that the process reads; end the process by force if it does not stop in time."""
+def _close_pipe(process: subprocess.Popen[bytes]) -> None:
     assert process.stdin is not None
     with suppress(OSError):
         process.stdin.close()
+
+
+def _ask_to_stop(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipe that the process reads; end the process by force if it does not stop in
+    time."""
+    _close_pipe(process)
 
     def end() -> None:
         try:

@@ -1,4 +1,7 @@
-"""How big, how long and how many files the studio accepts. Each refusal says the limit and what to do."""
+"""How big, how long and how many files the studio accepts.
+
+Each refusal says the limit and what to do.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,8 @@ def check_music_length(path: Path, minutes: float, start: float, duration: float
     played = end - start if duration is None else min(duration, end - start)
     if played > 60 * minutes:
         raise ApvgError(
-            f"{path.name} would play for {_clock(played)}, and the studio plays up to {_clock(60 * minutes)} at a time",
+            f"{path.name} would play for {_clock(played)}, and the studio plays up to "
+            f"{_clock(60 * minutes)} at a time",
             "choose a part of it under “Only a part”",
         )
 
@@ -92,7 +96,8 @@ def check_footage_length(path: Path, minutes: float) -> None:
     seconds = probe_video(path).duration
     if seconds > 60 * minutes:
         raise ApvgError(
-            f"{path.name} lasts {_clock(seconds)}, and the studio takes footage up to {_clock(60 * minutes)}",
+            f"{path.name} lasts {_clock(seconds)}, and the studio takes footage up to "
+            f"{_clock(60 * minutes)}",
             "choose the best part of it",
         )
 

@@ -1,4 +1,5 @@
-"""The tab Make your own: footage to a performer, with a look at the footage before and at the training while it runs."""
+"""The tab Make your own: footage to a performer, with a look at the footage before and at the
+training while it runs."""
 
 from __future__ import annotations
 
@@ -32,7 +33,15 @@ FILMED = {
     "person": ("person", "person", "body+hands"),
 }
 #: Which loss of a stage the page draws: how far what it makes is from what was filmed.
-_CURVES = {"transcription": "notes", "strokes": "strokes", "motion": "position", "khp": "position", "cvg": "pixels", "fpvg": "pixels", "joint": "pixels"}  # fmt: skip
+_CURVES = {
+    "transcription": "notes",
+    "strokes": "strokes",
+    "motion": "position",
+    "khp": "position",
+    "cvg": "pixels",
+    "fpvg": "pixels",
+    "joint": "pixels",
+}
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,8 @@ class Own:
     limits: Limits
 
     def still(self, path: str) -> dict[str, Any]:
-        """A picture of uploaded footage, to point at the keyboard's corners in, and whether it has sound."""
+        """A picture of uploaded footage, to point at the keyboard's corners in, and whether it has
+        sound."""
         try:
             file = self.folder.uploaded(path)
             check_size(file, self.limits.footage_megabytes)
@@ -247,5 +257,16 @@ def _curves(training: Path) -> dict[str, list[list[float]]]:
 
 def build_own(own: Own) -> gr.HTML:
     """Lay the tab out."""
-    served: list[Callable[..., Any]] = [own.still, own.begin, own.train, own.again, own.stop, own.remove, own.projects, own.look, own.report, own.picture]  # fmt: skip
+    served: list[Callable[..., Any]] = [
+        own.still,
+        own.begin,
+        own.train,
+        own.again,
+        own.stop,
+        own.remove,
+        own.projects,
+        own.look,
+        own.report,
+        own.picture,
+    ]
     return component("own", served, value={}, megabytes=own.limits.footage_megabytes)

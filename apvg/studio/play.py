@@ -114,7 +114,8 @@ class Play:
 
 
 def build_play(play: Play, shown: Cards) -> tuple[gr.HTML, gr.HTML]:
-    """Lay the tab out; gives the components that other tabs speak with, the player and the cards."""
+    """Lay the tab out; gives the components that other tabs speak with, the player and the
+    cards."""
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=300):
             gr.HTML("<h2 class='step'>1. The music</h2>")
@@ -153,7 +154,8 @@ def build_play(play: Play, shown: Cards) -> tuple[gr.HTML, gr.HTML]:
 
 
 def progress_of(folder: Path, stamp: str) -> dict[str, Any]:
-    """What a working job has reported so far, and its newest picture unless that is shown already."""
+    """What a working job has reported so far, and its newest picture unless that is shown
+    already."""
     progress: dict[str, Any] = {}
     try:
         progress = json.loads((folder / "progress.json").read_text(encoding="utf-8"))

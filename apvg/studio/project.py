@@ -1,4 +1,5 @@
-"""A performer in the making, as it lies in the work folder: shared by the page and by the processes that make it."""
+"""A performer in the making, as it lies in the work folder: shared by the page and by the processes
+that make it."""
 
 from __future__ import annotations
 
@@ -45,7 +46,10 @@ def read_project(folder: Path) -> Project:
 
 
 def take_still(path: Path, minutes: float) -> dict[str, Any]:
-    """A frame from the middle of a video, as the page needs it. For a process of its own: the file may be anything."""
+    """A frame from the middle of a video, as the page needs it.
+
+    For a process of its own: the file may be anything.
+    """
     from apvg.video.images import jpeg
     from apvg.video.reading import probe_video, sample_frames
 

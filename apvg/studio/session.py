@@ -1,6 +1,7 @@
 """Playing live: sound in and frames out, through :mod:`apvg.live` in a process of its own.
 
-Nobody waits for anybody: what a process that is held up has not taken yet is bounded and waits in a thread of its own.
+Nobody waits for anybody: what a process that is held up has not taken yet is bounded and waits in a
+thread of its own.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from apvg.studio.jobs import Queue
 
 #: A page that sends nothing for so long is gone, seconds.
 _SILENT_SECONDS = 15.0
-#: So much sound may wait for the performer's process, seconds; more is left out. It is less than `apvg.live.session` keeps
-#: waiting, so that nothing is lost there, and frames can be counted from what was taken.
+#: So much sound may wait for the performer's process, seconds; more is left out. It is less than
+#: `apvg.live.session` keeps waiting, so that nothing is lost there, and frames can be counted from
+#: what was taken.
 _MOST_BEHIND = 0.9
 #: Less than this, seconds, is not worth sending.
 _LEAST_SOUND = 0.05
@@ -73,8 +75,9 @@ class Live:
         """Take the next samples (base64 of int16) and return the frames that are ready.
 
         Returns:
-            `frames` as data URLs, one for every 1 / `fps` of all the sound that was `taken` so far (here in seconds, the newest of
-            what was sent), or None for a frame that came too late to be rendered; `fps` is 0 until the performer is ready.
+            `frames` as data URLs, one for every 1 / `fps` of all the sound that was `taken` so far
+            (here in seconds, the newest of what was sent), or None for a frame that came too late
+            to be rendered; `fps` is 0 until the performer is ready.
         """
         with self._lock:
             current = self._session
@@ -158,7 +161,8 @@ class _Session:
             self._release()
 
     def _receive(self) -> None:
-        """Take what the process says as soon as it does, or it and who sends it sound would each wait for the other."""
+        """Take what the process says as soon as it does, or it and who sends it sound would each
+        wait for the other."""
         with suppress(EOFError, OSError):
             while True:
                 what, value = self._pipe.recv()

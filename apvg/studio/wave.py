@@ -13,7 +13,8 @@ from apvg.music.reading import stream_audio
 
 #: Columns of the picture of the waveform.
 COLUMNS = 800
-#: A note begins where the rise in loudness stands out from its neighbourhood by so much, of the feature's own scale …
+#: A note begins where the rise in loudness stands out from its neighbourhood by so much, of the
+#: feature's own scale …
 _RISE = 0.12
 #: … which is so wide on each side, seconds, …
 _NEIGHBOURHOOD = 0.25
@@ -34,7 +35,8 @@ class Wave:
 
 
 def look_at(path: Path) -> Wave:
-    """The waveform of a file's sound and its onsets, found by ear; a few bytes per second of it are kept in memory."""
+    """The waveform of a file's sound and its onsets, found by ear; a few bytes per second of it are
+    kept in memory."""
     config = FeatureConfig()
     extractor = FeatureExtractor(config)
     rises, peaks, samples = [], [], 0
@@ -61,7 +63,8 @@ def look_at(path: Path) -> Wave:
 
 
 def find_onsets(rise_R: np.ndarray, rate: float) -> np.ndarray:
-    """Peaks of a curve that rises where notes begin: highest nearby, and well above the usual nearby.
+    """Peaks of a curve that rises where notes begin: highest nearby, and well above the usual
+    nearby.
 
     Args:
         rise_R: Onset strength, the last column of the features, `rate` rows per second.

@@ -1,10 +1,11 @@
 """The inside of a job's process: ``python -m apvg.studio.worker FOLDER``.
 
-It runs one task (:mod:`apvg.tasks`) and reports its progress to the page in `progress.json` and `preview.jpg`. The work is cancelled
-when the pipe that is its standard input ends: the server asks for it in this way, or is gone.
+It runs one task (:mod:`apvg.tasks`) and reports its progress to the page in `progress.json` and
+`preview.jpg`. The work is cancelled when the pipe that is its standard input ends: the server asks
+for it in this way, or is gone.
 
-The task runs in the folder that its files lie in and takes relative paths, so that its messages name files as the user knows them, not
-where they lie on the server.
+The task runs in the folder that its files lie in and takes relative paths, so that its messages
+name files as the user knows them, not where they lie on the server.
 """
 
 from __future__ import annotations
@@ -213,7 +214,8 @@ def _relative(performer: str) -> str:
 
 
 def _show(performer_name: str) -> None:
-    """Files for the page, next to a finished video: `wave.json`, `poses.json`, `poses.i16` and `keypoints.json`."""
+    """Files for the page, next to a finished video: `wave.json`, `poses.json`, `poses.i16` and
+    `keypoints.json`."""
     from apvg.bundle import read_config
     from apvg.installed import find_performer
     from apvg.keypoint_files import read_keypoints, write_keypoints

@@ -1,1 +1,2 @@
-"""Takes: recordings of one performer with frames, sound and keypoints on one clock, and how to make them."""
+"""Takes: recordings of one performer with frames, sound and keypoints on one clock, and how to make
+them."""

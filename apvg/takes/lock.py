@@ -1,4 +1,5 @@
-"""One process at a time for each take: a lock that the system releases when its holder ends, however it ends."""
+"""One process at a time for each take: a lock that the system releases when its holder ends,
+however it ends."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from apvg.base.errors import ApvgError
 
 @contextmanager
 def only_one(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock file `path`, which holds this process's id, while the block runs; then it is gone.
+    """Hold the lock file `path`, which holds this process's id, while the block runs; then it is
+    gone.
 
     A file that a killed process left behind is taken over. Folders on the way are made.
 

@@ -15,7 +15,8 @@ _VELOCITY = 64
 
 
 def read_notes(path: Path) -> Notes:
-    """Notes of a MIDI file, or of a text file (``.txt``) with a line for each: onset s, frequency Hz, duration s.
+    """Notes of a MIDI file, or of a text file (``.txt``) with a line for each: onset s, frequency
+    Hz, duration s.
 
     A table's frequencies are as played; each note gets the nearest MIDI pitch.
 

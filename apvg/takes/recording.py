@@ -18,11 +18,14 @@ class Recording:
         name: What the take will be called.
         video: The picture: a video, or pictures in a row.
         audio: The sound, a file or chunks of it; the video's own where it is the same file.
-        midi: The notes played, where they are known: a MIDI file, or a table; see :func:`apvg.takes.notes.read_notes`.
+        midi: The notes played, where they are known: a MIDI file, or a table; see
+            :func:`apvg.takes.notes.read_notes`.
         about: What the take will say about itself.
         fps: Frames per second of the take, unless others are asked for.
-        crop: x, y, width, height in source pixels: the performer's own part of a picture that shows others, too.
-        offset: Video time minus the sound's and the notes' time, seconds; None where the source does not say it.
+        crop: x, y, width, height in source pixels: the performer's own part of a picture that shows
+            others, too.
+        offset: Video time minus the sound's and the notes' time, seconds; None where the source
+            does not say it.
         openpose: Folder of the keypoints that OpenPose found in the picture.
     """
 

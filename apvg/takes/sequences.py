@@ -1,7 +1,8 @@
 """Pictures and sounds that come in pieces, read as a video and a sound file are: by time.
 
-A data set may keep a film as numbered still pictures, and its sound as chunks that overlap. Both have a clock of their own
-here, and :func:`probe_picture`, :func:`read_picture` and :func:`read_sound` take either kind.
+A data set may keep a film as numbered still pictures, and its sound as chunks that overlap. Both
+have a clock of their own here, and :func:`probe_picture`, :func:`read_picture` and
+:func:`read_sound` take either kind.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class ImageSequence:
 
 @dataclass(frozen=True)
 class SoundChunks:
-    """Sound in chunks that begin every `step` seconds and last longer than that: what overlaps is the same.
+    """Sound in chunks that begin every `step` seconds and last longer than that: what overlaps is
+    the same.
 
     Attributes:
         name: What messages call it.
@@ -68,7 +70,8 @@ Sound: TypeAlias = Path | SoundChunks
 
 
 def probe_picture(picture: Picture) -> VideoInfo:
-    """What a video or a sequence of pictures is like; see :func:`apvg.video.reading.probe_video`."""
+    """What a video or a sequence of pictures is like; see
+    :func:`apvg.video.reading.probe_video`."""
     if isinstance(picture, Path):
         return probe_video(picture)
     height, width = read_image(picture.paths[0]).shape[:2]
@@ -79,12 +82,13 @@ def probe_picture(picture: Picture) -> VideoInfo:
         start=0.0,
         average_rate=picture.fps,
         has_audio=False,
-        searchable=True,
+        seekable=True,
     )
 
 
 def picture_times(picture: Picture) -> np.ndarray:
-    """When each source frame comes on the screen, seconds [N]; see :func:`apvg.video.reading.frame_times`."""
+    """When each source frame comes on the screen, seconds [N]; see
+    :func:`apvg.video.reading.frame_times`."""
     if isinstance(picture, Path):
         return frame_times(picture)
     return np.array([float(i / picture.fps - _SLACK) for i in range(len(picture.paths))])
@@ -97,10 +101,12 @@ def read_picture(
     start: float | Fraction = 0.0,
     duration: float | None = None,
 ) -> Iterator[np.ndarray]:
-    """The frames on screen at `fps`, RGB uint8 [H, W, 3]; see :func:`apvg.video.reading.read_frames`.
+    """The frames on screen at `fps`, RGB uint8 [H, W, 3]; see
+    :func:`apvg.video.reading.read_frames`.
 
     Raises:
-        ApvgError: As there; or a picture of a sequence is damaged or has another size than the first.
+        ApvgError: As there; or a picture of a sequence is damaged or has another size than the
+            first.
     """
     if isinstance(picture, Path):
         yield from read_frames(picture, fps, start=start, duration=duration)
@@ -119,8 +125,8 @@ def read_picture(
             size = size or image_HWC.shape
             if image_HWC.shape != size:
                 raise ApvgError(
-                    f"{path} is {image_HWC.shape[1]}x{image_HWC.shape[0]}, but the pictures before it "
-                    f"are {size[1]}x{size[0]}",
+                    f"{path} is {image_HWC.shape[1]}x{image_HWC.shape[0]}, but the pictures before "
+                    f"it are {size[1]}x{size[0]}",
                     "restore the file",
                 )
         yield image_HWC
@@ -131,7 +137,8 @@ def read_sound(
 ) -> np.ndarray:
     """Mono samples [S], float32, at `sample_rate`; see :func:`apvg.music.reading.read_audio`.
 
-    Chunks are joined at their own rate, each sample taken from one chunk that has it, so that the seams are inaudible.
+    Chunks are joined at their own rate, each sample taken from one chunk that has it, so that the
+    seams are inaudible.
 
     Raises:
         ApvgError: As there; or the chunks leave a gap, or have different rates.
@@ -151,7 +158,10 @@ def read_sound(
 def stream_sound(
     sound: Sound, sample_rate: int, *, start: float = 0.0, duration: float | None = None
 ) -> Iterator[np.ndarray]:
-    """What :func:`read_sound` gives, in pieces; chunks, which are short, in one. See :func:`apvg.music.reading.stream_audio`."""
+    """What :func:`read_sound` gives, in pieces; chunks, which are short, in one.
+
+    See :func:`apvg.music.reading.stream_audio`.
+    """
     if isinstance(sound, Path):
         yield from stream_audio(sound, sample_rate, start=start, duration=duration)
     else:
@@ -159,7 +169,8 @@ def stream_sound(
 
 
 def measure_sound(sound: Sound, until: float | None = None) -> float:
-    """Where the sound really ends on its clock, seconds; see :func:`apvg.music.reading.measure_audio`.
+    """Where the sound really ends on its clock, seconds; see
+    :func:`apvg.music.reading.measure_audio`.
 
     Raises:
         ApvgError: As there; or the chunks cannot be joined.
@@ -171,7 +182,10 @@ def measure_sound(sound: Sound, until: float | None = None) -> float:
 
 
 def _join(sound: SoundChunks, rate: int) -> np.ndarray:
-    """The whole sound [S] at its own rate. Of the chunks that reach back to where it is known so far, the last is read."""
+    """The whole sound [S] at its own rate.
+
+    Of the chunks that reach back to where it is known so far, the last is read.
+    """
     firsts = [round(i * sound.step * rate) for i in range(len(sound.paths))]
     parts: list[np.ndarray] = []
     known = following = 0
@@ -193,7 +207,8 @@ def _join(sound: SoundChunks, rate: int) -> np.ndarray:
 
 
 def fingerprint(files: Picture | Sound) -> list[str | int]:
-    """What tells these files from others, without reading them: name, bytes; of several also how many, and their clock."""
+    """What tells these files from others, without reading them: name, bytes; of several also how
+    many, and their clock."""
     if isinstance(files, Path) and not files.is_dir():
         return [files.name, files.stat().st_size]
     paths = sorted(files.iterdir()) if isinstance(files, Path) else files.paths

@@ -1,6 +1,7 @@
 """A take: one recording of one performer, in a zarr store chunked in time.
 
-Frame t, its keypoints and its confidence are at second t / fps; so are the sound and the notes: second 0 is the first frame.
+Frame t, its keypoints and its confidence are at second t / fps; so are the sound and the notes:
+second 0 is the first frame.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from apvg.takes.about import About
 
 #: Raised when an older reader could no longer read what is written.
 FORMAT_VERSION = 1
-#: Frames in one chunk: small enough to read clips anywhere, large enough that an hour is not a million files.
+#: Frames in one chunk: small enough to read clips anywhere, large enough that an hour is not a
+#: million files.
 FRAMES_PER_CHUNK = 25
 _SECONDS_PER_SOUND_CHUNK = 10
 
@@ -38,17 +40,18 @@ class Take:
         name: The take's name, and its folder's.
         fps: Frames per second.
         skeleton: The layout of the keypoints.
-        frames_THWC: RGB uint8; a zarr array (read on indexing) or an ndarray. None for a generated take, which has no
-            picture but that of its keyboard's corners.
-        keypoints_TKD: [T, K, 2] float32, x then y in pixels of the frames; (0, 0) is the corner of the top left pixel.
-            Finite everywhere; meaningless where the confidence is 0.
-        confidence_TK: [T, K] float32 in 0..1; 0 where the point was not seen, nor close in time to where it was.
-        samples_S: The sound, mono float32; zeros where the recording has none. S = round(T / fps * sample_rate). An
-            ndarray; while a take is being prepared, a zarr array.
+        frames_THWC: RGB uint8; a zarr array (read on indexing) or an ndarray. None for a generated
+            take, which has no picture but that of its keyboard's corners.
+        keypoints_TKD: [T, K, 2] float32, x then y in pixels of the frames; (0, 0) is the corner of
+            the top left pixel. Finite everywhere; meaningless where the confidence is 0.
+        confidence_TK: [T, K] float32 in 0..1; 0 where the point was not seen, nor close in time to
+            where it was.
+        samples_S: The sound, mono float32; zeros where the recording has none. S = round(T / fps *
+            sample_rate). An ndarray; while a take is being prepared, a zarr array.
         sample_rate: Hz.
         notes: The notes played, in seconds of the take's clock, where they are known.
-        corners_42: Keyboard corners in pixels of the frames (top left, top right, bottom right, bottom left as the
-            player sees them), where there is one.
+        corners_42: Keyboard corners in pixels of the frames (top left, top right, bottom right,
+            bottom left as the player sees them), where there is one.
         about: Piece, instrument, split, licence, source, credit.
         metadata: Plain data: how it was prepared, the quality report's verdict.
     """
@@ -70,7 +73,8 @@ class Take:
         frames, points = len(self), len(self.skeleton)
         if self.filmed and self.frames_THWC.shape[0] != frames:
             raise ValueError(
-                f"take {self.name!r} has {self.frames_THWC.shape[0]} frames and keypoints of {frames}"
+                f"take {self.name!r} has {self.frames_THWC.shape[0]} frames and keypoints of "
+                f"{frames}"
             )
         shapes = {
             "keypoints": (self.keypoints_TKD.shape, (frames, points, 2)),
@@ -98,7 +102,8 @@ class Take:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the frames, pixels; of a generated take without frames what its keypoints are given in.
+        """Width and height of the frames, pixels; of a generated take without frames what its
+        keypoints are given in.
 
         Raises:
             ValueError: A take without frames that says nothing of their size.
@@ -263,7 +268,8 @@ def create_frames(path: str | Path, size_HW: tuple[int, ...]) -> zarr.Array:
 
 
 def write_samples(path: str | Path, pieces: Iterable[np.ndarray], sample_rate: int) -> zarr.Array:
-    """A store's sound, mono float32 in pieces of any length; only some seconds of it are held in memory."""
+    """A store's sound, mono float32 in pieces of any length; only some seconds of it are held in
+    memory."""
     chunk = _SECONDS_PER_SOUND_CHUNK * sample_rate
     array = zarr.open_group(Path(path), mode="a").create_array(
         "samples", shape=(0,), chunks=(chunk,), dtype="float32", overwrite=True

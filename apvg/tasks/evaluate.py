@@ -28,19 +28,25 @@ class EvaluateOptions:
     output: Path
     """The folder to write the report to."""
     block: tuple[tuple[str, float, float], ...] = ()
-    """NAME START STOP: block of every take to evaluate, in seconds. By default, all of each take with split test. If there are none, the blocks that the performer's card lists as held out, or else the middle fifth of each take."""
+    """NAME START STOP: block of every take to evaluate, in seconds. By default, all of each take
+    with split test. If there are none, the blocks that the performer's card lists as held out,
+    or else the middle fifth of each take."""
     baselines: bool = False
-    """Train baselines on the takes with split train, and compare their keypoints and frames with the performer's. Needs the extra `baselines`."""
+    """Train baselines on the takes with split train, and compare their keypoints and frames with
+    the performer's. Needs the extra `baselines`."""
     baseline_steps: Steps | None = None
-    """Number of training steps of the baselines, for a quick test. By default, 3000 for Audio2BodyDynamics and 2000 for pix2pix."""
+    """Number of training steps of the baselines, for a quick test. By default, 3000 for
+    Audio2BodyDynamics and 2000 for pix2pix."""
     fid_weights: Path | None = None
-    """TorchScript network for FID, from pictures to features, such as StyleGAN's inception-2015-12-05.pt."""
+    """TorchScript network for FID, from pictures to features, such as StyleGAN's
+    inception-2015-12-05.pt."""
     lpips_weights: Path | None = None
     """TorchScript network for LPIPS: StyleGAN's vgg16.pt, or a network that takes two pictures."""
     fvd_weights: Path | None = None
     """TorchScript network for FVD, from clips to features, such as i3d_torchscript.pt."""
     no_read_back: bool = False
-    """Do not run the hand tracker on generated and real frames. The hand tracker needs the extra `pose`."""
+    """Do not run the hand tracker on generated and real frames. The hand tracker needs the extra
+    `pose`."""
     device: str = "cpu"
     """Device that the networks run on: cpu, cuda or mps."""
     jobs: Jobs = os.cpu_count() or 1
@@ -68,7 +74,8 @@ class CompareOptions:
     """Options of :func:`compare`."""
 
     compare: tuple[Path, ...]
-    """Folders of two or more reports on the same takes. The comparison has each report's differences from the first, with confidence intervals."""
+    """Folders of two or more reports on the same takes. The comparison has each report's
+    differences from the first, with confidence intervals."""
     output: Path
     """The folder to write the comparison to."""
     force: bool = False
@@ -117,7 +124,8 @@ def compare(options: CompareOptions) -> Compared:
     """Compare reports, and write compare.json and compare.html.
 
     Raises:
-        ApvgError: There are fewer than two reports, a report has no piece in common with the first, or the folder cannot be written.
+        ApvgError: There are fewer than two reports, a report has no piece in common with the first,
+            or the folder cannot be written.
     """
     check_options(options)
     from apvg.base.files import atomic_path

@@ -31,7 +31,8 @@ class GenerateOptions:
     """Options of :func:`generate`."""
 
     audio: Path
-    """The music: any audio or video file that FFmpeg reads, or a MIDI file (.mid), which FluidSynth synthesises."""
+    """The music: any audio or video file that FFmpeg reads, or a MIDI file (.mid), which FluidSynth
+    synthesises."""
     output: Path
     """The mp4 file to write."""
     performer: str = "piano"
@@ -39,15 +40,19 @@ class GenerateOptions:
     keypoints: Path | None = None
     """Also write the predicted keypoints to this file, .npz or .json."""
     soundfont: Path | None = None
-    """Soundfont for a MIDI file, .sf2 or .sf3. By default, the one that APVG_SOUNDFONT names, or else the first one found."""
+    """Soundfont for a MIDI file, .sf2 or .sf3. By default, the one that APVG_SOUNDFONT names, or
+    else the first one found."""
     view: View = "video"
-    """What the frames show. With side-by-side, the skeleton is to the right of the video, or below it if the video is wide."""
+    """What the frames show. With side-by-side, the skeleton is to the right of the video, or
+    below it if the video is wide."""
     transpose: Semitones = 0
-    """Semitones by which the performer plays higher than the music. The sound does not change. With -19, a cello can play a violin part."""
+    """Semitones by which the performer plays higher than the music. The sound does not change.
+    With -19, a cello can play a violin part."""
     device: str = "cpu"
     """Device that the networks run on: cpu, cuda or mps."""
     engine: Engine = "auto"
-    """Precision of the networks in PyTorch: float32 (torch) or bfloat16 (torch-bf16). auto is the faster of the two on this machine; the quality is the same."""
+    """Precision of the networks in PyTorch: float32 (torch) or bfloat16 (torch-bf16). auto is the
+    faster of the two on this machine; the quality is the same."""
     seed: Seed = 0
     """Seed of PyTorch's random numbers. No performer uses them yet."""
     start: Moment = 0.0
@@ -67,7 +72,8 @@ class Generated(Video):
     notes: int = 0
     """Number of notes that were played."""
     notes_moved: int = 0
-    """Number of notes outside the performer's pitch range, which were played in the nearest octave."""
+    """Number of notes outside the performer's pitch range, which were played in the nearest octave.
+    """
     remarks: tuple[str, ...] = ()
     """Remarks for the user: sentences without a full stop."""
 
@@ -77,15 +83,18 @@ def generate(
 ) -> Generated:
     """Generate a video of a musician playing the given music.
 
-    The music is decoded, performed and encoded block by block, so memory use does not grow with its length.
+    The music is decoded, performed and encoded block by block, so memory use does not grow with its
+    length.
 
     Args:
         options: The music, the performer and the output.
-        progress: Called before each frame is encoded. The step's item is the frame, RGB uint8 [H, W, 3].
+        progress: Called before each frame is encoded. The step's item is the frame, RGB uint8 [H,
+            W, 3].
         cancel: Cancels the work when it is set.
 
     Raises:
-        ApvgError: An option is out of bounds, the music or the performer cannot be read, or the output cannot be written.
+        ApvgError: An option is out of bounds, the music or the performer cannot be read, or the
+            output cannot be written.
         Stopped: The work was cancelled. No partial file is left behind, as after any error.
     """
     check_options(options)
@@ -159,7 +168,8 @@ def _generate(options: GenerateOptions) -> Generated:
     remarks = []
     if stream.folding.folded:
         remarks.append(
-            f"{stream.folding}, the pitch range of {performer.name}; they were played in the nearest octave"
+            f"{stream.folding}, the pitch range of {performer.name}; they were played in the "
+            "nearest octave"
         )
     return Generated(
         options.output,
@@ -188,7 +198,10 @@ def _load(options: GenerateOptions) -> Performer:
 def _performed(
     stream: Stream, samples: Iterator[np.ndarray], performer: Performer, view: View
 ) -> Iterator[tuple[np.ndarray, Pose]]:
-    """Every frame with its keypoints and their confidence. For the skeleton view, frames are black and nothing is rendered."""
+    """Every frame with its keypoints and their confidence.
+
+    For the skeleton view, frames are black and nothing is rendered.
+    """
     import numpy as np
 
     from apvg.base.pipeline import ahead

@@ -42,23 +42,31 @@ class PrepareOptions:
     name: str | None = None
     """Name of the take, if the source is a single video. By default, the video's name."""
     audio: Path | None = None
-    """A separate sound file, or a folder of sound files with the same names as the videos. By default, the sound track of each video."""
+    """A separate sound file, or a folder of sound files with the same names as the videos. By
+    default, the sound track of each video."""
     midi: Path | None = None
-    """A MIDI file with the notes that are played, or a folder of MIDI files with the same names as the videos."""
+    """A MIDI file with the notes that are played, or a folder of MIDI files with the same names as
+    the videos."""
     offset: Offset | None = None
-    """Video time minus sound (and MIDI) time, in seconds. By default, it is estimated from the video's own sound, or from the fingers on the keys (needs notes and corners). Data sets are already synchronised."""
+    """Video time minus sound (and MIDI) time, in seconds. By default, it is estimated from the
+    video's own sound, or from the fingers on the keys (needs notes and corners). Data sets are
+    already synchronised."""
     chunk_mark: Literal["start", "end"] | None = None
-    """Sub-URMP only: whether the time in the file name of a sound chunk is its start or its end. By default, its end."""
+    """Sub-URMP only: whether the time in the file name of a sound chunk is its start or its end.
+    By default, its end."""
     crop: Literal["auto", "full"] | Rectangle | None = None
-    """Part of the picture to keep: full, a rectangle in source pixels, or auto: the area of the hands (with body+hands, the full picture). By default auto; for URMP, the player's column."""
+    """Part of the picture to keep: full, a rectangle in source pixels, or auto: the area of the
+    hands (with body+hands, the full picture). By default auto; for URMP, the player's column."""
     crops: Path | None = None
     """A TOML file with crops for individual takes: NAME = [X, Y, W, H]."""
     size: Size | None = None
-    """Size of the frames of the take. By default, about 256x256 pixels with the aspect ratio of the crop."""
+    """Size of the frames of the take. By default, about 256x256 pixels with the aspect ratio of
+    the crop."""
     fps: FrameRate | None = None
     """Frames per second of the take. By default, 25; for Sub-URMP, 10."""
     start: Moment = 0.0
-    """Where the take starts in the video, in seconds. The offset still refers to the whole video."""
+    """Where the take starts in the video, in seconds. The offset still refers to the whole
+    video."""
     duration: Duration | None = None
     """Length of the take, in seconds. By default, to the end of the video."""
     layout: Literal["hands", "body+hands"] = "hands"
@@ -66,13 +74,15 @@ class PrepareOptions:
     person: Rectangle | None = None
     """Where the performer is, in source pixels, if there are other people in the picture."""
     openpose: Path | None = None
-    """Use keypoints from OpenPose instead of tracking: a folder of its JSON files, one for each frame of the video, or a folder of such folders named after the videos."""
+    """Use keypoints from OpenPose instead of tracking: a folder of its JSON files, one for each
+    frame of the video, or a folder of such folders named after the videos."""
     corners: Corners | None = None
     """Corners of the keyboard in source pixels: top left, top right, bottom right, bottom left."""
     piece: str | None = None
     """Metadata of the take: the music that is played. By default, the take's name."""
     instrument: str | None = None
-    """Metadata of the take: the instrument. For a data set, prepare only the players of this instrument: vc, cello, …"""
+    """Metadata of the take: the instrument. For a data set, prepare only the players of this
+    instrument: vc, cello, …"""
     split: Literal["train", "validation", "test"] | None = None
     """Metadata of the take: its split. By default, train; `apvg train` uses no other."""
     licence: str | None = None
@@ -84,7 +94,8 @@ class PrepareOptions:
     force: bool = False
     """Replace takes that already exist."""
     jobs: Jobs = 1
-    """Number of videos that are prepared in parallel. Each needs about one core and 1 GB of memory."""
+    """Number of videos that are prepared in parallel. Each needs about one core and 1 GB of
+    memory."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +125,8 @@ def prepare(
 ) -> tuple[Prepared, ...]:
     """Prepare footage as takes.
 
-    An interrupted run continues where it stopped when it is started again with the same options. If one recording fails, the
-    others are still prepared.
+    An interrupted run continues where it stopped when it is started again with the same options. If
+    one recording fails, the others are still prepared.
 
     Args:
         options: The footage, the output folder and how to prepare the takes.
@@ -159,7 +170,8 @@ class _Plan:
             return Prepared(name, error=error)
         except KeyboardInterrupt as stop:
             raise type(stop)(
-                f"stopped; the unfinished take {name} is kept in {self.folder / f'.{name}.partial'}; "
+                f"stopped; the unfinished take {name} is kept in "
+                f"{self.folder / f'.{name}.partial'}; "
                 "run the same command again to continue"
             ) from None
         quality = take.metadata["quality"]

@@ -45,12 +45,13 @@ def render(
 
     Args:
         options: The keypoints, the performer and the output.
-        progress: Called before each frame is encoded. The step's item is the frame, RGB uint8 [H, W, 3].
+        progress: Called before each frame is encoded. The step's item is the frame, RGB uint8 [H,
+            W, 3].
         cancel: Cancels the work when it is set.
 
     Raises:
-        ApvgError: The keypoints, the music or the performer cannot be read, the keypoints do not fit the performer, or the
-            output cannot be written.
+        ApvgError: The keypoints, the music or the performer cannot be read, the keypoints do not
+            fit the performer, or the output cannot be written.
         Stopped: The work was cancelled. No partial file is left behind, as after any error.
     """
     check_options(options)
@@ -78,7 +79,8 @@ def _render(options: RenderOptions) -> Rendered:
         fps = performer.fps
         if poses.fps != fps:
             raise ApvgError(
-                f"{options.keypoints} has {poses.fps:g} frames per second, but the performer has {fps}",
+                f"{options.keypoints} has {poses.fps:g} frames per second, but the performer has "
+                f"{fps}",
                 "resample the keypoints to the performer's frame rate",
             )
         duration = len(poses.keypoints_TKD) / fps

@@ -32,7 +32,8 @@ class TrainOptions:
     resume: bool = False
     """Resume training from the newest checkpoint."""
     tensorboard: bool = False
-    """Also write losses, sample frames and a plot of the keypoints for TensorBoard (tensorboard --logdir OUT_DIR/training/tensorboard). Needs the extra `tensorboard`."""
+    """Also write losses, sample frames and a plot of the keypoints for TensorBoard (tensorboard
+    --logdir OUT_DIR/training/tensorboard). Needs the extra `tensorboard`."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Device to train on. auto is an NVIDIA GPU if there is one, otherwise the CPU."""
 
@@ -52,7 +53,8 @@ def train(
 ) -> Trained:
     """Train a performer on prepared takes.
 
-    The output folder becomes the performer. Its subfolder `training` has checkpoints, loss curves and sample frames.
+    The output folder becomes the performer. Its subfolder `training` has checkpoints, loss curves
+    and sample frames.
 
     Args:
         options: The takes, the recipe and the output folder.
@@ -60,7 +62,8 @@ def train(
         cancel: Cancels the work when it is set.
 
     Raises:
-        ApvgError: The takes do not fit the recipe, the folder already has a training run, or the losses have diverged.
+        ApvgError: The takes do not fit the recipe, the folder already has a training run, or the
+            losses have diverged.
         Stopped: The work was cancelled. A checkpoint was written, and training can be resumed.
     """
     check_options(options)

@@ -26,15 +26,19 @@ class VirtualOptions:
     size: Annotated[int, Within(16, 4096)] = 256
     """Width and height of the cellist's frames, in pixels."""
     samples: Annotated[int, Within(0, 4096)] = 4
-    """Light paths per pixel in the cellist's frames. 0 generates takes without frames, which is much faster."""
+    """Light paths per pixel in the cellist's frames. 0 generates takes without frames, which is
+    much faster."""
     split: Literal["train", "test"] = "train"
     """Split of the takes. Test pieces have styles and soundfonts that training pieces never use."""
     styles: tuple[str, ...] = ()
     """Compose only in these styles. By default, the styles of the split take turns."""
     drawn: Share = 0.0
-    """Share of the pianist's training pieces that are rendered with synthesised pianos instead of soundfonts; each piece gets its own random piano. Without FluidSynth or a suitable soundfont, all pieces are."""
+    """Share of the pianist's training pieces that are rendered with synthesised pianos instead of
+    soundfonts; each piece gets its own random piano. Without FluidSynth or a suitable soundfont,
+    all pieces are."""
     scores: Path | None = None
-    """A folder of MIDI files. Each file also becomes a take. The cellist plays the highest note of each chord."""
+    """A folder of MIDI files. Each file also becomes a take. The cellist plays the highest note
+    of each chord."""
     jobs: Jobs = os.cpu_count() or 1
     """Number of processes that run in parallel."""
     seed: Seed = 0
@@ -57,8 +61,9 @@ def virtual(
 ) -> Made:
     """Generate takes of a virtual musician: music and sound with exact keypoints.
 
-    Takes of the cellist have frames that show a wooden figure. Takes of the pianist have keypoints of the hands, but no frames:
-    they are for training KHP. Existing takes are kept, so an interrupted run can be continued.
+    Takes of the cellist have frames that show a wooden figure. Takes of the pianist have keypoints
+    of the hands, but no frames: they are for training KHP. Existing takes are kept, so an
+    interrupted run can be continued.
 
     Args:
         options: The instrument, the amount of music and the output folder.

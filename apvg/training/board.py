@@ -59,7 +59,8 @@ class Board:
 
 
 def keypoint_panels(plan: Plan, weights: Weights, *, joint: bool) -> Panels:
-    """The paper's figure of predicted and true keypoints, of a held-out block of the scene where there is one.
+    """The paper's figure of predicted and true keypoints, of a held-out block of the scene where
+    there is one.
 
     Args:
         plan: The training.

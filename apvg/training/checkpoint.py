@@ -1,4 +1,5 @@
-"""Checkpoints that a training resumes from exactly: all weights and optimiser states in one safetensors file."""
+"""Checkpoints that a training resumes from exactly: all weights and optimiser states in one
+safetensors file."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ from apvg.base.files import atomic_path
 def save_checkpoint(
     path: Path, step: int, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
 ) -> None:
-    """Write the state after `step` steps. Random numbers need no saving: they depend on (seed, step) alone."""
+    """Write the state after `step` steps.
+
+    Random numbers need no saving: they depend on (seed, step) alone.
+    """
     tensors: dict[str, Tensor] = {}
     settings: dict[str, Any] = {"step": step}
     for name, module in modules.items():
@@ -43,7 +47,8 @@ def save_checkpoint(
 def load_checkpoint(
     path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]
 ) -> int:
-    """Restore what :func:`save_checkpoint` wrote into modules and optimisers of the same shapes; returns the step."""
+    """Restore what :func:`save_checkpoint` wrote into modules and optimisers of the same shapes;
+    returns the step."""
     try:
         with safe_open(path, framework="pt") as file:
             settings = json.loads(file.metadata()["settings"])

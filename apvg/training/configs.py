@@ -10,15 +10,18 @@ class TranscriptionTrainingConfig:
     """How the transcriber is trained.
 
     Attributes:
-        steps: Steps in all. 0 leaves the stage out; the transcriber is then trained by the stage `khp` alone.
+        steps: Steps in all. 0 leaves the stage out; the transcriber is then trained by the stage
+            `khp` alone.
         excerpts: Excerpts per step.
         frames: Length of an excerpt, frames.
         rate: Peak learning rate of Adam.
         gains_db: Range of the random gain of the sound, dB.
         speeds: Range of the random playback speed.
-        filmed_share: Share of the excerpts that come from filmed takes, where there are generated ones as well.
-        octave_mixing_share: Share of the excerpts in which every note is doubled an octave lower (octave mixing). The upper
-            note of an octave is the one that is usually missed, because the lower one has all of its partials.
+        filmed_share: Share of the excerpts that come from filmed takes, where there are generated
+            ones as well.
+        octave_mixing_share: Share of the excerpts in which every note is doubled an octave lower
+            (octave mixing). The upper note of an octave is the one that is usually missed, because
+            the lower one has all of its partials.
         octave_mixing_db: Range of the random gain of those lower notes, dB.
         ema: Decay of the averaged weights, which later stages start from.
         seed: Seed of all random numbers.
@@ -70,26 +73,33 @@ class MotionTrainingConfig:
         steps: Steps in all.
         adversarial_from: First step with the motion discriminator.
         excerpts: Excerpts per step.
-        transcribed: How many of them are transcribed end to end, which trains the transcriber as well; 0 leaves it as it
-            is.
-        on_predicted_notes: How many of the others are played from the notes that the trained transcriber predicts, in place
-            of the true ones.
+        transcribed: How many of them are transcribed end to end, which trains the transcriber as
+            well; 0 leaves it as it is.
+        on_predicted_notes: How many of the others are played from the notes that the trained
+            transcriber predicts, in place of the true ones.
         frames: Length of an excerpt, frames.
         warm_up: First frames of an excerpt, which fill the recurrent state and carry no loss.
         rate: Peak learning rate of Adam.
         gains_db: Range of the random gain of the sound, dB.
         speeds: Range of the random playback speed.
-        shift_octaves: Whether excerpts are shifted by octaves, where the surface that is played on allows it.
-        filmed_share: Share of the excerpts that come from filmed takes, where there are generated ones as well.
-        missed: Share of onsets that are left out of the true notes, as a transcriber would miss them.
-        spurious: Share of pitches and frames with an onset that is not there, as a transcriber would predict it.
+        shift_octaves: Whether excerpts are shifted by octaves, where the surface that is played on
+            allows it.
+        filmed_share: Share of the excerpts that come from filmed takes, where there are generated
+            ones as well.
+        missed: Share of onsets that are left out of the true notes, as a transcriber would miss
+            them.
+        spurious: Share of pitches and frames with an onset that is not there, as a transcriber
+            would predict it.
         tip_weight: Weight of fingertips, and of the instrument's points, relative to other points.
         strike_weight: Added weight of frames with an onset.
-        touch_weight: Weight of the distance from a played note to the finger that plays it: on keys the nearest fingertip,
-            for another fingering can be right as well; on strings the finger that stops the string.
-        stop_weight: Weight of the cross-entropy of where a string is stopped, and by which finger, where that is known.
+        touch_weight: Weight of the distance from a played note to the finger that plays it: on keys
+            the nearest fingertip, for another fingering can be right as well; on strings the finger
+            that stops the string.
+        stop_weight: Weight of the cross-entropy of where a string is stopped, and by which finger,
+            where that is known.
         centroid_weight, velocity_weight, notes_weight, visible_weight: Weights of those losses.
-        adversarial_weight, feature_weight: Weights of the adversarial and of the feature-matching loss.
+        adversarial_weight, feature_weight: Weights of the adversarial and of the feature-matching
+            loss.
         discriminator_rate: Learning rate of the discriminator.
         window: Frames that the discriminator is shown at a time.
         ema: Decay of the averaged weights, which ship.
@@ -129,7 +139,8 @@ class MotionTrainingConfig:
         least, most = min(self.transcribed, self.on_predicted_notes), self.excerpts
         if least < 0 or self.transcribed + self.on_predicted_notes > most:
             raise ValueError(
-                f"transcribed and on_predicted_notes must add up to at most {most}, the excerpts of a step"
+                f"transcribed and on_predicted_notes must add up to at most {most}, the excerpts "
+                "of a step"
             )
 
 
@@ -145,10 +156,12 @@ class CVGTrainingConfig:
         warm_up: First frames of an excerpt, which fill the network's past and carry no loss.
         rate: Peak learning rate of Adam.
         gains_db: Range of the random gain of the sound, dB.
-        shift_octaves: Whether the performer and the music are shifted along the keyboard together, by octaves.
+        shift_octaves: Whether the performer and the music are shifted along the keyboard together,
+            by octaves.
         limb_weight: Added weight of pixels of the performer, relative to those of the plate.
         matte_weight, notes_weight: Weights of those losses.
-        adversarial_weight, feature_weight: Weights of the adversarial and of the feature-matching losses.
+        adversarial_weight, feature_weight: Weights of the adversarial and of the feature-matching
+            losses.
         discriminator_rate: Learning rate of the discriminators.
         ema: Decay of the averaged weights, which ship.
         seed: Seed of all random numbers.
@@ -181,25 +194,32 @@ class FPVGTrainingConfig:
         predicted_from: First step with CVG's coarse video and KHP's keypoints among the inputs.
         adversarial_from: First step with discriminators.
         frames_per_step: Frames in a step's batch, split into clips of one of `clip_lengths` frames.
-        clip_lengths: Lengths of clips, drawn anew each step, so that the ConvGRU sees short and long pasts.
+        clip_lengths: Lengths of clips, drawn anew each step, so that the ConvGRU sees short and
+            long pasts.
         crop_width: Width of the crop around the hands, pixels; crops are as high as the frame.
         rate: Peak learning rate of Adam.
         adversarial_rate: Learning rate from `adversarial_from` on, constant.
-        limb_weight: Added weight of pixels of the performer, relative to those of the plate, in the reconstruction loss.
-        near_weight: Added weight of pixels near the bones of hands and instrument: of a whole player, hands are a small
-            part.
+        limb_weight: Added weight of pixels of the performer, relative to those of the plate, in the
+            reconstruction loss.
+        near_weight: Added weight of pixels near the bones of hands and instrument: of a whole
+            player, hands are a small part.
         edge_weight: Weight of the loss on differences between neighbouring pixels.
         matte_weight: Weight of the matte's cross-entropy.
         empty_share: Share of clips that show the plate alone, without any keypoint.
         background_share: Share of clips whose performer is pasted onto another part of the plate.
-        copy_paste_share: Share of clips whose hands are cut out and pasted anywhere, each turned and scaled a little
-            (copy-paste augmentation).
-        clip_jitter: Standard deviation of the error that is added to the keypoints of half the clips and is constant
-            throughout a clip, pixels: once for each point, and once for all points together.
-        frame_jitter: The same of an error that differs from frame to frame, which the ConvGRU can learn to smooth.
-        predicted_share: Share of clips that are painted from KHP's keypoints, from `predicted_from` on.
-        coarse_share: Share of clips with CVG's coarse video, from `predicted_from` on; the others get the plate.
-        adversarial_weight, feature_weight: Weights of the adversarial and of the feature-matching losses.
+        copy_paste_share: Share of clips whose hands are cut out and pasted anywhere, each turned
+            and scaled a little (copy-paste augmentation).
+        clip_jitter: Standard deviation of the error that is added to the keypoints of half the
+            clips and is constant throughout a clip, pixels: once for each point, and once for all
+            points together.
+        frame_jitter: The same of an error that differs from frame to frame, which the ConvGRU can
+            learn to smooth.
+        predicted_share: Share of clips that are painted from KHP's keypoints, from `predicted_from`
+            on.
+        coarse_share: Share of clips with CVG's coarse video, from `predicted_from` on; the others
+            get the plate.
+        adversarial_weight, feature_weight: Weights of the adversarial and of the feature-matching
+            losses.
         discriminator_rate: Learning rate of the discriminators.
         hand_crop: Side of the hand crops that the hand discriminator is shown, pixels.
         ema: Decay of the averaged weights, which ship.
@@ -243,7 +263,8 @@ class JointTrainingConfig:
         warm_up: Frames before them, which fill KHP's recurrent state.
         rate: Peak learning rate of Adam for KHP.
         stu_rate: The same for the STU; at 0 the STU is frozen.
-        position_weight: Weight of KHP's own position loss (in pose units, where colours are in 0..1).
+        position_weight: Weight of KHP's own position loss (in pose units, where colours are in
+            0..1).
         limb_weight: Added weight of pixels of the performer, relative to those of the plate.
         ema: Decay of the averaged weights, which ship.
         seed: Seed of all random numbers.

@@ -44,8 +44,8 @@ class Trainer(Protocol):
     def training_step(self, step: int) -> dict[str, float]:
         """Train on a step's batch; returns its losses.
 
-        Every random number depends on (seed, step) alone, so that a training that was stopped and resumed ends as one that
-        was not.
+        Every random number depends on (seed, step) alone, so that a training that was stopped and
+        resumed ends as one that was not.
         """
         ...
 
@@ -66,9 +66,10 @@ def fit(
 ) -> int:
     """Train a stage to its last step (or `until`), from its newest checkpoint when `resume`.
 
-    Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every `log_every` steps)
-    and `NAME.png` (what it makes at present); the same on a `board`, where there is one. Cancelling
-    it (:func:`apvg.base.progress.reporting`) loses no step. Returns the step reached.
+    Leaves in `run_dir`: `NAME.ckpt.safetensors` (newest state), `NAME.curve.csv` (mean losses every
+    `log_every` steps) and `NAME.png` (what it makes at present); the same on a `board`, where there
+    is one. Cancelling it (:func:`apvg.base.progress.reporting`) loses no step. Returns the step
+    reached.
     """
     run_dir.mkdir(parents=True, exist_ok=True)
     checkpoint = run_dir / f"{trainer.name}.ckpt.safetensors"
@@ -102,7 +103,8 @@ def fit(
                 row = {key: float(np.mean(values)) for key, values in sums.items()}
                 if not any(np.isfinite(value) for value in sums[next(iter(sums))]):
                     raise ApvgError(
-                        f"the training of the stage {trainer.name} diverged before step {step + 1}: its losses are not finite",
+                        f"the training of the stage {trainer.name} diverged before step "
+                        f"{step + 1}: its losses are not finite",
                         f"delete {checkpoint} and start again with a lower rate in the recipe",
                     )
                 row["steps_per_second"] = (step + 1 - first) / (time.monotonic() - began_at)

@@ -1,4 +1,5 @@
-"""What a training consists of: its takes, the performer that it makes, and the one that it starts from."""
+"""What a training consists of: its takes, the performer that it makes, and the one that it starts
+from."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class Plan:
         recipe: How each stage is trained.
         config: The performer that it makes.
         takes: What KHP trains on; filmed takes and generated ones.
-        scene_takes: The filmed takes that CVG and FPVG train on: one scene, seen by one fixed camera.
+        scene_takes: The filmed takes that CVG and FPVG train on: one scene, seen by one fixed
+            camera.
         start_from: Folder of the performer that it starts from; None for random weights.
     """
 
@@ -73,7 +75,8 @@ def make_plan(recipe: Recipe, takes: Sequence[Take], start_from: Path | None = N
         start_from: A performer's folder, in place of the recipe's own `start_from`.
 
     Raises:
-        ApvgError: A take that the recipe needs is not there, or may not be trained on; or the takes do not fit together.
+        ApvgError: A take that the recipe needs is not there, or may not be trained on; or the takes
+            do not fit together.
     """
     if start_from is None and recipe.start_from:
         start_from = find_performer(recipe.start_from)
@@ -109,7 +112,8 @@ def performer_config(recipe: Recipe, scene: Take, takes: Sequence[Take]) -> Perf
     Args:
         recipe: The recipe.
         scene: The take that gives the picture.
-        takes: Those whose notes tell the performer's pitch range and voices, where the instrument does not.
+        takes: Those whose notes tell the performer's pitch range and voices, where the instrument
+            does not.
     """
     instrument = find_instrument(recipe.instrument).seen(scene.corners_42)
     corners = None
@@ -156,11 +160,16 @@ def training_mask(take: Take, recipe: Recipe) -> np.ndarray:
 def _with_khp_of(
     before: PerformerConfig, config: PerformerConfig, recipe: Recipe
 ) -> PerformerConfig:
-    """KHP in the shape of the one that it starts from. Where its motion is not trained, it keeps its pitch range and voices."""
+    """KHP in the shape of the one that it starts from.
+
+    Where its motion is not trained, it keeps its pitch range and voices.
+    """
     if recipe.khp.on_predicted_notes and not before.khp.transcriber.decided:
         raise ApvgError(
-            f"recipe {recipe.name} trains khp on predicted notes, which the performer {before.name} does not decide on",
-            "remove on_predicted_notes from the recipe's table khp, or start from another performer",
+            f"recipe {recipe.name} trains khp on predicted notes, which the performer "
+            f"{before.name} does not decide on",
+            "remove on_predicted_notes from the recipe's table khp, "
+            "or start from another performer",
             ("start_from",),
         )
     config = replace(config, khp=before.khp)
@@ -190,7 +199,8 @@ def _of_split_train(takes: Sequence[Take], recipe: Recipe) -> list[Take]:
     barred = [name for name in (recipe.scene, *recipe.takes) if name in others]
     if barred:
         raise ApvgError(
-            f"recipe {recipe.name} trains on the take {barred[0]!r}, whose split is {others[barred[0]]}",
+            f"recipe {recipe.name} trains on the take {barred[0]!r}, whose split is "
+            f"{others[barred[0]]}",
             "name a take whose split is train",
         )
     if not chosen:

@@ -45,17 +45,22 @@ class Recipe:
         instrument: What it plays.
         licence: Of the performer.
         credit: Whom to name.
-        scene: The take that gives the performer's picture; CVG and FPVG train on it. The longest filmed take, when empty; a
-            pattern such as "evening-*" for several takes of one fixed camera.
-        takes: The filmed takes whose motion KHP trains on; all of them, when empty. It also trains on all generated takes.
-        held_out: Take name to block name to (start, stop) in seconds, excluded from the training of every stage.
-        start_from: Name or folder of a performer whose weights to start from; random weights, when empty.
-        start_stages: The stages that start from those weights; the others start from random ones. "transcription",
-            "strokes" and "motion" are the parts of "khp".
+        scene: The take that gives the performer's picture; CVG and FPVG train on it. The longest
+            filmed take, when empty; a pattern such as "evening-*" for several takes of one fixed
+            camera.
+        takes: The filmed takes whose motion KHP trains on; all of them, when empty. It also trains
+            on all generated takes.
+        held_out: Take name to block name to (start, stop) in seconds, excluded from the training of
+            every stage.
+        start_from: Name or folder of a performer whose weights to start from; random weights, when
+            empty.
+        start_stages: The stages that start from those weights; the others start from random ones.
+            "transcription", "strokes" and "motion" are the parts of "khp".
         guard: Seconds before and after each held-out block that are excluded as well.
-        model: Shapes of the stages. KHP that starts from another performer has the shape of that one's.
-        transcription, strokes, motion, khp, cvg, fpvg, joint: How each stage is trained; one without steps keeps its
-            initial weights.
+        model: Shapes of the stages. KHP that starts from another performer has the shape of that
+            one's.
+        transcription, strokes, motion, khp, cvg, fpvg, joint: How each stage is trained; one
+            without steps keeps its initial weights.
     """
 
     name: str

@@ -1,7 +1,8 @@
-"""From takes and a recipe to a performer: the stages one after the other, each from its newest checkpoint.
+"""From takes and a recipe to a performer: the stages one after the other, each from its newest
+checkpoint.
 
-KHP and CVG are trained first. FPVG begins with tracked keypoints alone and goes on with what the two predict for the same
-music, so its first phase needs neither.
+KHP and CVG are trained first. FPVG begins with tracked keypoints alone and goes on with what the
+two predict for the same music, so its first phase needs neither.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _WORKERS = 4
 
 
 class Run:
-    """One training in a folder: checkpoints and curves below `training`, the performer next to them.
+    """One training in a folder: checkpoints and curves below `training`, the performer next to
+    them.
 
     Args:
         recipe: What is trained, and how.
@@ -41,10 +43,10 @@ class Run:
         folder: Of the training and of the performer.
         device: Where to compute: "auto", "cpu", "cuda" or "mps".
         start_from: A performer's folder, in place of the recipe's own `start_from`.
-        precision: Of Fabric, as "32-true"; by default bfloat16 where the device computes in it, which makes training almost twice as
-            fast, else float32.
-        workers: Threads that prepare batches ahead; the result is the same for any number. By default 4 for an accelerator,
-            none on a CPU.
+        precision: Of Fabric, as "32-true"; by default bfloat16 where the device computes in it,
+            which makes training almost twice as fast, else float32.
+        workers: Threads that prepare batches ahead; the result is the same for any number. By
+            default 4 for an accelerator, none on a CPU.
 
     Raises:
         ApvgError: The takes are not what the recipe needs, or the device is not available.

@@ -1,4 +1,5 @@
-"""Where the weights of each stage come from: chance, another performer, or the stages trained before.
+"""Where the weights of each stage come from: chance, another performer, or the stages trained
+before.
 
 This is the one place in training that knows how the parts of networks are called.
 """
@@ -54,7 +55,8 @@ class Weights:
         return not steps or (path.exists() and load_checkpoint(path, {}, {}) >= steps)
 
     def initial(self, stage: str) -> Any:
-        """A stage's network with the weights that its training starts from; what is random in them and after them, from its seed."""
+        """A stage's network with the weights that its training starts from; what is random in them
+        and after them, from its seed."""
         plan, recipe = self.plan, self.plan.recipe
         torch.manual_seed(getattr(recipe, stage).seed)
         network = BUILDERS[stage](plan.config)
@@ -71,7 +73,8 @@ class Weights:
         return network
 
     def initial_khp(self) -> KeypointPredictor:
-        """KHP put together from the averaged weights of the stages that train its parts, as far as they have been trained."""
+        """KHP put together from the averaged weights of the stages that train its parts, as far as
+        they have been trained."""
         khp = self.initial("khp")
         for stage, part in PARTS.items():
             checkpoint = self.checkpoint(stage)
@@ -91,7 +94,8 @@ class Weights:
         return khp
 
     def initial_cvg(self) -> CoarseVideoGenerator:
-        """CVG with the audio encoder of KHP, or else of the CVG that the training starts from, whichever has its shape."""
+        """CVG with the audio encoder of KHP, or else of the CVG that the training starts from,
+        whichever has its shape."""
         plan, cvg = self.plan, self.initial("cvg")
         if plan.start_from is not None and "cvg" in plan.recipe.start_stages:
             return cvg
@@ -107,11 +111,13 @@ class Weights:
         return cvg
 
     def averaged(self, stage: str, *, joint: bool = False) -> Any:
-        """A stage's network with its averaged weights, on the CPU; its initial ones where the recipe gives it no steps.
+        """A stage's network with its averaged weights, on the CPU; its initial ones where the
+        recipe gives it no steps.
 
         Args:
             stage: "khp", "cvg" or "fpvg".
-            joint: Whether the stage `joint`, where it has been trained, has the last word on KHP and FPVG.
+            joint: Whether the stage `joint`, where it has been trained, has the last word on KHP
+                and FPVG.
 
         Raises:
             ApvgError: It has not been trained yet.
@@ -135,7 +141,8 @@ class Weights:
     def stages(
         self, plate_HWC: np.ndarray, trained: Sequence[str] = NETWORKS, *, joint: bool = False
     ) -> Stages:
-        """All stages before a plate, on the CPU, with the averaged weights of some of them; the others are random.
+        """All stages before a plate, on the CPU, with the averaged weights of some of them; the
+        others are random.
 
         Args:
             plate_HWC: The performer's plate.

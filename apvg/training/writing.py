@@ -12,7 +12,8 @@ from apvg.training.material import Material
 
 
 def write_performer(material: Material, folder: Path) -> None:
-    """Write the averaged weights of all stages, the scene's plate and a painted frame as a performer."""
+    """Write the averaged weights of all stages, the scene's plate and a painted frame as a
+    performer."""
     cache, plate_HWC = material.cache, material.cache.plate_HWC
     stages = material.weights.stages(plate_HWC, joint=True)
     scene, config = cache.scene, material.plan.config

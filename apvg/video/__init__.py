@@ -1,1 +1,2 @@
-"""Video: reading frames by time stamp, writing mp4 files with music, still images, and compositing."""
+"""Video: reading frames by time stamp, writing mp4 files with music, still images, and
+compositing."""

@@ -1,4 +1,5 @@
-"""Layers over a plate: the "over" operator (Porter & Duff, 1984) on colours that are not premultiplied."""
+"""Layers over a plate: the "over" operator (Porter & Duff, 1984) on colours that are not
+premultiplied."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layer:
-    """Something painted, and where it lies in the picture. All axes before [C, H, W] broadcast: one frame may stand for many.
+    """Something painted, and where it lies in the picture. All axes before [C, H, W] broadcast: one
+    frame may stand for many.
 
     Attributes:
         colour_TCHW: Colour in 0..1.
         matte_TCHW: Opacity in 0..1, [T, C, H, W] or, the same for all channels, [T, 1, H, W].
-        top, left: Pixels of the picture above and to the left of the layer; negative where it begins outside.
+        top, left: Pixels of the picture above and to the left of the layer; negative where it
+            begins outside.
     """
 
     colour_TCHW: Tensor
@@ -31,14 +34,16 @@ class Layer:
 
 
 def composite(plate_CHW: Tensor, layers: Sequence[Layer]) -> Tensor:
-    """Lay layers over a plate, later ones over earlier ones; what lies beyond the picture is cut off.
+    """Lay layers over a plate, later ones over earlier ones; what lies beyond the picture is cut
+    off.
 
     Args:
         plate_CHW: What is seen where no layer is, 0..1, [C, H, W] or with further axes in front.
         layers: From the back to the front.
 
     Returns:
-        [T, C, H, W], 0..1. One layer as large as the plate gives `torch.lerp(plate, colour, matte)`, to the bit.
+        [T, C, H, W], 0..1. One layer as large as the plate gives `torch.lerp(plate, colour,
+        matte)`, to the bit.
     """
     height, width = plate_CHW.shape[-2:]
     frames_TCHW = plate_CHW.expand(1, *plate_CHW.shape) if plate_CHW.ndim == 3 else plate_CHW
@@ -71,7 +76,8 @@ def alpha(layers: Sequence[Layer], height: int, width: int) -> Tensor:
 def _clipped(
     layers: Sequence[Layer], height: int, width: int
 ) -> Iterator[tuple[slice, slice, Tensor, Tensor]]:
-    """The part of each layer that lies in the picture: its rows and columns there, its colour and its matte."""
+    """The part of each layer that lies in the picture: its rows and columns there, its colour and
+    its matte."""
     for layer in layers:
         rows = slice(max(layer.top, 0), min(layer.top + layer.colour_TCHW.shape[-2], height))
         columns = slice(max(layer.left, 0), min(layer.left + layer.colour_TCHW.shape[-1], width))

@@ -7,7 +7,8 @@ import numpy as np
 from apvg.base.conventions import PIXEL_CENTRE
 from apvg.instruments.skeleton import Skeleton
 
-#: Colour (RGB) of parts in drawings: left cool, right warm, as in the field's figures; others take turns.
+#: Colour (RGB) of parts in drawings: left cool, right warm, as in the field's figures; others take
+#: turns.
 _COLOURS = {
     "body": (130, 200, 130),
     "left_hand": (90, 170, 255),
@@ -81,12 +82,15 @@ def draw_skeleton(
 def _coverage(
     ends_E2D: np.ndarray, radius_E: np.ndarray, size: tuple[int, int]
 ) -> tuple[list[tuple[int, int]], list[np.ndarray]]:
-    """For every bone the corner (x, y) of a square around it, and how much of each pixel of the square it covers, 0..1.
+    """For every bone the corner (x, y) of a square around it, and how much of each pixel of the
+    square it covers, 0..1.
 
-    Bones of similar size are computed together: they are many and small, and each call of NumPy has its overhead.
+    Bones of similar size are computed together: they are many and small, and each call of NumPy has
+    its overhead.
     """
     bones = len(ends_E2D)
-    # Only what is inside the image is computed, so that bones that end far outside do not fill the memory.
+    # Only what is inside the image is computed, so that bones that end far outside do not fill the
+    # memory.
     margin_E1 = radius_E[:, None] + 1
     limit_D = np.array(size, np.float64)
     low_ED = np.floor(ends_E2D.min(axis=1) - margin_E1).clip(-1, limit_D)

@@ -50,7 +50,7 @@ class VideoInfo:
     average_rate: Fraction
     """Frames per second."""
     has_audio: bool
-    searchable: bool
+    seekable: bool
     """Whether reading can start in the middle; if not, everything before is decoded, too."""
 
 
@@ -79,7 +79,7 @@ def probe_video(path: str | Path) -> VideoInfo:
             start=float(start),
             average_rate=picture.rate,
             has_audio=picture.container.streams.best("audio") is not None,
-            searchable=picture.searchable,
+            seekable=picture.seekable,
         )
 
 
@@ -93,8 +93,8 @@ def read_frames(
 ) -> Iterator[np.ndarray]:
     """The frames of a video at `fps`, whatever its own frame rate, constant or not.
 
-    Frame i is the one on screen at second ``start + i / fps`` of the file's clock; before the first source frame it is that
-    one. There are round(seconds * fps) frames.
+    Frame i is the one on screen at second ``start + i / fps`` of the file's clock; before the first
+    source frame it is that one. There are round(seconds * fps) frames.
 
     Args:
         path: A video.
@@ -104,12 +104,12 @@ def read_frames(
         crop: x, y, width, height in pixels of the picture as shown.
 
     Yields:
-        RGB uint8 [H, W, 3], rotated as a player shows it. Do not modify it: a source frame that is shown twice is the same
-        array.
+        RGB uint8 [H, W, 3], rotated as a player shows it. Do not modify it: a source frame that is
+        shown twice is the same array.
 
     Raises:
-        ApvgError: The file cannot be read, is truncated or has no video; `start` lies after its end; the crop is not
-            inside the frame.
+        ApvgError: The file cannot be read, is truncated or has no video; `start` lies after its
+            end; the crop is not inside the frame.
     """
     begin = Fraction(start).limit_denominator(10**6)
     step = 1 / Fraction(fps)
@@ -138,7 +138,8 @@ def read_frames(
         total = round((end - begin) * fps)
         if total <= 0:
             raise ApvgError(
-                f"cannot start at {float(begin):g} s: the video of {path} ends at {float(end):.2f} s",
+                f"cannot start at {float(begin):g} s: the video of {path} ends at {float(end):.2f} "
+                "s",
                 "start earlier",
                 ["start"],
             )
@@ -162,7 +163,8 @@ def sample_frames(
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Frames spread evenly over a stretch of a video, without decoding all of it.
 
-    If the container does not allow seeking, the samples lie in the first two minutes of the stretch.
+    If the container does not allow seeking, the samples lie in the first two minutes of the
+    stretch.
 
     Args:
         path: A video.
@@ -182,14 +184,14 @@ def sample_frames(
             end = _measured_end(path)
         rest = float(end) - start if end is not None else _UNSEARCHABLE_SECONDS
         seconds = rest if duration is None else min(duration, rest)
-        if not picture.searchable:
+        if not picture.seekable:
             seconds = min(seconds, _UNSEARCHABLE_SECONDS)
         step = max(seconds, 0.0) / count
         latest = Fraction(-1)
         frames = picture.frames(Fraction(start).limit_denominator(10**6))
         for i in range(count):
             wanted = Fraction(start + (i + 0.5) * step).limit_denominator(10**6)
-            if picture.searchable and step > _WORTH_A_JUMP:
+            if picture.seekable and step > _WORTH_A_JUMP:
                 frames = picture.frames(wanted)
             for frame, time in frames:
                 if time >= wanted and time > latest:
@@ -199,7 +201,8 @@ def sample_frames(
 
 
 def frame_times(path: str | Path) -> np.ndarray:
-    """The second on the file's clock from which :func:`read_frames` gives each source frame: float64 [N], ascending.
+    """The second on the file's clock from which :func:`read_frames` gives each source frame:
+    float64 [N], ascending.
 
     All frames are decoded, because a file may have packets that are never shown.
 
@@ -225,7 +228,8 @@ class _Picture:
 
     @property
     def slack(self) -> Fraction:
-        """Rounding error of time stamps (to the container's ticks) and of wanted times (to a float), seconds."""
+        """Rounding error of time stamps (to the container's ticks) and of wanted times (to a
+        float), seconds."""
         return self.tick / 2 + Fraction(1, 10**6)
 
     @property
@@ -234,20 +238,23 @@ class _Picture:
 
     @property
     def stated_end(self) -> Fraction | None:
-        """Where the video ends on the clock according to the file, seconds; None if it does not say."""
+        """Where the video ends on the clock according to the file, seconds; None if it does not
+        say."""
         if self.stream.duration is None or may_jump(self.container):
             return None
         return ((self.stream.start_time or 0) + self.stream.duration) * self.tick - self.zero
 
     @property
-    def searchable(self) -> bool:
+    def seekable(self) -> bool:
         """Whether time stamps can be trusted after seeking."""
         return bool(set(self.container.format.name.split(",")) & _SEEKABLE_FORMATS)
 
     def frames(self, begin: Fraction) -> Iterator[tuple[av.VideoFrame, Fraction]]:
-        """Frames in presentation order with their time on the clock; those well before `begin` may be left out."""
-        # Key frames are found by decoding time; the margin ensures that the frame on screen at `begin` is included.
-        if begin > _SEEK_MARGIN and self.searchable:
+        """Frames in presentation order with their time on the clock; those well before `begin` may
+        be left out."""
+        # Key frames are found by decoding time; the margin ensures that the frame on screen at
+        # `begin` is included.
+        if begin > _SEEK_MARGIN and self.seekable:
             target = begin - _SEEK_MARGIN + self.zero
             self.container.seek(int(target / self.tick), stream=self.stream, backward=True)
         latest = None
@@ -257,8 +264,8 @@ class _Picture:
             time = frame.pts * self.tick - self.zero
             if latest is not None and time - latest > LONGEST_GAP_SECONDS:
                 raise ApvgError(
-                    f"cannot read {self.container.name.removeprefix('file:')}: its clock jumps from "
-                    f"{float(latest):.2f} s to {float(time):.2f} s",
+                    f"cannot read {self.container.name.removeprefix('file:')}: its clock jumps "
+                    f"from {float(latest):.2f} s to {float(time):.2f} s",
                     "cut the file there",
                 )
             if latest is None or time > latest:
@@ -278,7 +285,8 @@ class _Picture:
 
 
 def _measured_end(path: str | Path) -> Fraction | None:
-    """Where the video really ends on the clock, seconds, from the time stamps of its packets, without decoding it."""
+    """Where the video really ends on the clock, seconds, from the time stamps of its packets,
+    without decoding it."""
     with _open_picture(path) as picture:
         ends = (
             (packet.pts + (packet.duration or 0)) * picture.tick - picture.zero

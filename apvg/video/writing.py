@@ -16,15 +16,18 @@ from apvg.music.reading import probe_audio, stream_channels
 
 #: Sample rates that AAC and browsers support, Hz; music at one of them keeps it.
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-#: The audio is written so far ahead of the video, seconds, so that players need not wait for either.
+#: The audio is written so far ahead of the video, seconds, so that players need not wait for
+#: either.
 _AUDIO_AHEAD = 1.0
 
 
 class VideoWriter:
-    """Writes H.264 (yuv420p, BT.709) with the music as AAC, frame by frame, with the index at the front of the file.
+    """Writes H.264 (yuv420p, BT.709) with the music as AAC, frame by frame, with the index at the
+    front of the file.
 
-    Use it as a context manager, on a path from :func:`apvg.base.files.atomic_path`. Frames of odd width or height are extended by
-    a copy of the last column or row, because yuv420p needs even sizes.
+    Use it as a context manager, on a path from :func:`apvg.base.files.atomic_path`. Frames of odd
+    width or height are extended by a copy of the last column or row, because yuv420p needs even
+    sizes.
     """
 
     def __init__(
@@ -46,7 +49,8 @@ class VideoWriter:
             width: Width of the frames, pixels.
             height: Height of the frames, pixels.
             fps: Frames per second.
-            audio: File with the music, written with at most 48 kHz and two channels; None for a silent video.
+            audio: File with the music, written with at most 48 kHz and two channels; None for a
+                silent video.
             audio_start: Second of the music at the first frame.
             duration: How much of the music to take, seconds; to its end by default.
             comment: Comment in the file's metadata.
@@ -95,7 +99,8 @@ class VideoWriter:
         """Append one frame, RGB uint8 [H, W, 3]."""
         if frame_HWC.shape != (*self._size, 3) or frame_HWC.dtype != np.uint8:
             raise ValueError(
-                f"frames must be RGB uint8 of {self._size}, not {frame_HWC.dtype} of {frame_HWC.shape}"
+                f"frames must be RGB uint8 of {self._size}, not {frame_HWC.dtype} of "
+                f"{frame_HWC.shape}"
             )
         even_HWC = np.ascontiguousarray(np.pad(frame_HWC, self._even, mode="edge"))
         frame = av.VideoFrame.from_ndarray(even_HWC, "rgb24").reformat(

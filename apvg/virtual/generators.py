@@ -1,4 +1,5 @@
-"""All generators, by the names that instruments know them under (:attr:`apvg.instruments.instrument.Instrument.generator`)."""
+"""All generators, by the names that instruments know them under
+(:attr:`apvg.instruments.instrument.Instrument.generator`)."""
 
 from __future__ import annotations
 

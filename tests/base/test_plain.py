@@ -1,4 +1,5 @@
-"""Dataclasses as plain data: which keys there are, what becomes of numbers, and a schema that says the same."""
+"""Dataclasses as plain data: which keys there are, what becomes of numbers, and a schema that says
+the same."""
 
 from __future__ import annotations
 

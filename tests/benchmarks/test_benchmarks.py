@@ -33,7 +33,8 @@ def test_multiply_adds_are_those_of_the_closed_form():
 
 
 def test_the_generator_is_that_of_the_paper():
-    """Its parameters by the paper's list of layers, and what it needs at 256² by their closed forms."""
+    """Its parameters by the paper's list of layers, and what it needs at 256² by their closed
+    forms."""
     generator = GlobalGenerator(maps=3)
     widths = [64, 128, 256, 512, 1024]
     weights = 49 * 3 * 64 + 49 * 64 * 3 + 18 * 9 * 1024**2

@@ -171,7 +171,8 @@ def test_a_skeleton_is_painted_by_nobody(
 
 
 def write_midi(path: Path, *onsets: float) -> Path:
-    """A MIDI file with a note of half a second at every onset (seconds, half a second apart or more)."""
+    """A MIDI file with a note of half a second at every onset (seconds, half a second apart or
+    more)."""
     track, now = mido.MidiTrack(), 0.0
     for onset in onsets:
         ticks = round((onset - now) * 1000)

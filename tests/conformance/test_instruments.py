@@ -1,4 +1,5 @@
-"""Every registered instrument and skeleton, through the same checks; those of other packages too."""
+"""Every registered instrument and skeleton, through the same checks; those of other packages
+too."""
 
 from __future__ import annotations
 

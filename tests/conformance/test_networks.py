@@ -1,4 +1,5 @@
-"""Every registered transcriber and motion decoder, through the same checks; those of other packages too."""
+"""Every registered transcriber and motion decoder, through the same checks; those of other packages
+too."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def test_a_transcriber_gives_in_chunks_what_it_gives_whole(kind: str, cuts: list
 
 @pytest.mark.parametrize("kind", TRANSCRIBERS)
 def test_a_transcriber_is_as_late_as_it_says(kind: str):
-    """A change of the sound changes nothing of the frames that lie more than the delay before it."""
+    """A change of the sound changes nothing of the frames that lie more than the delay before
+    it."""
     torch.manual_seed(0)
     config = TranscriberConfig(kind, EncoderConfig(spectral=4, channels=6), decided=True)
     transcriber = TRANSCRIBERS[kind](config).eval()
@@ -105,7 +107,8 @@ def test_a_motion_decoder_gives_in_chunks_what_it_gives_whole(name: str, cuts: l
 
 @pytest.mark.parametrize("name", INSTRUMENTS)
 def test_a_motion_decoder_starts_from_data(name: str):
-    """Its mean pose and the pose that players wait in are those of the takes; other notes give another motion."""
+    """Its mean pose and the pose that players wait in are those of the takes; other notes give
+    another motion."""
     instrument = INSTRUMENTS[name]
     decoder, points = decoder_of(instrument), len(instrument.skeleton)
     assert not decoder.initialised
@@ -135,5 +138,7 @@ def test_gradients_reach_every_weight_of_a_motion_decoder(name: str):
     decoder = decoder_of(INSTRUMENTS[name]).train()
     motion, _ = decoder(notes())
     sum(output.square().sum() for output in motion).backward()  # pyright: ignore
-    without = [key for key, weight in decoder.named_parameters() if weight.numel() and weight.grad is None]  # fmt: skip
+    without = [
+        key for key, weight in decoder.named_parameters() if weight.numel() and weight.grad is None
+    ]
     assert without == []

@@ -1,4 +1,5 @@
-"""Every installed performer on every engine, through the same checks; those of other packages too."""
+"""Every installed performer on every engine, through the same checks; those of other packages
+too."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def sound(sample_rate: int) -> np.ndarray:
     samples_S = np.zeros(len(time_S), np.float32)
     for onset, hertz in ((0.1, 220.0), (0.3, 277.2), (0.5, 329.6)):
         envelope_S = np.exp(-4 * (time_S - onset).clip(0)) * (time_S >= onset)
-        samples_S += 0.1 * envelope_S * sum(np.sin(2 * np.pi * n * hertz * time_S) / n for n in (1, 2, 3))  # fmt: skip
+        samples_S += (
+            0.1 * envelope_S * sum(np.sin(2 * np.pi * n * hertz * time_S) / n for n in (1, 2, 3))
+        )
     return samples_S
 
 
@@ -50,7 +53,8 @@ def test_a_performer_says_what_it_is(name: str):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", installed_folders())
 def test_engines_play_alike(name: str, engine: EngineName):
-    """Of any cutting the same frames; in bfloat16 nearly those of full precision, and the very keypoints."""
+    """Of any cutting the same frames; in bfloat16 nearly those of full precision, and the very
+    keypoints."""
     performer = Performer.from_pretrained(name, engine=engine)
     reference = Performer.from_pretrained(name)
     samples_S = sound(performer.sample_rate)
@@ -74,7 +78,9 @@ def test_a_performer_is_the_same_when_it_is_written_again(name: str, tmp_path: P
     stages = Stages.load(find_performer(name))
     folder = tmp_path / name
     folder.mkdir()
-    config = write_bundle(folder, stages.config, stages.networks, stages.plate_HWC, stages.plate_HWC, "# again\n")  # fmt: skip
+    config = write_bundle(
+        folder, stages.config, stages.networks, stages.plate_HWC, stages.plate_HWC, "# again\n"
+    )
     again = Stages.load(folder)
     assert again.config == read_config(folder)
     assert again.config.format_version == config.format_version

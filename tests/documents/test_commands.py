@@ -1,8 +1,9 @@
 """Every command in the documents is run, with what it names, and leaves what it promises.
 
-What is given to them is of a second or two (tests/desk.py). Where a command as it is written would take minutes even so, `SMALLER`
-says what is run instead; what needs something that is not here is skipped, and `ABSENT` says what that is. `ELSEWHERE` is
-what does not run here. Everything else runs as it is written, a command that is new in a document as well.
+What is given to them is of a second or two (tests/desk.py). Where a command as it is written would
+take minutes even so, `SMALLER` says what is run instead; what needs something that is not here is
+skipped, and `ABSENT` says what that is. `ELSEWHERE` is what does not run here. Everything else runs
+as it is written, a command that is new in a document as well.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ from apvg.cli.main import VERBS, main
 from apvg.music.soundfonts import find_soundfonts
 from apvg.takes.take import load_takes
 
-#: What commands like these are given in place of what is written, or besides: options, or another performer. A number of 0 stays.
+#: What commands like these are given in place of what is written, or besides: options, or another
+#: performer. A number of 0 stays.
 SMALLER = {
     "apvg train": "--recipe {written}.toml",  # the same with two steps a stage
     "apvg virtual": "--minutes 0.0834 --seconds 5 --jobs 1",  # a piece
-    "apvg virtual (?!.*--scores)": "--samples 0",  # pictures take their time: those of one command are enough
+    # Pictures take their time: those of one command are enough
+    "apvg virtual (?!.*--scores)": "--samples 0",
     "apvg virtual .*--scores": "--samples 1 --size 32",
     "apvg evaluate (?!--compare)": "--jobs 1",
     "apvg evaluate .*(--baselines|piano-eval)": "--no-read-back",  # one with a tracker is enough
@@ -49,7 +52,8 @@ SMALLER = {
     "apvg studio": "--port PORT",
     "tensorboard": "--port PORT",
 }
-#: Options that commands like these are run without: they take their time, and another line is run with them.
+#: Options that commands like these are run without: they take their time, and another line is run
+#: with them.
 LEFT_OUT = {"apvg evaluate (my-performer|piano-eval) ": ("--baselines",)}
 #: Lines of scripts, which stand for so much work that others are put in their place.
 SHORTER = {
@@ -92,7 +96,8 @@ def smaller(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def with_option(command: tuple[str, ...], name: str, *values: str) -> tuple[str, ...]:
-    """The command with these values of an option in place of what is written there, if it is not 0."""
+    """The command with these values of an option in place of what is written there, if it is not
+    0."""
     if name not in command:
         return *command, name, *values
     at = command.index(name) + 1
@@ -111,7 +116,8 @@ def as_run(line: Line) -> Line:
 
 
 def sense(line: Line) -> tuple[tuple[str, ...], ...]:
-    """What a line comes to when it is made smaller, in whatever order its options stand and however its folders are called."""
+    """What a line comes to when it is made smaller, in whatever order its options stand and however
+    its folders are called."""
     words = [sorted(word.lower() for word in command) for command in as_run(line).commands]
     return line.variables, *map(tuple, words)
 
@@ -146,7 +152,8 @@ def no_microphone() -> bool:
     return not any(device["max_input_channels"] for device in sounddevice.query_devices())
 
 
-#: What commands like these need, whether it is absent, and the reason for which they are skipped then.
+#: What commands like these need, whether it is absent, and the reason for which they are skipped
+#: then.
 ABSENT: dict[str, tuple[Callable[[], bool], str]] = {
     "pip install": (lambda: True, "installs from the network, into this very environment"),
     r"apvg live( -o camera| --.*)?$": (no_microphone, "no microphone here"),
@@ -157,7 +164,8 @@ ABSENT: dict[str, tuple[Callable[[], bool], str]] = {
     r"(^|\| )ffmpeg ": (lambda: lacks("ffmpeg"), "no ffmpeg here"),
     r"\| ffplay ": (lambda: lacks("ffplay"), "no ffplay here"),
     # Those with baselines are run without a tracker, see SMALLER.
-    r"apvg prepare (?!.*--openpose)|apvg evaluate (?!--compare)(?!.*(--baselines|piano-eval|--no-read-back))": (
+    r"apvg prepare (?!.*--openpose)"
+    r"|apvg evaluate (?!--compare)(?!.*(--baselines|piano-eval|--no-read-back))": (
         lambda: find_spec("mediapipe") is None,
         "no MediaPipe here (extra pose)",
     ),

@@ -70,7 +70,8 @@ def check_extras(words: list[str]) -> None:
 
 
 def messages() -> str:
-    """Every string of the package, with … for what is put in at run time; errors as the command line prints them, too."""
+    """Every string of the package, with … for what is put in at run time; errors as the command
+    line prints them, too."""
     found = []
     for path in (ROOT / "apvg").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -20,7 +20,8 @@ CORNERS_42 = np.array([[10, 10], [140, 12], [150, 60], [5, 58]], float)
 
 @pytest.fixture
 def named(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the page's code defines, once it has registered its instrument; it is forgotten after the test."""
+    """What the page's code defines, once it has registered its instrument; it is forgotten after
+    the test."""
     # The tests' own package has a player of that name, too.
     others = {name: known for name, known in INSTRUMENTS.items() if name != "sticks"}
     monkeypatch.setattr(INSTRUMENTS, "_known", others)

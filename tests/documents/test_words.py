@@ -1,6 +1,8 @@
-"""The project's earlier, private words do not come back: the field's words are used, as docs/glossary.md lists them.
+"""The project's earlier, private words do not come back: the field's words are used, as
+docs/glossary.md lists them.
 
-Documents and pages are scanned whole, but for the addresses of links. Of Python files every name, string and comment is.
+Documents and pages are scanned whole, but for the addresses of links. Of Python files every name,
+string and comment is.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ ROOTS = ("README.md", "CONTRIBUTING.md", "mkdocs.yml", "docs", "apvg", "scripts"
 KINDS = (".md", ".py", ".jinja", ".js", ".html", ".css")
 #: Files whose business earlier words are: history, what explains them, and what reads old bundles.
 EXEMPT = ("docs/glossary.md", "docs/experiments.md", "apvg/format_3.py")
-#: Earlier words, as regular expressions of whole words without regard to case, and what to say in their place.
+#: Earlier words, as regular expressions of whole words without regard to case, and what to say in
+#: their place.
 WORDS = {
     "ears": "transcriber, audio encoder",
     "hears?|heard|hearing": "transcribe, transcription",

@@ -1,4 +1,5 @@
-"""ONNX files by themselves: what plays music from nothing but them and their description gives the performer's video."""
+"""ONNX files by themselves: what plays music from nothing but them and their description gives the
+performer's video."""
 
 from __future__ import annotations
 
@@ -107,7 +108,8 @@ def test_the_files_alone_give_the_performers_video(
 def test_a_transcriber_of_bowed_notes_takes_one_frame_at_a_time(
     tiny_performer: Path, tmp_path: Path
 ) -> None:
-    """Strokes are classified one after the other; that file, too, gives what PyTorch gives, frame by frame."""
+    """Strokes are classified one after the other; that file, too, gives what PyTorch gives, frame
+    by frame."""
     pianist = Performer.from_pretrained(tiny_performer)
     before = pianist.config.khp
     transcriber = replace(

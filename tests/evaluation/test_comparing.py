@@ -37,13 +37,21 @@ def test_the_interval_is_that_of_a_paired_bootstrap() -> None:
     random = np.random.default_rng(1)
     difference_P = random.normal(0.2, 1.0, 40)
     low, high = paired_interval(difference_P)
-    reference = bootstrap((difference_P,), np.mean, confidence_level=LEVEL, method="percentile", n_resamples=20_000, rng=random)  # fmt: skip
+    reference = bootstrap(
+        (difference_P,),
+        np.mean,
+        confidence_level=LEVEL,
+        method="percentile",
+        n_resamples=20_000,
+        rng=random,
+    )
     assert low == pytest.approx(reference.confidence_interval.low, abs=0.02)
     assert high == pytest.approx(reference.confidence_interval.high, abs=0.02)
 
 
 def test_what_all_find_hard_counts_on_no_side() -> None:
-    """Pieces differ by much more than performers do: paired, the small difference is certain all the same."""
+    """Pieces differ by much more than performers do: paired, the small difference is certain all
+    the same."""
     hard_P = np.linspace(0.1, 0.9, 12)
     random = np.random.default_rng(0)
     better = report(hard_P + 0.02 + random.normal(0, 0.005, 12))

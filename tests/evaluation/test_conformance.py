@@ -1,4 +1,5 @@
-"""What every component of figures must do, whatever instrument it is of: all that are registered go through the same checks."""
+"""What every component of figures must do, whatever instrument it is of: all that are registered go
+through the same checks."""
 
 from __future__ import annotations
 

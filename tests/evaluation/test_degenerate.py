@@ -1,8 +1,9 @@
-"""Every figure on a correct performance and on degenerate answers: the glossary must say which answer fools which figure.
+"""Every figure on a correct performance and on degenerate answers: the glossary must say which
+answer fools which figure.
 
-The correct performance is one of the same music with every stroke of the bow the other way. A figure should rate it higher than the
-mean pose, a frozen one, the truth one second late, and the truth of shuffled music. Where it does not, the glossary says so,
-and names a figure that does.
+The correct performance is one of the same music with every stroke of the bow the other way. A
+figure should rate it higher than the mean pose, a frozen one, the truth one second late, and the
+truth of shuffled music. Where it does not, the glossary says so, and names a figure that does.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ SECONDS, FILMED = 30, 8
 STRETCH = 4
 #: A right performance of the same music with every stroke the other way, and what is worth nothing.
 RIGHT = "another right way"
-#: What is alike within the aims of the reports counts as good: motion and sharpness (1), lag (seconds).
+#: What is alike within the aims of the reports counts as good: motion and sharpness (1), lag
+#: (seconds).
 WITHIN_ONE, WITHIN_ZERO = 0.2, 0.08
 
 
@@ -60,7 +62,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWa
 
 @pytest.fixture(scope="module")
 def bowed() -> tuple[Take, dict[str, np.ndarray]]:
-    """Forty seconds of a dance, and by name what may be answered to its sound: keypoints in pixels."""
+    """Forty seconds of a dance, and by name what may be answered to its sound: keypoints in
+    pixels."""
     piece = compose("dance", 4, SECONDS, CELLO)
     performance = Performance(piece.notes, CELLO, np.random.default_rng(0))
     samples_S = synthesise(performance, SECONDS, RATE, np.random.default_rng(0))
@@ -172,7 +175,8 @@ class Apart(nn.Module):
 
 
 class Watch(nn.Module):
-    """Stands in for that of FVD: how a clip looks, and how much it moves, in three by three places."""
+    """Stands in for that of FVD: how a clip looks, and how much it moves, in three by three
+    places."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         moved = F.adaptive_avg_pool2d((x[:, :, 1:] - x[:, :, :-1]).abs().mean(dim=(1, 2)), (3, 3))
@@ -189,7 +193,12 @@ def learned_figures(
     for network, path in zip((Look, Apart, Watch), paths, strict=True):
         torch.jit.script(network()).save(str(path))
     learned = LearnedFigures.load(paths[0], paths[1], paths[2])
-    sets = set_figures({name.replace("true", "real"): [learned.features(frames)] for name, frames in filmed.items()})  # fmt: skip
+    sets = set_figures(
+        {
+            name.replace("true", "real"): [learned.features(frames)]
+            for name, frames in filmed.items()
+        }
+    )
     return {
         name: {"lpips": learned.distance(frames, filmed["true"])}
         | to_plain(sets[name.replace(" ", "_")])
@@ -236,7 +245,8 @@ def _badness(key: str, value: float) -> float:
 
 
 def _fooled_by(key: str, name: str, table: Figures) -> set[str]:
-    """The answers that a figure, by its name in the table, finds at least as good as the right one."""
+    """The answers that a figure, by its name in the table, finds at least as good as the right
+    one."""
     good = _badness(key, table[RIGHT][name])
     return {answer for answer in ANSWERS if _badness(key, table[answer].get(name, np.nan)) <= good}
 

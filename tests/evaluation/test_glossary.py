@@ -16,13 +16,17 @@ DOCS = Path(__file__).parents[2] / "docs" / "evaluation.md"
     ("name", "key", "shown"),
     [
         ("from_sound.motion_energy.left_hand", "motion_energy", "motion energy of the left hand"),
-        ("bowing.from_notes.motion_energy_bow_arm", "motion_energy", "motion energy of the bow arm"),
+        (
+            "bowing.from_notes.motion_energy_bow_arm",
+            "motion_energy",
+            "motion energy of the bow arm",
+        ),
         ("pck@0.05", "pck", "PCK at 0.05"),
         ("pixel_error_by_part.body", "pixel_error", "A2B pixel error of the body, px"),
         ("blocks.from_sound.key_hit.skill", "key_hit.skill", "key-hit skill"),
         ("from_keypoints.hand_psnr", "hand_psnr", "PSNR of hands, dB"),
     ],
-)  # fmt: skip
+)
 def test_a_figure_is_found_by_its_name_in_a_report(name: str, key: str, shown: str) -> None:
     assert about(name) is GLOSSARY[key]
     assert figure_name(name) == shown
@@ -31,7 +35,14 @@ def test_a_figure_is_found_by_its_name_in_a_report(name: str, key: str, shown: s
 def test_what_is_no_figure_is_called_by_its_words() -> None:
     assert about("from_sound.stops") is None
     assert figure_name("setting.frames_judged") == "setting, frames judged"
-    assert [number(v) for v in (None, 0.12345, 11880.3, 12, True, "x")] == ["–", "0.123", "11,880", "12", "True", "x"]  # fmt: skip
+    assert [number(v) for v in (None, 0.12345, 11880.3, 12, True, "x")] == [
+        "–",
+        "0.123",
+        "11,880",
+        "12",
+        "True",
+        "x",
+    ]
 
 
 def test_whatever_fools_a_figure_is_caught_by_another() -> None:

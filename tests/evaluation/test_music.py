@@ -61,7 +61,8 @@ class Hands:
         return self.take.keypoints_TKD[shown_T], self.take.confidence_TK
 
     def perform(self, samples_S: np.ndarray, *, notes: Any = None) -> Performance:
-        """Frames in which the tracker below finds their number; the samples, which count up, say where they begin."""
+        """Frames in which the tracker below finds their number; the samples, which count up, say
+        where they begin."""
         begin = round(float(samples_S[0]) * FPS)
         if notes is not None and self.take.notes is not None:
             assert notes.onset_N[0] == pytest.approx(self.take.notes.onset_N[0] - samples_S[0])
@@ -164,7 +165,10 @@ def test_pieces_side_by_side_are_judged_alike(tiny_performer: Path, tmp_path: Pa
         folder = tmp_path / str(jobs)
         folder.mkdir()
         reports.append(to_plain(write_report(performer, takes, folder, jobs=jobs)))
-    assert [figures["setting"]["take"] for figures in reports[0]["music"]] == ["toccata-4", "lullaby-4"]  # fmt: skip
+    assert [figures["setting"]["take"] for figures in reports[0]["music"]] == [
+        "toccata-4",
+        "lullaby-4",
+    ]
     for one, two in zip(*(report["music"] for report in reports), strict=True):
         for source in ("from_sound", "from_notes"):
             assert two[source]["key_hit"] == pytest.approx(one[source]["key_hit"])

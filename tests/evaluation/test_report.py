@@ -1,4 +1,5 @@
-"""The whole report for performers whose figures are known: one that knows the truth, one that never moves."""
+"""The whole report for performers whose figures are known: one that knows the truth, one that never
+moves."""
 
 from __future__ import annotations
 
@@ -44,7 +45,9 @@ def take() -> Take:
     frames = SECONDS * FPS
     onset_N = np.arange(0.5, SECONDS - 0.5, 0.25)
     hand_N = np.arange(len(onset_N)) % 2
-    pitch_N = np.where(hand_N, random.integers(62, 90, len(onset_N)), random.integers(30, 54, len(onset_N)))  # fmt: skip
+    pitch_N = np.where(
+        hand_N, random.integers(62, 90, len(onset_N)), random.integers(30, 54, len(onset_N))
+    )
     notes = Notes(onset_N, onset_N + 0.2, onset_N + 0.2, pitch_N, np.full(len(onset_N), 70))
     keypoints_TKD = np.zeros((frames, 42, 2), np.float32)
     for hand in (0, 1):
@@ -52,7 +55,9 @@ def take() -> Take:
         x_T = np.interp(np.arange(frames) / FPS, onset_N[mine_N], key_x(pitch_N[mine_N]))
         for finger in range(5):
             for joint in range(4):
-                place_T2 = np.stack([x_T + 0.8 * (finger - 2), np.full(frames, 1.6 - 0.35 * joint)], -1)  # fmt: skip
+                place_T2 = np.stack(
+                    [x_T + 0.8 * (finger - 2), np.full(frames, 1.6 - 0.35 * joint)], -1
+                )
                 keypoints_TKD[:, 21 * hand + 1 + 4 * finger + joint] = keyboard.to_pixels(place_T2)
         keypoints_TKD[:, 21 * hand] = keyboard.to_pixels(np.stack([x_T, np.full(frames, 1.7)], -1))
     confidence_TK = np.ones((frames, 42), np.float32)
@@ -160,7 +165,10 @@ def test_a_still_performer_meets_none(take: Take, tmp_path: Path) -> None:
     assert any("PSNR" in figure for figure in missed)
     assert any("skill" in figure for figure in missed)
     assert sum("motion-energy" in figure for figure in missed) == 2
-    assert figures["from_keypoints"]["hand_psnr"] == figures["retrieval_baselines"]["clean plate"]["hand_psnr"]  # fmt: skip
+    assert (
+        figures["from_keypoints"]["hand_psnr"]
+        == figures["retrieval_baselines"]["clean plate"]["hand_psnr"]
+    )
     jittered = figures["from_jittered_keypoints"]
     assert all(figures["from_keypoints"][name] == value for name, value in jittered.items())
     assert figures["from_sound"]["component_correlation"] == 0
@@ -317,7 +325,8 @@ def test_a_figure_that_is_not_known_has_no_target() -> None:
 
 
 def test_what_cannot_be_measured_breaks_nothing(take: Take, tmp_path: Path) -> None:
-    """Hands that never move, a picture of one colour, music without a note on the piano, a tracker that sees nothing."""
+    """Hands that never move, a picture of one colour, music without a note on the piano, a tracker
+    that sees nothing."""
 
     def blind(frames: Any, fps: float) -> tuple[np.ndarray, np.ndarray]:
         count = len(list(frames))

@@ -1,4 +1,5 @@
-"""The schema of report.json: the committed one is the one of the code, in the package and in the docs."""
+"""The schema of report.json: the committed one is the one of the code, in the package and in the
+docs."""
 
 from __future__ import annotations
 

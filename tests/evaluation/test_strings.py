@@ -1,4 +1,5 @@
-"""The report on a string player: one that knows the truth has it told so, and test takes are judged whole."""
+"""The report on a string player: one that knows the truth has it told so, and test takes are judged
+whole."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def takes(tmp_path_factory: pytest.TempPathFactory) -> list[Take]:
-    """Two pieces of ten seconds, one to train on and one to test, with drawn skeletons for pictures."""
+    """Two pieces of ten seconds, one to train on and one to test, with drawn skeletons for
+    pictures."""
     folder = tmp_path_factory.mktemp("strings")
     common = ["--samples", "0", "--seconds", "10", "--jobs", "1", "--size", str(SIZE)]
     for split in ("train", "test"):

@@ -1,10 +1,12 @@
-"""What the software gives at present, measured through its front doors: keypoints, frames, losses, figures.
+"""What the software gives at present, measured through its front doors: keypoints, frames, losses,
+figures.
 
     PYTHONPATH=tests python -m goldens.record             # records them anew, in tests/goldens/data
-    PYTHONPATH=tests python -m goldens.record --compare   # and with this only says how far they are from those
+    PYTHONPATH=tests python -m goldens.record --compare   # and with this only says how far they are
+    from those
 
-A change of shape or of words must leave all of it as it is. A change that means to alter something records it anew, in one
-commit that says by how much.
+A change of shape or of words must leave all of it as it is. A change that means to alter something
+records it anew, in one commit that says by how much.
 """
 
 from __future__ import annotations
@@ -40,7 +42,10 @@ SECONDS = 6.0
 #: Frames of each performance that are kept.
 KEPT = (20, 75, 140)
 #: Stages and steps of the trainings whose losses are kept.
-STAGES: dict[str, tuple[Stage, ...]] = {"piano": ("transcription", "motion", "khp", "cvg", "fpvg", "joint"), "cello": ("transcription", "strokes", "motion", "khp", "cvg", "fpvg")}  # fmt: skip
+STAGES: dict[str, tuple[Stage, ...]] = {
+    "piano": ("transcription", "motion", "khp", "cvg", "fpvg", "joint"),
+    "cello": ("transcription", "strokes", "motion", "khp", "cvg", "fpvg"),
+}
 STEPS = 3
 
 
@@ -58,7 +63,8 @@ def performance(name: str) -> dict[str, np.ndarray]:
 
 
 def losses(instrument: str) -> dict[str, float]:
-    """Every trainer's losses in its first three steps, by `stage/step/loss`; in float32, for not all processors have bfloat16."""
+    """Every trainer's losses in its first three steps, by `stage/step/loss`; in float32, for not
+    all processors have bfloat16."""
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -92,18 +98,24 @@ def figures(name: str) -> dict[str, Any]:
 
 
 def _recipe(instrument: str, take: str) -> str:
-    """The tests' tiny recipe, of three steps, with discriminators and predictions from the second step on."""
+    """The tests' tiny recipe, of three steps, with discriminators and predictions from the second
+    step on."""
     text = tiny.RECIPE.replace("steps = 6", f"steps = {STEPS}").replace("_from = 3", "_from = 1")
     text = text.replace("predicted_from = 2", "predicted_from = 1")
     if instrument == "piano":
         return text
     text = text.replace('"piano"', f'"{instrument}"').replace('"tiny"', f'"{take}"')
-    text = text.replace("held_out.tiny", f"held_out.{take}").replace("[joint]\nsteps = 3", "[joint]\nsteps = 0")  # fmt: skip
+    text = text.replace("held_out.tiny", f"held_out.{take}").replace(
+        "[joint]\nsteps = 3", "[joint]\nsteps = 0"
+    )
     text = text.replace(
         "transcriber = {", 'transcriber = { kind = "bowed notes", strokes = { hidden = 4 },'
     )
     text = text.replace("lookahead_frames = 3", "lookahead_frames = 5", 1)
-    text = text.replace("hidden = 8\n[model.khp]", 'hidden = 8\nbones = true\nrecurrent_level = "coarsest"\n[model.khp]')  # fmt: skip
+    text = text.replace(
+        "hidden = 8\n[model.khp]",
+        'hidden = 8\nbones = true\nrecurrent_level = "coarsest"\n[model.khp]',
+    )
     return text + "[strokes]\nsteps = 3\nexcerpts = 2\nevents = 4\n"
 
 
@@ -114,7 +126,9 @@ def _scene_take() -> Take:
     assert small.notes is not None
     assert performer.config.corners is not None
     keyboard = Keyboard(np.array(performer.config.corners))
-    keypoints_TKD = np.stack([_pose(small.notes, t / tiny.FPS, keyboard) for t in range(len(small))])  # fmt: skip
+    keypoints_TKD = np.stack(
+        [_pose(small.notes, t / tiny.FPS, keyboard) for t in range(len(small))]
+    )
     frames_THWC = np.stack(
         [
             draw_skeleton(performer.plate_HWC, pose_KD, np.ones(42), HANDS, thickness=4.0)
@@ -176,7 +190,8 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def farthest(now: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
-    """Largest and mean difference of each array; of numbers, relative to their size where that is above 1."""
+    """Largest and mean difference of each array; of numbers, relative to their size where that is
+    above 1."""
     if all(isinstance(value, np.ndarray) for value in kept.values()):
         away = {key: np.abs(now[key].astype(np.float64) - kept[key]) for key in kept}
         return {key: (float(a.max()), float(a.mean())) for key, a in away.items()}
@@ -198,7 +213,11 @@ def main() -> None:
         if compare:
             away = farthest(data, read(name))
             worst = sorted(away.items(), key=lambda item: -item[1][0])[:4]
-            print(name, *(f"{key}: {most:.2g} (mean {mean:.2g})" for key, (most, mean) in worst), sep="\n  ")  # fmt: skip
+            print(
+                name,
+                *(f"{key}: {most:.2g} (mean {mean:.2g})" for key, (most, mean) in worst),
+                sep="\n  ",
+            )
         elif name.startswith("performance"):
             np.savez_compressed(DATA / f"{name}.npz", **data)
         else:

@@ -1,4 +1,5 @@
-"""The software gives what it gave when `goldens.record` was last run: nothing changes by accident."""
+"""The software gives what it gave when `goldens.record` was last run: nothing changes by
+accident."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The keyboard's geometry against measures known elsewhere, and its homography against OpenCV-free closed forms."""
+"""The keyboard's geometry against measures known elsewhere, and its homography against OpenCV-free
+closed forms."""
 
 import numpy as np
 import pytest
@@ -22,7 +23,8 @@ def test_octaves_repeat_every_seven_white_keys() -> None:
 
 
 def test_black_keys_lean_as_on_a_real_keyboard() -> None:
-    # Distance from the crack between the neighbouring white keys: C# and F# left, D# and A# right, G# in the middle.
+    # Distance from the crack between the neighbouring white keys: C# and F# left, D# and A# right,
+    # G# in the middle.
     crack = {1: 1, 3: 2, 6: 4, 8: 5, 10: 6}
     lean = {pitch: key_x(np.array([60 + pitch]))[0] - (23 + x) for pitch, x in crack.items()}
     assert lean[1] < 0 < lean[3]
@@ -45,7 +47,8 @@ def test_corners_map_to_corners() -> None:
     keyboard = Keyboard(BACH_CORNERS)
     expected = [[0, 0], [52, 0], [52, 1], [0, 1]]
     np.testing.assert_allclose(keyboard.to_keyboard(BACH_CORNERS), expected, atol=1e-9)
-    # A projective map keeps straight lines: the diagonals' crossing point goes to the rectangle's centre.
+    # A projective map keeps straight lines: the diagonals' crossing point goes to the rectangle's
+    # centre.
     a, b, c, d = BACH_CORNERS
     t = np.linalg.solve(np.stack([c - a, b - d], axis=1), b - a)[0]
     np.testing.assert_allclose(keyboard.to_keyboard(a + t * (c - a)), [26, 0.5], atol=1e-9)

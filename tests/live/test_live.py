@@ -57,7 +57,8 @@ def counted(stderr: bytes) -> dict[str, int]:
 
 
 def check(performer: Path, stream: Path, stderr: bytes, samples_S: np.ndarray) -> None:
-    """There is a frame for every 25th of a second, shown or not; where all were shown, they are what the whole file gives."""
+    """There is a frame for every 25th of a second, shown or not; where all were shown, they are
+    what the whole file gives."""
     whole_THWC = Performer.from_pretrained(performer).perform(samples_S).frames_THWC
     shown_THWC, track = pictures(stream)
     assert track.average_rate == 25

@@ -81,7 +81,8 @@ def performed(performer: Performer, screen: Screen | Stalling, seconds: float) -
 
 
 def frames_heard(seconds: float, statistics: Statistics) -> float:
-    """How many frames the sound that was heard makes: a machine at much other work may lose some pieces of it."""
+    """How many frames the sound that was heard makes: a machine at much other work may lose some
+    pieces of it."""
     return FPS * (seconds - PIECE_SECONDS * statistics.lost)
 
 
@@ -118,7 +119,8 @@ def test_a_file_keeps_the_music_s_clock_when_frames_are_left_out(
 
 
 def test_a_pipe_gets_the_frames_that_were_left_out_when_there_is_time(tmp_path: Path) -> None:
-    """Not before the next one: a player that was paused would never again see what is played now."""
+    """Not before the next one: a player that was paused would never again see what is played
+    now."""
     reader, writer = os.pipe()
     stream = Y4MStream(os.fdopen(writer, "wb", buffering=0), (16, 16), FPS)
     red_HWC, blue_HWC = np.zeros((2, 16, 16, 3), np.uint8)

@@ -58,7 +58,8 @@ def test_answers_that_know_nothing_are_wrong() -> None:
 
 
 def test_a_phrase_is_judged_by_the_way_that_it_began() -> None:
-    """The same strokes the other way round are right when the first one's way is given, and wrong when it is not."""
+    """The same strokes the other way round are right when the first one's way is given, and wrong
+    when it is not."""
     notes, known, true_TKD = take("dance", 4)
     backwards = {
         **known,

@@ -1,4 +1,5 @@
-"""The lag of a bow against paths whose turns are known, and the onsets' strength against librosa's."""
+"""The lag of a bow against paths whose turns are known, and the onsets' strength against
+librosa's."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ FPS, SECONDS, RATE = 25.0, 30, 16_000
 
 
 def bowing(seed: int, late: float, start: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """A bow [T, 2] that turns every 0.3 to 1 s and is seen so late from second `start` on, and the onsets of its turns [R]."""
+    """A bow [T, 2] that turns every 0.3 to 1 s and is seen so late from second `start` on, and the
+    onsets of its turns [R]."""
     random = np.random.default_rng(seed)
     turn_B = np.cumsum(random.uniform(0.3, 1.0, 2 * SECONDS))
     place_B = np.arange(len(turn_B)) % 2 * 40.0
@@ -61,10 +63,14 @@ def test_onsets_are_where_librosa_finds_them() -> None:
         tone_S = np.sin(2 * np.pi * hz * time_S) * np.exp(-4 * (time_S - onset))
         samples_S += (0.1 * np.where(time_S >= onset, tone_S, 0)).astype(np.float32)
     mine_R = onset_strength(samples_S, RATE)
-    theirs_R = librosa.onset.onset_strength(y=samples_S, sr=RATE, hop_length=RATE // ONSET_RATE, n_fft=512, lag=3)  # fmt: skip
+    theirs_R = librosa.onset.onset_strength(
+        y=samples_S, sr=RATE, hop_length=RATE // ONSET_RATE, n_fft=512, lag=3
+    )
     rows = min(len(mine_R), len(theirs_R))
     shifts = range(-10, 11)
-    alike = [np.corrcoef(mine_R[20 : rows - 20], theirs_R[20 + s : rows - 20 + s])[0, 1] for s in shifts]  # fmt: skip
+    alike = [
+        np.corrcoef(mine_R[20 : rows - 20], theirs_R[20 + s : rows - 20 + s])[0, 1] for s in shifts
+    ]
     assert max(alike) > 0.7
     assert abs(list(shifts)[int(np.argmax(alike))]) <= 2  # hundredths of a second
     assert len(onset_strength(np.zeros(3 * 48_000, np.float32), 48_000)) == 3 * ONSET_RATE

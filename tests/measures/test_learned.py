@@ -1,4 +1,5 @@
-"""FID, FVD and LPIPS by small networks of our own: against scipy and closed forms, and what is no network is told."""
+"""FID, FVD and LPIPS by small networks of our own: against scipy and closed forms, and what is no
+network is told."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWa
 
 
 class Look(nn.Module):
-    """Six numbers of a picture 0..255: the mean of each colour in the upper and the lower half; zeros unless told."""
+    """Six numbers of a picture 0..255: the mean of each colour in the upper and the lower half;
+    zeros unless told."""
 
     def forward(self, img: Tensor, return_features: bool = False) -> Tensor:
         halves = torch.stack(img.chunk(2, dim=2), dim=1).mean(dim=(3, 4)).flatten(1) / 255
@@ -86,7 +88,9 @@ def test_frechet_distance_is_scipys() -> None:
     reference = away + np.trace(covariances[0] + covariances[1] - 2 * np.real(root))
     mine = frechet_distance(torch.from_numpy(one_NC), torch.from_numpy(other_NC))
     assert mine == pytest.approx(reference, rel=1e-6)
-    assert frechet_distance(torch.from_numpy(one_NC), torch.from_numpy(one_NC + 2)) == pytest.approx(5 * 4, rel=1e-6)  # fmt: skip
+    assert frechet_distance(
+        torch.from_numpy(one_NC), torch.from_numpy(one_NC + 2)
+    ) == pytest.approx(5 * 4, rel=1e-6)
 
 
 def test_lpips_of_pixels_is_the_mean_squared_error(files: dict[str, Path]) -> None:
@@ -123,7 +127,9 @@ def test_sets_are_blind_to_order_and_time_and_clips_to_time_alone(files: dict[st
         assert value["frozen"] > 3 * value["another"]
         assert value["mean"] > 3 * value["another"]
         assert value["late"] < value["frozen"] / 3
-    assert set_figures({"real": [learned.features(real)], "short": [learned.features(real[:1])]}) == {}  # fmt: skip
+    assert (
+        set_figures({"real": [learned.features(real)], "short": [learned.features(real[:1])]}) == {}
+    )
 
 
 def test_what_is_no_network_is_told(files: dict[str, Path], tmp_path: Path) -> None:

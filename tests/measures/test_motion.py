@@ -1,4 +1,5 @@
-"""Motion figures against closed forms, and against answers that must not pass: the mean pose, a frozen one, a late one."""
+"""Motion figures against closed forms, and against answers that must not pass: the mean pose, a
+frozen one, a late one."""
 
 import numpy as np
 import pytest
@@ -38,7 +39,8 @@ def music() -> Notes:
 
 
 def pianist(notes: Notes, late: float = 0.0) -> np.ndarray:
-    """[T, 10] tips of one who plays right: one finger glides from key to key, the others rest two keys apart."""
+    """[T, 10] tips of one who plays right: one finger glides from key to key, the others rest two
+    keys apart."""
     time_T = np.arange(round(40 * FPS)) / FPS
     x_T = np.interp(time_T - late, notes.onset_N, key_x(notes.pitch_N))
     return x_T[:, None] + 20.0 * np.arange(10)
@@ -83,7 +85,8 @@ def test_only_frames_within_40_ms_count() -> None:
 
 
 def test_chance_alone_gives_the_floor() -> None:
-    # A still comb of tips over a share p of all keys, keys uniformly at random: rate and floors are all p.
+    # A still comb of tips over a share p of all keys, keys uniformly at random: rate and floors are
+    # all p.
     random = np.random.default_rng(1)
     notes = make_notes(np.sort(random.uniform(8, 392, 4000)), random.integers(30, 98, 4000))
     figure = key_hit(np.tile(np.arange(0, 52, 4.0) + 0.5, (10_000, 1)), notes, FPS)
@@ -140,7 +143,8 @@ def test_motion_energy_of_still_true_and_doubled_motion() -> None:
     ratio = motion_energy(doubled_TKD, true_TKD, HANDS, FPS)
     assert ratio == pytest.approx({"left_hand": 1.0, "right_hand": 2.0})
     assert motion_energy(0 * true_TKD, true_TKD, HANDS, FPS)["left_hand"] == 0
-    # White noise of the tracker: the filter leaves a fifth of its mean speed (by the variance of the smoothed steps).
+    # White noise of the tracker: the filter leaves a fifth of its mean speed (by the variance of
+    # the smoothed steps).
     noise_TKD = np.random.default_rng(0).normal(size=(4000, 1, 2))
     raw = np.linalg.norm(np.diff(noise_TKD, axis=0), axis=-1).mean() * FPS
     assert mean_speed(noise_TKD, FPS) / raw == pytest.approx(1 / 5, abs=0.01)

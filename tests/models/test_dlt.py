@@ -86,7 +86,8 @@ def test_a_bone_is_drawn_as_far_as_it_is_near(ends, confidence: float):
     keypoints = torch.tensor(ends, dtype=torch.float64)[None, None]
     sure = torch.full((1, 1, 4), confidence, dtype=torch.float64)
     near_hw, way_x_hw, way_y_hw = dlt(keypoints, sure, SIZE)[0, 0, 4:].numpy()
-    # So many that none of a bone of up to 115 pixels is farther than 0.003 from one: a cell may lie on it.
+    # So many that none of a bone of up to 115 pixels is farther than 0.003 from one: a cell may lie
+    # on it.
     share_S1 = np.linspace(0, 1, 20001)[:, None]
     first, second, third, fourth = map(np.array, ends)
     along_S2 = np.concatenate(

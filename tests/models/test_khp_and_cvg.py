@@ -78,7 +78,8 @@ def test_any_chunking_gives_what_the_whole_gives(
 
 
 def test_output_depends_on_no_later_row():
-    """Causal in its input: all the lookahead there is lies in the delay of the output, at most 0.6 s in all."""
+    """Causal in its input: all the lookahead there is lies in the delay of the output, at most 0.6
+    s in all."""
     predictor, rows = khp(), features()
     changed = rows.clone()
     changed[:, 8 * ROWS :] += 1.0
@@ -134,7 +135,12 @@ def test_a_whole_player_starts_from_the_pose_that_is_given():
         predictor.motion.initialise_from(
             poses_TKD, torch.cat([poses_TKD[0].flatten(), torch.ones(1)]), poses_TKD
         )
-        starts_BX = torch.stack([predictor.motion.initial_vector(poses_TKD[t], torch.ones(points), NOTHING) for t in (1, 2)])  # fmt: skip
+        starts_BX = torch.stack(
+            [
+                predictor.motion.initial_vector(poses_TKD[t], torch.ones(points), NOTHING)
+                for t in (1, 2)
+            ]
+        )
         motion, _ = predictor.motion(notes_B2TP, initial_BX=starts_BX)
         unseen_X = predictor.motion.initial_vector(poses_TKD[1], torch.zeros(points), NOTHING)
         waiting, _ = predictor.motion(notes_B2TP[:1])

@@ -1,4 +1,5 @@
-"""The stroke classifier: on known events, in chunks against the whole, and in training against inference."""
+"""The stroke classifier: on known events, in chunks against the whole, and in training against
+inference."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def note_logits(frames: int = FRAMES, batch: int = 1, seed: int = 0) -> torch.Te
 
 
 def melody(notes: list[tuple[int, int, int]], strokes: set[int]) -> torch.Tensor:
-    """Logits of certain notes (first frame, end, pitch), with onsets for those that begin at some frames."""
+    """Logits of certain notes (first frame, end, pitch), with onsets for those that begin at some
+    frames."""
     logits_12TP = torch.full((1, 2, FRAMES, 88), -8.0)
     for start, stop, pitch in notes:
         logits_12TP[0, 1, start:stop, pitch] = 5.0
@@ -124,7 +126,8 @@ def predictor(threshold: float = 0.5, lookahead: int = 10) -> KeypointPredictor:
 
 
 def test_training_gets_the_events_and_features_of_inference():
-    """The same events with the same features, or the classifier would meet what it was not trained on."""
+    """The same events with the same features, or the classifier would meet what it was not trained
+    on."""
     khp = predictor()
     features_RF = sound(frames=80)[0] * (torch.rand(80 * ROWS, 1) > 0.3)
     assert isinstance(khp.transcriber, BowedNoteTranscriber)

@@ -1,4 +1,5 @@
-"""The feature front end: chunking, pitch, loudness and time against what is known or computed apart."""
+"""The feature front end: chunking, pitch, loudness and time against what is known or computed
+apart."""
 
 from __future__ import annotations
 
@@ -69,7 +70,8 @@ def test_bins_are_librosas_constant_q_frequencies() -> None:
 def test_magnitudes_agree_with_librosas_stft(window: int, first: int) -> None:
     samples_S = sum(sine(hz, amplitude=0.1) for hz in (110.0, 523.0, 2500.0))
     assert isinstance(samples_S, np.ndarray)
-    # Sixteen times as fine as the window's own bins, so that every bin of ours has a neighbour there.
+    # Sixteen times as fine as the window's own bins, so that every bin of ours has a neighbour
+    # there.
     stft_KR = librosa.stft(samples_S, n_fft=16 * window, win_length=window, hop_length=CONFIG.hop)
     magnitude_KR = np.abs(stft_KR) / (window / 4)
     ours_RN = np.expm1(extract_features(samples_S, CONFIG)[:, first : first + N_BINS]) / COMPRESSION

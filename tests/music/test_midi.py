@@ -132,7 +132,8 @@ def test_notes_move_and_come_back() -> None:
 
 @st.composite
 def pedalled_notes(draw: st.DrawFn) -> Notes:
-    """Notes of a few keys under one pedal, in milliseconds; what the pedal holds is worked out note by note."""
+    """Notes of a few keys under one pedal, in milliseconds; what the pedal holds is worked out note
+    by note."""
     toggles = sorted(draw(st.sets(st.integers(0, 5000), max_size=8)))
     pedal = list(zip(toggles[::2], toggles[1::2], strict=False))
     rows = []
@@ -189,7 +190,8 @@ def test_a_real_performance() -> None:
 @pytest.mark.parametrize(
     ("content", "onset", "offset"),
     [
-        # A division of 25 frames a second, 40 ticks each: a tick is a millisecond, whatever the tempo.
+        # A division of 25 frames a second, 40 ticks each: a tick is a millisecond, whatever the
+        # tempo.
         ("4d5468640000000600000001e728 4d54726b0000000c 00903c5060803c0000ff2f00", 0.0, 0.096),
         # A key signature of nine flats.
         (
@@ -197,14 +199,16 @@ def test_a_real_performance() -> None:
             0.0,
             0.1,
         ),
-        # A tempo of one byte, an SMPTE offset of one, a time signature of none, text that is no text.
+        # A tempo of one byte, an SMPTE offset of one, a time signature of none, text that is no
+        # text.
         (
             "4d546864000000060000000101e0 4d54726b00000020"
             "00ff510109 00ff540101 00ff5800 00ff0102fffe 00903c5060803c0000ff2f00",
             0.0,
             0.1,
         ),
-        # A tempo of zero, a chunk of another kind, and two tracks more in the header than there are.
+        # A tempo of zero, a chunk of another kind, and two tracks more in the header than there
+        # are.
         (
             "4d546864000000060001000301e0 58464948000000021234 4d54726b00000013"
             "00ff5103000000 00903c5060803c0000ff2f00",

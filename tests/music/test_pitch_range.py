@@ -23,9 +23,14 @@ def test_a_folded_pitch_lies_in_the_range(pitch: int, lowest: int, wide: int) ->
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 60), st.integers(21, 108)), min_size=1, max_size=12, unique_by=lambda n: n[1] % 12),
+    st.lists(
+        st.tuples(st.integers(0, 60), st.integers(21, 108)),
+        min_size=1,
+        max_size=12,
+        unique_by=lambda n: n[1] % 12,
+    ),
     st.integers(24, 60),
-)  # fmt: skip
+)
 def test_a_folded_roll_is_the_roll_of_the_folded_notes(
     drawn: list[tuple[int, int]], lowest: int
 ) -> None:
@@ -67,6 +72,8 @@ def test_a_melody_keeps_its_slurs(slurs: list[bool]) -> None:
     np.testing.assert_array_equal(melody_line(melody).slurred_N, slurred_N)
     # A lower voice beneath it is left out, and of what goes on from there nothing is known.
     below = melody.transposed(-12)
-    both = Notes(**{k: np.concatenate([v, below.to_arrays()[k]]) for k, v in melody.to_arrays().items()})  # fmt: skip
+    both = Notes(
+        **{k: np.concatenate([v, below.to_arrays()[k]]) for k, v in melody.to_arrays().items()}
+    )
     assert not melody_line(both).slurred_N.any()
     np.testing.assert_array_equal(melody_line(both).pitch_N, pitch_N)

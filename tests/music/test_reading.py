@@ -1,4 +1,5 @@
-"""Reading sound: any rate, channels and container, on the container's clock; and what is refused, and how."""
+"""Reading sound: any rate, channels and container, on the container's clock; and what is refused,
+and how."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ GRAND, ORGAN = 0, 19
 
 
 def write(path: Path, *tracks: Sequence[mido.Message | mido.MetaMessage]) -> Path:
-    """A MIDI file whose beats have 100 ticks and last half a second unless a track says otherwise."""
+    """A MIDI file whose beats have 100 ticks and last half a second unless a track says
+    otherwise."""
     file = mido.MidiFile(ticks_per_beat=100)
     file.tracks.extend(mido.MidiTrack(track) for track in tracks)
     file.save(path)

@@ -1,4 +1,5 @@
-"""A studio as people have it: the real server, a real browser, and a performer so tiny that it plays in no time."""
+"""A studio as people have it: the real server, a real browser, and a performer so tiny that it
+plays in no time."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 import pytest
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-#: Until what does not come is missed: much longer than it takes, for the machine may be at work on other things.
+#: Until what does not come is missed: much longer than it takes, for the machine may be at work on
+#: other things.
 PATIENCE_SECONDS = 150.0
 #: Nothing but the page: no look-ups of the browser's own, and a microphone that plays a tone.
 _ARGUMENTS = [
@@ -63,7 +65,17 @@ def start_server(work: Path, port: int | None = None) -> Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "apvg", "studio", "--work", str(work), "--port", str(port), "--no-browser"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "apvg",
+        "studio",
+        "--work",
+        str(work),
+        "--port",
+        str(port),
+        "--no-browser",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -74,9 +86,14 @@ def start_server(work: Path, port: int | None = None) -> Server:
         lines.append(line)
         if found := re.search(r"open at (\S+)", line):
             # What it says later is read by nobody else, and a full pipe would halt it.
-            threading.Thread(target=process.stdout.read, daemon=True).start()
+            threading.Thread(target=_drain, args=(process.stdout,), daemon=True).start()
             return Server(work, found[1], process)
     raise AssertionError(f"the studio did not open: {''.join(lines)}")
+
+
+def _drain(pipe: IO[str]) -> None:
+    with pipe:
+        pipe.read()
 
 
 @pytest.fixture(scope="session")
@@ -125,7 +142,8 @@ def performed(studio: Server, browser: Browser, tone: Path) -> str:
 
 
 class Visit(Protocol):
-    """Opens a studio's page as another person would, one who has made this performance where it is given."""
+    """Opens a studio's page as another person would, one who has made this performance where it is
+    given."""
 
     def __call__(self, server: Server, job: str | None = None) -> Page: ...
 

@@ -1,4 +1,5 @@
-"""Can everyone use it? axe's rules for labels, roles and contrast, in light and dark; and the keyboard alone."""
+"""Can everyone use it? axe's rules for labels, roles and contrast, in light and dark; and the
+keyboard alone."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ def test_edits_hold_exactly_and_fade_out(moved: list[Edit], reach: int) -> None:
             most = max((abs(move_TD[f, axis]) for f in at), default=0.0)
             assert np.abs(move_TD[:, axis]).max() <= most + 1e-3
         far = [t for t in range(FRAMES) if all(abs(t - f) > reach for f in at)]
-        between = [t for t in far if any(a < t < b and b - a <= 2 * (reach + 1) for a in at for b in at)]  # fmt: skip
+        between = [
+            t for t in far if any(a < t < b and b - a <= 2 * (reach + 1) for a in at for b in at)
+        ]
         still = sorted(set(far) - set(between))
         assert np.abs(move_TD[still]).max(initial=0.0) < 1e-4
 

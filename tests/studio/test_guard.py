@@ -27,12 +27,19 @@ PROJECT = Project("learner", "The learner", "pianist", "hands", "film.mp4")
 
 @pytest.fixture(scope="module")
 def elsewhere() -> Iterator[int]:
-    """A server of another site: its port. A form on its page posts to the studio that its query names."""
+    """A server of another site: its port.
+
+    A form on its page posts to the studio that its query names.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             target = urlsplit(self.path).query
-            page = f"<html><body><a href='{target}'>link</a><form method=post enctype=text/plain action='{target}'><input name=a></form></body></html>"
+            page = (
+                f"<html><body><a href='{target}'>link</a>"
+                f"<form method=post enctype=text/plain action='{target}'><input name=a></form>"
+                "</body></html>"
+            )
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
@@ -76,8 +83,10 @@ def removing(studio: Server, visit: Visit) -> dict[str, Any]:
 
 #: What a page anywhere may send without asking first.
 _FETCH = """async ([url, body, kind]) => {
-  const options = {method: 'POST', mode: 'no-cors', credentials: 'include', headers: {'Content-Type': kind}, body};
-  try { const answer = await fetch(url, options); return answer.type + answer.status; } catch (error) { return String(error); }
+  const headers = {'Content-Type': kind};
+  const options = {method: 'POST', mode: 'no-cors', credentials: 'include', headers, body};
+  try { const answer = await fetch(url, options); return answer.type + answer.status; }
+  catch (error) { return String(error); }
 }"""
 
 
@@ -104,7 +113,8 @@ def test_another_sites_page_can_do_nothing(
     removing: dict[str, Any],
     site: str,
 ) -> None:
-    """The page is of another port, another name of this machine, or another machine as far as the browser knows."""
+    """The page is of another port, another name of this machine, or another machine as far as the
+    browser knows."""
     uploads = sorted((studio.work / "uploads").rglob("*"))
     jobs = sorted((studio.work / "jobs").iterdir())
     context = browser.new_context()
@@ -124,7 +134,10 @@ def test_another_sites_page_can_do_nothing(
         }"""
         assert page.evaluate(read, f"{studio.address}config") == "nothing"
         load = """(url) => new Promise((done) => {
-          const image = new Image(); image.onload = () => done('seen'); image.onerror = () => done('nothing'); image.src = url;
+          const image = new Image();
+          image.onload = () => done('seen');
+          image.onerror = () => done('nothing');
+          image.src = url;
         })"""
         assert page.evaluate(load, f"{studio.address}favicon.ico") == "nothing"
         for job in jobs:
@@ -243,9 +256,16 @@ def test_names_by_the_address_that_it_is_served_at(served_at: str, host: str, ow
         ({"sec-fetch-site": "same-site"}, True),
         ({"sec-fetch-site": "cross-site"}, True),
         ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, True),
-        ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"}, True),
+        (
+            {
+                "sec-fetch-site": "cross-site",
+                "sec-fetch-mode": "navigate",
+                "sec-fetch-dest": "iframe",
+            },
+            True,
+        ),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 def test_where_a_request_comes_from(headers: dict[str, str], refused: bool, method: str) -> None:
     scope = {"type": "http", "method": method, "path": "/"}

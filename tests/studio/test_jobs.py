@@ -97,7 +97,13 @@ def test_only_uploads_count_as_uploaded(tmp_path: Path) -> None:
     secret.write_bytes(b"x")
     (folder.uploads / "link").symlink_to(secret)
     assert folder.uploaded(str(song)) == song.resolve()
-    for path in (secret, folder.uploads / "link", folder.uploads / ".." / ".." / "secret", "/etc/passwd", folder.uploads):  # fmt: skip
+    for path in (
+        secret,
+        folder.uploads / "link",
+        folder.uploads / ".." / ".." / "secret",
+        "/etc/passwd",
+        folder.uploads,
+    ):
         with pytest.raises(ApvgError, match="choose it again"):
             folder.uploaded(path)
 

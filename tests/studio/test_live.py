@@ -35,7 +35,8 @@ def start(page: Page) -> None:
 
 
 def figures(page: Page) -> tuple[float, float, int, int, float]:
-    """The latency's median and 95 % bound, frames left out and in all, seconds of sound left out, as the page shows them."""
+    """The latency's median and 95 % bound, frames left out and in all, seconds of sound left out,
+    as the page shows them."""
     line = page.locator("#live .figures")
     line.filter(has_text="from the sound to the picture").wait_for()
     number = r"(\d+(?:\.\d)?)"
@@ -146,7 +147,8 @@ def test_more_sound_than_a_pipe_holds_is_taken_up_to_the_bound(live: Live) -> No
 
 
 def test_a_performer_who_is_held_up_holds_up_nobody(live: Live) -> None:
-    """As on a machine that is too slow: pushes return, the sound that waits is bounded, and it can be stopped."""
+    """As on a machine that is too slow: pushes return, the sound that waits is bounded, and it can
+    be stopped."""
     session = live.begin("own/tiny", 48_000)["session"]
     wait_until(lambda: live.push(session, "")["fps"] == 25)
     piece = base64.b64encode(np.zeros(48_000 // 5, "<i2").tobytes()).decode()

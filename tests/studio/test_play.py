@@ -42,7 +42,10 @@ def test_a_recording_becomes_a_video_that_plays(
     wave.click(position={"x": box["width"] / 2, "y": 20})
     page.wait_for_function(f"Math.abs({video}.currentTime - 0.6) < 0.45")
     page.get_by_text("Side by side").click()
-    drawn = "document.querySelector('.bones canvas').getContext('2d').getImageData(0, 0, 512, 128).data.some(Boolean)"
+    drawn = (
+        "document.querySelector('.bones canvas').getContext('2d')"
+        ".getImageData(0, 0, 512, 128).data.some(Boolean)"
+    )
     page.wait_for_function(drawn)
 
     with page.expect_download() as download:
@@ -56,7 +59,8 @@ def test_a_recording_becomes_a_video_that_plays(
 
 
 def heard_in_the_performance(page: Page, studio: Server) -> np.ndarray:
-    """Sound [S] at 16 kHz of the performance that the page shows, as soon as it does, and whose video plays as long."""
+    """Sound [S] at 16 kHz of the performance that the page shows, as soon as it does, and whose
+    video plays as long."""
     page.wait_for_selector("#player .made video")
     page.wait_for_function("document.querySelector('#player video').readyState >= 2")
     job = page.evaluate("JSON.parse(localStorage.getItem('apvg-recent'))[0]")

@@ -1,4 +1,5 @@
-"""A server that ends in the middle of a job: the next one finds it, and the page offers to go on."""
+"""A server that ends in the middle of a job: the next one finds it, and the page offers to go
+on."""
 
 from __future__ import annotations
 

@@ -35,7 +35,8 @@ def melody(seed: int, count: int = 120) -> Notes:
 
 
 def tips(notes: Notes, offset: float, frames: int, fps: float, seed: int = 0) -> np.ndarray:
-    """[T, 10] fingertips of a hand whose five fingers rest on neighbouring keys, one of them on each key as it is struck."""
+    """[T, 10] fingertips of a hand whose five fingers rest on neighbouring keys, one of them on
+    each key as it is struck."""
     rng = np.random.default_rng(seed)
     t = np.arange(frames) / fps
     finger_N = rng.integers(0, 5, len(notes))

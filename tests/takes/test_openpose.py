@@ -115,7 +115,8 @@ def test_of_two_people_one_is_chosen(video):
 
 
 def test_what_was_not_found_is_filled_or_marked(video):
-    """One frame without anyone is filled; a second without is marked; single points are placed by the others."""
+    """One frame without anyone is filled; a second without is marked; single points are placed by
+    the others."""
     nose, tip = 0, BODY + 8
     people = []
     for t in TIMES:
@@ -129,7 +130,8 @@ def test_what_was_not_found_is_filled_or_marked(video):
     assert prepare(video) == 0
     take = load(video)
     truth_TKD = expected_TKD(np.arange(60) / 20)
-    # Points without a body's motion to go by run straight over half a second: off by a parabola's height at most.
+    # Points without a body's motion to go by run straight over half a second: off by a parabola's
+    # height at most.
     assert np.abs(take.keypoints_TKD - truth_TKD)[:45].max() < 0.5
     assert take.confidence_TK[25].tolist() == pytest.approx([0.45] * len(SKELETON))
     assert not take.confidence_TK[30:40, nose].any()

@@ -60,8 +60,8 @@ def test_body_and_hands_of_a_person_on_turned_footage_of_varying_rate(tmp_path):
     assert len(take.samples_S) == 2 * take.sample_rate
     body_TKD = take.keypoints_TKD[:, BODY] * 2  # back to source pixels
     points = {name: k for k, name in enumerate(take.skeleton.points)}
-    # Found by eye in the picture; she faces the camera, so her left is the picture's right. Where a shoulder is within a
-    # space suit is known less well, and changes a little from frame to frame.
+    # Found by eye in the picture; she faces the camera, so her left is the picture's right. Where a
+    # shoulder is within a space suit is known less well, and changes a little from frame to frame.
     shown_T = np.array([max(t for t in times if t <= i / 10 + 1e-6) for i in range(20)])
     for name, x, y, reach in [
         ("nose", 223, 130, 12),
@@ -215,7 +215,8 @@ def test_a_killed_run_goes_on_to_the_same_result(tmp_path):
 
 @needs_footage
 def test_hands_alone_on_real_footage(tmp_path):
-    """Four seconds of the bach take, under another name: both hands, all along, over the keys that sound."""
+    """Four seconds of the bach take, under another name: both hands, all along, over the keys that
+    sound."""
     seconds = 4
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "bach.mp4").symlink_to((FOOTAGE / "bach_video.mp4").resolve())

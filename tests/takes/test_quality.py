@@ -1,4 +1,5 @@
-"""The quality report: what is wrong with a take is found, counted and shown, and what is right passes."""
+"""The quality report: what is wrong with a take is found, counted and shown, and what is right
+passes."""
 
 from __future__ import annotations
 

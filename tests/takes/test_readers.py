@@ -1,4 +1,5 @@
-"""Every registered reader, through one test each: what a reader finds can be prepared, in an order that nothing disturbs."""
+"""Every registered reader, through one test each: what a reader finds can be prepared, in an order
+that nothing disturbs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The steps of preparing: each leaves one artefact, is run again by itself, and is not run again without need."""
+"""The steps of preparing: each leaves one artefact, is run again by itself, and is not run again
+without need."""
 
 from __future__ import annotations
 
@@ -36,7 +37,8 @@ ARTEFACTS = {
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    """Two hands that move, and a click; the keypoints are OpenPose's, so that nothing slow is at work."""
+    """Two hands that move, and a click; the keypoints are OpenPose's, so that nothing slow is at
+    work."""
     tmp_path = tmp_path_factory.mktemp("footage")
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (FRAMES, 120, 200, 3), dtype=np.uint8)

@@ -1,4 +1,5 @@
-"""The reader of Sub-URMP, on miniature copies in its layout: pictures in numeric order, sound without seams."""
+"""The reader of Sub-URMP, on miniature copies in its layout: pictures in numeric order, sound
+without seams."""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ def test_chunks_give_back_the_sound_sample_by_sample(tmp_path):
     chunk=st.integers(1, 40), step=st.integers(1, 40), count=st.integers(1, 12), rate=st.just(8000)
 )
 def test_chunks_of_any_length_join_or_are_refused(tmp_path_factory, chunk, step, count, rate):
-    """Whatever they overlap by, nothing is lost or doubled; with holes between them they are no sound."""
+    """Whatever they overlap by, nothing is lost or doubled; with holes between them they are no
+    sound."""
     folder = tmp_path_factory.mktemp("chunks")
     unit = 100
     sound_S1 = np.random.default_rng(chunk).integers(

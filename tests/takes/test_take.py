@@ -65,7 +65,11 @@ def test_a_take_without_notes_or_keyboard(tmp_path):
 def test_corners_are_a_keyboards_unless_the_instrument_has_none():
     """Takes of pianos need not say so, as long as they have corners."""
     take = make_take()
-    for instrument, unit in (("not stated", "white keys"), ("piano", "white keys"), ("cello", "frame heights")):  # fmt: skip
+    for instrument, unit in (
+        ("not stated", "white keys"),
+        ("piano", "white keys"),
+        ("cello", "frame heights"),
+    ):
         assert replace(take, about=About(instrument=instrument)).placement.unit == unit
         bare = replace(take, about=About(instrument=instrument), corners_42=None)
         assert bare.placement.unit == "frame heights"

@@ -20,7 +20,8 @@ FPS = 25
 
 
 def two_hands(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """[T, 2, 21, 2] of hands about 100 px large that wander, one in front of the other where they cross."""
+    """[T, 2, 21, 2] of hands about 100 px large that wander, one in front of the other where they
+    cross."""
     shape_PD = rng.uniform(0, 70, (21, 2))
     t = np.arange(frames)
     middle_TH2 = np.zeros((frames, 2, 2))
@@ -138,7 +139,8 @@ def test_long_gaps_have_no_confidence_and_do_not_leak():
 
 
 def crossing_hands(frames: int = 300) -> np.ndarray:
-    """[T, 2, 21, 2]: the right hand goes over the left one to its other side for some seconds, and comes back."""
+    """[T, 2, 21, 2]: the right hand goes over the left one to its other side for some seconds, and
+    comes back."""
     rng = np.random.default_rng(7)
     shape_PD = rng.uniform(0, 70, (21, 2))
     t = np.arange(frames)
@@ -153,15 +155,16 @@ def crossing_hands(frames: int = 300) -> np.ndarray:
 @settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10**6), wrong=st.floats(0, 0.35))
 def test_crossing_hands_keep_their_names(seed, wrong):
-    """One over the other (and hidden, in part, meanwhile), with a good share of the labels wrong."""
+    """One over the other (and hidden, in part, meanwhile), with a good share of the labels
+    wrong."""
     rng = np.random.default_rng(seed)
     hands_THPD = crossing_hands()
     seen_TH = rng.random((len(hands_THPD), 2)) < 0.95
     over_T = np.abs(hands_THPD[:, 0, :, 0].mean(axis=1) - hands_THPD[:, 1, :, 0].mean(axis=1)) < 25
     assert over_T.sum() > 4
     seen_TH[over_T, 0] = False  # the lower hand is hidden
-    # One hand alone, just where the other was: if the upper one is missed in the very frames in which the lower one comes back,
-    # nobody can tell from them which it is.
+    # One hand alone, just where the other was: if the upper one is missed in the very frames in
+    # which the lower one comes back, nobody can tell from them which it is.
     seen_TH[np.flatnonzero(over_T)[-1] + np.arange(1, 4), 1] = True
     detections = detect(hands_THPD, seen_TH, rng)
     noise_T = rng.random(len(detections)) < wrong
@@ -174,7 +177,8 @@ def test_crossing_hands_keep_their_names(seed, wrong):
             for t in range(len(detections))
         ]
     )
-    # A known weakness: with more wrong labels, the hand that is seen alone over the other may bear the other's name meanwhile.
+    # A known weakness: with more wrong labels, the hand that is seen alone over the other may bear
+    # the other's name meanwhile.
     near_T = np.convolve(over_T, np.ones(7), mode="same") > 0
     assert right_T[~near_T].all()
     assert right_T.all() or wrong > 0.2
@@ -188,7 +192,8 @@ def test_crossing_hands_keep_their_names(seed, wrong):
     far=st.floats(-250, 250),
 )
 def test_a_hand_that_leaves_and_comes_back_elsewhere(seed, hand, left_at, far):
-    """Two seconds away: the other hand is not taken for it, nothing is made up, and its name is still known."""
+    """Two seconds away: the other hand is not taken for it, nothing is made up, and its name is
+    still known."""
     rng = np.random.default_rng(seed)
     hands_THPD = two_hands(300, rng)
     away = slice(left_at, left_at + 2 * FPS)
@@ -230,7 +235,8 @@ def test_both_hands_leave_and_come_back_exchanged_in_place():
 @settings(max_examples=6, deadline=None)
 @given(seed=st.integers(0, 10**6), at=st.integers(30, 150), long=st.integers(1, 12))
 def test_something_else_is_taken_for_a_hand(seed, at, long):
-    """A pattern far from both hands is seen instead of one that is hidden: the hand is gone rather than there."""
+    """A pattern far from both hands is seen instead of one that is hidden: the hand is gone rather
+    than there."""
     rng = np.random.default_rng(seed)
     hands_THPD = two_hands(200, rng)
     hand = int(rng.integers(2))

@@ -135,7 +135,8 @@ def poses(tmp_path_factory) -> Path:
 
 
 def test_takes_of_one_piece(urmp, poses, tmp_path, capsys):
-    """The whole way: columns, own crops, what is said, and sync to half a frame, in the end as at first, at 29.97 frames a second."""
+    """The whole way: columns, own crops, what is said, and sync to half a frame, in the end as at
+    first, at 29.97 frames a second."""
     crops = tmp_path / "crops.toml"
     crops.write_text("01_Jupiter_1_vn = [4, 0, 56, 40]\n99_Nothing_1_vn = [0, 0, 1, 1]\n")
     arguments = ["prepare", str(urmp / "01_Jupiter_vn_vc"), str(tmp_path / "takes")]
@@ -157,8 +158,8 @@ def test_takes_of_one_piece(urmp, poses, tmp_path, capsys):
         for hand, shift in zip(hands_HPD, (-12, 12), strict=True):
             x = (hand_PD((30, 90)[k] + shift, 20, 8)[:, 0] - left) * 32 / width
             assert np.allclose(hand[:, 0], x, atol=0.1)
-        # In the take, a frame stands for the source frame on screen: its flash is at most half a frame from the
-        # middle of the flash, where the click is.
+        # In the take, a frame stands for the source frame on screen: its flash is at most half a
+        # frame from the middle of the flash, where the click is.
         flashes = np.flatnonzero(light_T > 60 + 30 * k) / 30
         clicks = np.flatnonzero(np.abs(take.samples_S) > 0.2) / take.sample_rate
         assert len(flashes) == len(clicks) == 3

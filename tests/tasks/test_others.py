@@ -1,4 +1,5 @@
-"""evaluate, compare, export and virtual: typed results, progress, cancellation, and errors that name options."""
+"""evaluate, compare, export and virtual: typed results, progress, cancellation, and errors that
+name options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""An instrument of another package trains, plays and is evaluated, though nothing in apvg knows of it."""
+"""An instrument of another package trains, plays and is evaluated, though nothing in apvg knows of
+it."""
 
 from __future__ import annotations
 
@@ -135,7 +136,9 @@ def test_it_trains_and_plays(performer: Path, takes: Path, tmp_path: Path) -> No
     silence_S = np.zeros(round(take.duration * played.sample_rate), np.float32)
     poses_TKD, _ = played.predict_keypoints(silence_S, take.notes)
     hits = BAR_HIT.measure(poses_TKD.astype(float), Reference.of(take, STICKS))
-    still = BAR_HIT.measure(poses_TKD.mean(0, keepdims=True).repeat(len(poses_TKD), 0), Reference.of(take, STICKS))  # fmt: skip
+    still = BAR_HIT.measure(
+        poses_TKD.mean(0, keepdims=True).repeat(len(poses_TKD), 0), Reference.of(take, STICKS)
+    )
     assert hits is not None
     assert still is not None
     assert hits.rate > still.rate

@@ -1,4 +1,5 @@
-"""TensorBoard's event files hold the curves, the samples and the keypoints' figure; a run that is resumed leaves no doubles."""
+"""TensorBoard's event files hold the curves, the samples and the keypoints' figure; a run that is
+resumed leaves no doubles."""
 
 from __future__ import annotations
 

@@ -16,7 +16,8 @@ MARKED = 8  # the tip of the index finger
 
 
 def scene() -> Scene:
-    """Two hands of a few pixels a point; the marked fingertip is a soft spot of light in an opaque square."""
+    """Two hands of a few pixels a point; the marked fingertip is a soft spot of light in an opaque
+    square."""
     random = np.random.default_rng(0)
     keypoints_TKD = torch.zeros(FRAMES, 42, 2)
     for hand, x in enumerate((80.0, 170.0)):

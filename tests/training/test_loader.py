@@ -1,4 +1,5 @@
-"""Batches prepared ahead are those that are prepared when they are asked for: losses and resumption do not depend on workers."""
+"""Batches prepared ahead are those that are prepared when they are asked for: losses and resumption
+do not depend on workers."""
 
 from __future__ import annotations
 
@@ -77,9 +78,12 @@ def test_a_mistake_in_a_worker_is_raised_at_its_step() -> None:
 
 def test_steps_have_random_numbers_of_their_own() -> None:
     drawn = {
-        (float(step_random(*key).numpy.random()), float(torch.rand(1, generator=step_random(*key).torch)))
+        (
+            float(step_random(*key).numpy.random()),
+            float(torch.rand(1, generator=step_random(*key).torch)),
+        )
         for key in [(0, 0, 0), (0, 1, 0), (1, 0, 0), (0, 0, 1)]
-    }  # fmt: skip
+    }
     assert len(drawn) == 4
 
 

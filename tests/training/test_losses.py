@@ -1,4 +1,5 @@
-"""Losses against independent formulas, number by number; their gradients against finite differences."""
+"""Losses against independent formulas, number by number; their gradients against finite
+differences."""
 
 from __future__ import annotations
 
@@ -190,8 +191,11 @@ def test_a_stop_is_decided_on_and_its_finger_is_there() -> None:
     for t, (place, finger) in ((0, (STOPS + 5, 3)), (2, (2 * STOPS, 0))):
         places_X, fingers_X = np.split(logits_BTX[0, t].numpy(), [CELLO.decisions[0]])
         entropies.append(
-            np.log(np.exp(places_X).sum()) - places_X[place] + np.log(np.exp(fingers_X).sum()) - fingers_X[finger]
-        )  # fmt: skip
+            np.log(np.exp(places_X).sum())
+            - places_X[place]
+            + np.log(np.exp(fingers_X).sum())
+            - fingers_X[finger]
+        )
     assert float(losses["stop"]) == pytest.approx(2 * np.mean(entropies))
     ring_tip = BODY_HANDS_AND_BOW.points.index("left_ring_tip")
     away = (predicted[0, 0, ring_tip] - one.poses_BTKD[0, 0, ring_tip]).abs().sum()
@@ -224,16 +228,40 @@ def test_instruments_name_losses_that_are_there() -> None:
 @pytest.mark.parametrize(
     ("loss", "shape"),
     [
-        (lambda x: keypoints.position(x, drawn(B, T, K, 2, seed=1), torch.ones(B, T, K).double()), (B, T, K, 2)),
-        (lambda x: keypoints.velocity(x, drawn(B, T, K, 2, seed=1), torch.ones(B, T - 1, K).double()), (B, T, K, 2)),
-        (lambda x: keypoints.visibility(x, torch.ones(B, T, 2).double(), torch.ones(B, T).double()), (B, T, 2)),
-        (lambda x: pictures.edges(x, drawn(2, 3, 4, 5, seed=1), torch.ones(2, 1, 4, 5).double()), (2, 3, 4, 5)),
-        (lambda x: playing.tips_on_keys(20 + x, (drawn(B, T, 88, seed=1) > 1.5).double()), (B, T, 5)),
-        (lambda x: playing.stop_cross_entropy(x, torch.tensor([[3, 1], [70, 0]])), (2, sum(CELLO.decisions))),
+        (
+            lambda x: keypoints.position(
+                x, drawn(B, T, K, 2, seed=1), torch.ones(B, T, K).double()
+            ),
+            (B, T, K, 2),
+        ),
+        (
+            lambda x: keypoints.velocity(
+                x, drawn(B, T, K, 2, seed=1), torch.ones(B, T - 1, K).double()
+            ),
+            (B, T, K, 2),
+        ),
+        (
+            lambda x: keypoints.visibility(
+                x, torch.ones(B, T, 2).double(), torch.ones(B, T).double()
+            ),
+            (B, T, 2),
+        ),
+        (
+            lambda x: pictures.edges(x, drawn(2, 3, 4, 5, seed=1), torch.ones(2, 1, 4, 5).double()),
+            (2, 3, 4, 5),
+        ),
+        (
+            lambda x: playing.tips_on_keys(20 + x, (drawn(B, T, 88, seed=1) > 1.5).double()),
+            (B, T, 5),
+        ),
+        (
+            lambda x: playing.stop_cross_entropy(x, torch.tensor([[3, 1], [70, 0]])),
+            (2, sum(CELLO.decisions)),
+        ),
         (lambda x: playing.stopping_distance(x, torch.tensor([2, 0, 4])), (3, 4)),
         (lambda x: adversarial.hinge_generator(x) + adversarial.hinge_discriminator(x, -x), (6,)),
     ],
-)  # fmt: skip
+)
 def test_gradients_are_those_of_finite_differences(
     loss: Callable[[Tensor], Tensor], shape: tuple[int, ...]
 ) -> None:

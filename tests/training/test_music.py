@@ -1,5 +1,5 @@
-"""Rolls at other speeds and octaves, against those that the notes themselves give; features of sound that is made louder or
-mixed with its lower octave, against features of such sound."""
+"""Rolls at other speeds and octaves, against those that the notes themselves give; features of
+sound that is made louder or mixed with its lower octave, against features of such sound."""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ def test_what_moves_behind_a_hand_is_not_cut_out_with_it() -> None:
     is_leg_THW = np.zeros_like(is_hand_THW)
     for t in range(frames):
         for hand, ids in enumerate(HANDS.hands.values()):
-            # All fingers side by side, from a wrist at the bottom upwards; and the forearm below it.
+            # All fingers side by side, from a wrist at the bottom upwards; and the forearm below
+            # it.
             x, y = 50 + 90 * hand + 12 * np.sin(t / 9 + hand), 66.0
             points_JD = [(x, y)] + [
                 (x + 3 * (finger - 2), y - 18 - 5 * joint)

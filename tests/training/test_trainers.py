@@ -1,4 +1,5 @@
-"""Every registered trainer, by the same test: it trains, resumes to the bit, averages, and leaves alone what is not its own."""
+"""Every registered trainer, by the same test: it trains, resumes to the bit, averages, and leaves
+alone what is not its own."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ TRAINED = {
 
 
 def small(stage: str, folder: Path) -> tuple[Recipe, Take]:
-    """A recipe in which a stage needs as few others as it can, and a take; a cellist's for its strokes."""
+    """A recipe in which a stage needs as few others as it can, and a take; a cellist's for its
+    strokes."""
     text = tiny.RECIPE
     if stage == "strokes":
         text = text.replace(

@@ -1,4 +1,5 @@
-"""Training: exact resumption, every stage overfits, and `apvg train` from a generated take to a performer that plays."""
+"""Training: exact resumption, every stage overfits, and `apvg train` from a generated take to a
+performer that plays."""
 
 from __future__ import annotations
 
@@ -87,7 +88,8 @@ def test_three_and_three_steps_are_six_steps(
 
 
 def test_the_stage_strokes_is_resumed_and_kept_by_what_comes_after(tmp_path: Path):
-    """Of a take that says how it is bowed; KHP is then put together from what each stage has trained."""
+    """Of a take that says how it is bowed; KHP is then put together from what each stage has
+    trained."""
     take = replace(tiny.take(), metadata={"strings": {}})
     text = tiny.RECIPE.replace(
         "transcriber = {", 'transcriber = { kind = "bowed notes", strokes = { hidden = 4 },'
@@ -232,8 +234,12 @@ def untrained_painter(config: FPVGTrainingConfig) -> FPVGTrainer:
     """Of a take of a second."""
     take = tiny.take(seconds=1.0)
     scene = build_scene(
-        np.asarray(take.frames_THWC), take.keypoints_TKD, take.confidence_TK, np.ones(25, bool), take.skeleton
-    )  # fmt: skip
+        np.asarray(take.frames_THWC),
+        take.keypoints_TKD,
+        take.confidence_TK,
+        np.ones(25, bool),
+        take.skeleton,
+    )
     shape = STUConfig(channels=(16, 16, 16), node_channels=8, graph_layers=1, hidden=8)
     network = StructuredTemporalUNet(shape, take.skeleton)
     fabric, dlt = Fabric(accelerator="cpu", devices=1), DifferentiableLandmarkTransformer()
@@ -289,8 +295,8 @@ def test_errors_near_hands_can_be_made_to_weigh_more():
 def test_encoders_are_shared_and_a_part_of_khp_can_be_started_from(
     takes_dir: Path, trained: Path, recipe_file: Path, tmp_path: Path
 ):
-    """CVG starts from KHP's encoder, or that of an earlier CVG where KHP's has another shape; a training that starts from
-    `motion` alone takes over the motion decoder and not the encoder.
+    """CVG starts from KHP's encoder, or that of an earlier CVG where KHP's has another shape; a
+    training that starts from `motion` alone takes over the motion decoder and not the encoder.
     """
     recipe = load_recipe(recipe_file)
     takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
@@ -359,7 +365,8 @@ def test_octave_mixing_adds_every_note_an_octave_lower(
 def test_hands_that_are_taken_over_play_what_they_played(
     takes_dir: Path, trained: Path, recipe_file: Path, tmp_path: Path
 ):
-    """In their own shape, whatever the recipe says and whatever music the takes for a new picture hold."""
+    """In their own shape, whatever the recipe says and whatever music the takes for a new picture
+    hold."""
     recipe = load_recipe(recipe_file)
     takes = [Take.load(path) for path in sorted(takes_dir.iterdir())]
     start = shutil.copytree(trained, tmp_path / "start", ignore=shutil.ignore_patterns("training"))
@@ -368,7 +375,10 @@ def test_hands_that_are_taken_over_play_what_they_played(
         "voices": 1,
     }
     (start / "config.json").write_text(json.dumps(config))
-    idle = {name: replace(getattr(recipe, name), steps=0) for name in ("transcription", "motion", "khp", "joint")}  # fmt: skip
+    idle = {
+        name: replace(getattr(recipe, name), steps=0)
+        for name in ("transcription", "motion", "khp", "joint")
+    }
     other = replace(
         recipe.model,
         khp=replace(recipe.model.khp, motion=replace(recipe.model.khp.motion, hidden=99)),
@@ -439,7 +449,8 @@ def test_body_and_hands_without_notes_or_keyboard_can_be_trained(tmp_path: Path)
 def test_joint_training_moves_khp_through_the_dlt(
     stu_rate: float, takes_dir: Path, trained: Path, tmp_path: Path
 ):
-    """Without KHP's own loss, what the painted frames lack still changes KHP; the STU where it has a rate."""
+    """Without KHP's own loss, what the painted frames lack still changes KHP; the STU where it has
+    a rate."""
     shutil.copytree(trained, tmp_path / "run")
     (tmp_path / "run/training/joint.ckpt.safetensors").unlink()
     text = tiny.RECIPE + f"position_weight = 0.0\nstu_rate = {stu_rate}\n"

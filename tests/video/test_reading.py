@@ -107,7 +107,8 @@ def test_the_first_frame_is_held_until_it_comes(tmp_path: Path) -> None:
     ("rotation", "corner"), [(0, (0, 0)), (90, (-1, 0)), (180, (-1, -1)), (-90, (0, -1))]
 )
 def test_rotation_is_applied(tmp_path: Path, rotation: int, corner: tuple[int, int]) -> None:
-    """`rotation` is counter-clockwise: a quarter turn brings the top left corner to the bottom left."""
+    """`rotation` is counter-clockwise: a quarter turn brings the top left corner to the bottom
+    left."""
     encode(tmp_path / "a.mp4", constant(5, 25), rotation=rotation)
     image_HWC = next(read_frames(tmp_path / "a.mp4", 25))
     info = probe_video(tmp_path / "a.mp4")

@@ -1,4 +1,5 @@
-"""Every registered generator, for every instrument that names one: its takes are repeatable, exact, and free to use."""
+"""Every registered generator, for every instrument that names one: its takes are repeatable, exact,
+and free to use."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ PLAYED = sorted(name for name, instrument in INSTRUMENTS.items() if instrument.g
 
 
 def options(instrument: str, **more: object) -> VirtualOptions:
-    """One piece of six seconds, without pictures and without soundfonts where that can be chosen."""
+    """One piece of six seconds, without pictures and without soundfonts where that can be
+    chosen."""
     usual = {"minutes": 0.1, "seconds": 6.0, "seed": 7, "samples": 0, "drawn": 1.0}
     return VirtualOptions(instrument=instrument, **(usual | more))  # pyright: ignore[reportArgumentType]
 

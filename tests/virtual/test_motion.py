@@ -1,4 +1,5 @@
-"""The virtual pianist's fingering and motion: on the keys in time, within what hands can do, and still when nothing plays."""
+"""The virtual pianist's fingering and motion: on the keys in time, within what hands can do, and
+still when nothing plays."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def test_hands_stay_hands(style: str, seed: int) -> None:
         from_wrist_TJ = np.linalg.norm(hand_TJD - hand_TJD[:, :1], axis=-1)
         assert from_wrist_TJ.max() < 13  # white keys: nothing torn off
         assert np.ptp(hand_TJD[..., 0], axis=1).max() <= WIDEST + 3
-        # No finger is torn apart, and the palm is one piece, on leaps that leave held keys behind, too.
+        # No finger is torn apart, and the palm is one piece, on leaps that leave held keys behind,
+        # too.
         bone_TFB = np.linalg.norm(np.diff(hand_TJD[:, 1:].reshape(-1, 5, 4, 2), axis=2), axis=-1)
         assert (bone_TFB <= np.array(HAND.statistics.bone_FB) + 1e-4).all()
         palm_T = np.linalg.norm(hand_TJD[:, 5] - hand_TJD[:, 17], axis=-1)

@@ -34,7 +34,8 @@ def test_a_note_sounds_at_its_pitch_from_its_onset_on(seed: int, pitch: int) -> 
     assert sound_S.shape == (3 * RATE,)
     assert not sound_S[: RATE // 2].any()
     assert np.abs(sound_S).max() == pytest.approx(0.5)
-    # Some low partial is where a tuned string has it: a quarter of a semitone and what stiffness adds.
+    # Some low partial is where a tuned string has it: a quarter of a semitone and what stiffness
+    # adds.
     spectrum_F = np.abs(np.fft.rfft(sound_S[RATE // 2 :] * np.hanning(len(sound_S) - RATE // 2)))
     hz_F = np.fft.rfftfreq(len(sound_S) - RATE // 2, 1 / RATE)
     lowest = 440 * 2 ** ((pitch - 69) / 12)
@@ -71,7 +72,10 @@ def test_a_harder_stroke_is_louder_and_brighter() -> None:
             np.abs(np.fft.rfft(sound_S[second * RATE :][RATE // 4 : RATE // 2]))
             for second in (0, 1)
         )
-        centre = [(power_F * np.arange(len(power_F))).sum() / power_F.sum() for power_F in (soft_F**2, hard_F**2)]  # fmt: skip
+        centre = [
+            (power_F * np.arange(len(power_F))).sum() / power_F.sum()
+            for power_F in (soft_F**2, hard_F**2)
+        ]
         assert hard_F.max() > 1.5 * soft_F.max()
         assert centre[1] > centre[0]
 
@@ -89,7 +93,16 @@ def test_where_there_is_no_soundfont_pianos_are_drawn(
         monkeypatch.setattr("apvg.virtual.common.corpus.find_soundfonts", list)
     else:
         monkeypatch.setattr("apvg.music.soundfonts.shutil.which", lambda _: None)
-    command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
+    command = [
+        "virtual",
+        str(tmp_path / "t"),
+        "--instrument",
+        "piano",
+        "--minutes",
+        "0.1",
+        "--seconds",
+        "6",
+    ]
     command += ["--jobs", "1", "--split", split]
     assert main(command) == 0
     warning = capsys.readouterr().err
@@ -105,6 +118,15 @@ def test_where_all_pianos_are_drawn_nobody_is_warned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("apvg.virtual.common.corpus.find_soundfonts", list)
-    command = ["virtual", str(tmp_path / "t"), "--instrument", "piano", "--minutes", "0.1", "--seconds", "6"]  # fmt: skip
+    command = [
+        "virtual",
+        str(tmp_path / "t"),
+        "--instrument",
+        "piano",
+        "--minutes",
+        "0.1",
+        "--seconds",
+        "6",
+    ]
     assert main([*command, "--jobs", "1", "--drawn", "1"]) == 0
     assert capsys.readouterr().err == ""

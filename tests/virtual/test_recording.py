@@ -1,4 +1,5 @@
-"""Recordings of clean sound: the clock, the length and the level stay within bounds, and what happens is what is said."""
+"""Recordings of clean sound: the clock, the length and the level stay within bounds, and what
+happens is what is said."""
 
 from __future__ import annotations
 
@@ -39,9 +40,11 @@ def plucked(seconds: float, rate: int = RATE) -> np.ndarray:
 
 
 def lag(clean_S: np.ndarray, recorded_S: np.ndarray, rate: int = RATE) -> float:
-    """By how much the recording is late, seconds: where the cross-correlation is highest, within 0.2 s."""
+    """By how much the recording is late, seconds: where the cross-correlation is highest, within
+    0.2 s."""
     size = 2 * len(clean_S)
-    # Of the differences, since sharp beginnings tell the time and steady tones, which rooms prolong, do not.
+    # Of the differences, since sharp beginnings tell the time and steady tones, which rooms
+    # prolong, do not.
     clean_F, recorded_F = (np.fft.rfft(np.diff(sound_S), size) for sound_S in (clean_S, recorded_S))
     product_F = np.conj(clean_F) * recorded_F
     reach = round(0.2 * rate)

@@ -1,4 +1,5 @@
-"""Generated pieces: what two human hands can do, told again here without the composer's own code."""
+"""Generated pieces: what two human hands can do, told again here without the composer's own
+code."""
 
 import os
 import subprocess
@@ -23,7 +24,8 @@ pieces = st.builds(
 
 
 def far_pairs(piece: Piece, hand: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Onset of the later, index of the earlier and distance of all pairs of one hand's notes over 9 white keys apart."""
+    """Onset of the later, index of the earlier and distance of all pairs of one hand's notes over 9
+    white keys apart."""
     of_hand = np.flatnonzero(piece.hand_N == hand)
     x_N, onset_N = key_x(piece.notes.pitch_N), piece.notes.onset_N
     early, late = np.triu_indices(len(of_hand), 1)

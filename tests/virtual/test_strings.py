@@ -1,4 +1,5 @@
-"""The virtual cellist: what sounds is what is stopped and bowed, and the figure that does it stays whole."""
+"""The virtual cellist: what sounds is what is stopped and bowed, and the figure that does it stays
+whole."""
 
 from __future__ import annotations
 
@@ -165,9 +166,13 @@ def test_bones_keep_their_lengths(style: str, seed: int) -> None:
         return np.linalg.norm(points_TK3[:, AT[a]] - points_TK3[:, AT[b]], axis=-1)
 
     for side in ("left", "right"):
-        np.testing.assert_allclose(length_T(f"{side}_shoulder", f"{side}_elbow"), UPPER_ARM, atol=1e-4)  # fmt: skip
+        np.testing.assert_allclose(
+            length_T(f"{side}_shoulder", f"{side}_elbow"), UPPER_ARM, atol=1e-4
+        )
         np.testing.assert_allclose(length_T(f"{side}_elbow", f"{side}_wrist"), FOREARM, atol=0.004)
-        for finger, bones in zip(("thumb", "index", "middle", "ring", "pinky"), FINGER_BONES, strict=True):  # fmt: skip
+        for finger, bones in zip(
+            ("thumb", "index", "middle", "ring", "pinky"), FINGER_BONES, strict=True
+        ):
             for bone, (a, b) in zip(bones, (("1", "2"), ("2", "3"), ("3", "tip")), strict=True):
                 np.testing.assert_allclose(
                     length_T(f"{side}_{finger}_{a}", f"{side}_{finger}_{b}"), bone, atol=1e-4
@@ -341,7 +346,13 @@ def test_vibrato_is_seen_and_heard() -> None:
     assert np.ptp(along_T) == pytest.approx(2 * 0.3 * slope, rel=0.1)
     librosa = pytest.importorskip("librosa")
     sound_S = synthesise(performance, 4, 16000, np.random.default_rng(0))
-    hz_T = librosa.yin(sound_S[int(1.8 * 16000) : int(3.7 * 16000)], fmin=200, fmax=400, sr=16000, frame_length=1024)  # fmt: skip
+    hz_T = librosa.yin(
+        sound_S[int(1.8 * 16000) : int(3.7 * 16000)],
+        fmin=200,
+        fmax=400,
+        sr=16000,
+        frame_length=1024,
+    )
     assert 0.3 < 12 * np.log2(np.percentile(hz_T, 95) / np.percentile(hz_T, 5)) < 0.8
 
 
@@ -401,7 +412,8 @@ def test_what_cannot_be_painted_is_said(
 
 
 def test_pictures_show_the_points_where_the_camera_puts_them() -> None:
-    """The tip of the bow, painted, is where the projection says; and the bow moves in the picture."""
+    """The tip of the bow, painted, is where the projection says; and the bow moves in the
+    picture."""
     pytest.importorskip("mitsuba_oidn")
     from apvg.virtual.strings.picture import Painter
 
@@ -415,6 +427,16 @@ def test_pictures_show_the_points_where_the_camera_puts_them() -> None:
     pixels_TKD = Camera().to_pixels(points_TK3[[30, 45]], 64, 64)
     y_N, x_N = np.nonzero(changed_HW)
     # What changes much lies near what moves much: the bow and the arm that draws it.
-    arm = [AT[p] for p in ("right_elbow", "right_wrist", "right_index_tip", "bow_frog", "bow_tip", "right_shoulder")]  # fmt: skip
+    arm = [
+        AT[p]
+        for p in (
+            "right_elbow",
+            "right_wrist",
+            "right_index_tip",
+            "bow_frog",
+            "bow_tip",
+            "right_shoulder",
+        )
+    ]
     ends_N2 = np.stack([x_N, y_N], 1)[:, None] + 0.5 - pixels_TKD[:, arm].reshape(1, -1, 2)
     assert np.median(np.linalg.norm(ends_N2, axis=-1).min(axis=1)) < 6

@@ -40,7 +40,8 @@ class Reference:
         size: Width and height of that, pixels.
         fps: Frames per second; frame t is at `start` + t / fps seconds of the notes.
         notes: Of the whole take, where they are known.
-        true_TKD: True keypoints of the same frames, pixels, NaN where not seen; None where there are none in this picture.
+        true_TKD: True keypoints of the same frames, pixels, NaN where not seen; None where there
+            are none in this picture.
         start: Time of the first frame, seconds.
         metadata: Of the take: how a virtual player plays it.
     """
@@ -80,7 +81,8 @@ class Piece:
     """A piece of music that was evaluated.
 
     Attributes:
-        figures: A dataclass of the component; it has a `setting` that is a :class:`apvg.evaluation.results.PieceSetting`.
+        figures: A dataclass of the component; it has a `setting` that is a
+            :class:`apvg.evaluation.results.PieceSetting`.
         curves: Of the lag: by "real", "from_sound" and "from_notes".
         shown: What its pictures are drawn from; None once they are drawn.
     """
@@ -97,7 +99,8 @@ class Table:
     Attributes:
         caption: Its heading; empty for none.
         columns: Their names.
-        rows: Cells: words and numbers; several numbers are printed as the first one and the others in brackets.
+        rows: Cells: words and numbers; several numbers are printed as the first one and the others
+            in brackets.
     """
 
     caption: str
@@ -106,18 +109,20 @@ class Table:
 
 
 class Figures:
-    """Figures on how an instrument is played. This one is of instruments that name none; components extend it.
+    """Figures on how an instrument is played. This one is of instruments that name none; components
+    extend it.
 
     Attributes:
         key: What the figures of :meth:`measure` are called in a report; empty where there are none.
         kind: Their type, a dataclass.
         rows: Those of them that the report page shows, by their dotted names.
-        by_block: Whether they are measured on blocks of takes in the performer's scene. Then takes that are evaluated on their
-            pictures are not evaluated as pieces of music as well; otherwise every test take is.
+        by_block: Whether they are measured on blocks of takes in the performer's scene. Then takes
+            that are evaluated on their pictures are not evaluated as pieces of music as well;
+            otherwise every test take is.
         section: Where pieces of music stand in a report; empty where there are none.
         title, note: Of that section on the report page.
-        piece, style: Types of a piece's figures and of a style's means, dataclasses. Of these, `style` has `pieces`, `notes`
-            and `targets`.
+        piece, style: Types of a piece's figures and of a style's means, dataclasses. Of these,
+            `style` has `pieces`, `notes` and `targets`.
     """
 
     key: ClassVar[str] = ""
@@ -131,7 +136,8 @@ class Figures:
     style: ClassVar[type | None] = None
 
     def applies(self, instrument: Instrument, skeleton: Skeleton, placement: Placement) -> bool:
-        """Whether keypoints of this layout, and a surface that is so placed, show how the instrument is played."""
+        """Whether keypoints of this layout, and a surface that is so placed, show how the
+        instrument is played."""
         return True
 
     def targets(self, skeleton: Skeleton) -> Sequence[BlockTarget]:
@@ -177,7 +183,8 @@ class Figures:
         raise NotImplementedError
 
     def by_style(self, pieces: Sequence[Piece], blocks: Sequence[BlockFigures]) -> dict[str, Any]:
-        """Means over the pieces of each style, with their targets; the last one is the most general.
+        """Means over the pieces of each style, with their targets; the last one is the most
+        general.
 
         Args:
             pieces: All pieces of the report.

@@ -1,4 +1,5 @@
-"""Bowed strings: strings, stops and strokes, on takes whose own are known: those of the virtual player."""
+"""Bowed strings: strings, stops and strokes, on takes whose own are known: those of the virtual
+player."""
 
 from __future__ import annotations
 
@@ -117,10 +118,12 @@ class MeanLag:
 
 @dataclass(frozen=True)
 class MeanStrings:
-    """Pieces of a style as predicted keypoints play them; each sounding frame, stop and bow change has the same weight.
+    """Pieces of a style as predicted keypoints play them; each sounding frame, stop and bow change
+    has the same weight.
 
     Attributes:
-        direction, direction_ungiven, string, stop, change_f1: As of :class:`apvg.measures.bowing.BowingFigures`.
+        direction, direction_ungiven, string, stop, change_f1: As of
+            :class:`apvg.measures.bowing.BowingFigures`.
         motion_energy_bow_arm, motion_energy_left_hand: Mean speed predicted / mean speed true.
         lag: Of all pieces together, seconds.
     """
@@ -208,8 +211,10 @@ class Bowing(Figures):
     section = "bowing"
     title = "Bowing and fingering"
     note = (
-        "Pieces of the virtual player, whose strings, fingers and strokes are known: shares of what is right in the keypoints, from the "
-        "sound and from the notes. Lag, of true keypoints and of these: between onsets in the sound and the turns of the bow."
+        "Pieces of the virtual player, whose strings, fingers and strokes are known: shares of "
+        "what is right in the keypoints, from the "
+        "sound and from the notes. Lag, of true keypoints and of these: between onsets in the "
+        "sound and the turns of the bow."
     )
     piece = StringPiece
     style = StringStyle

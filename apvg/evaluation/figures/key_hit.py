@@ -1,7 +1,8 @@
 """Keyboards: do fingertips lie on the keys that are played?
 
-Blocks of the performer's own scene, and music of which there is no picture to compare with: generated pieces, and takes of another
-scene. Those are played from the sound and from the notes, and read back from the generated picture.
+Blocks of the performer's own scene, and music of which there is no picture to compare with:
+generated pieces, and takes of another scene. Those are played from the sound and from the notes,
+and read back from the generated picture.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class PlayedKeys:
 
     Attributes:
         key_hit: Of its notes.
-        motion_energy: Mean speed predicted / mean speed of the take's own hands, by part; null where it has no keyboard.
+        motion_energy: Mean speed predicted / mean speed of the take's own hands, by part; null
+            where it has no keyboard.
         lag: Of the picture after the sound.
         read_back: From its generated picture.
     """
@@ -115,7 +117,8 @@ class MusicFigures:
 
 @dataclass(frozen=True)
 class MeanKeyHit:
-    """Key-hit of several pieces: rate and floors are means over all notes, and the skill follows from them.
+    """Key-hit of several pieces: rate and floors are means over all notes, and the skill follows
+    from them.
 
     Attributes:
         rate, shifted_floor, transposed_floor, skill: As of a :class:`apvg.measures.motion.KeyHit`.
@@ -188,11 +191,13 @@ def _skill(block: BlockFigures) -> float | None:
 _BLOCK_TARGETS: Sequence[BlockTarget] = (
     Target(
         "read-back from tracked keypoints: key-hit skill, share of real",
-        lambda block: None if block.read_back is None else block.read_back["from_keypoints"].skill_share,
+        lambda block: (
+            None if block.read_back is None else block.read_back["from_keypoints"].skill_share
+        ),
         low=0.9,
     ),
     Target("key-hit skill, from sound", _skill, low=0.4),
-)  # fmt: skip
+)
 #: Aims for music of any kind.
 _STYLE_TARGETS: Sequence[Target[MusicStyle]] = (
     Target("key-hit skill, from sound", lambda style: style.from_sound.hit.skill, low=0.6),
@@ -230,7 +235,8 @@ class KeyHits(Figures):
     section = "music"
     title = "Music alone"
     note = (
-        "Music without a picture to compare with: do the hands go where the notes are, and can the music be read back from the "
+        "Music without a picture to compare with: do the hands go where the notes are, and can the "
+        "music be read back from the "
         "generated picture? Floors: the same hands on notes shifted in time, and on other keys."
     )
     piece = MusicFigures
@@ -279,8 +285,10 @@ class KeyHits(Figures):
         notes, keyboard = take.notes, performer.placement
         if notes is None or not isinstance(keyboard, Keyboard):
             raise ApvgError(
-                f"take {take.name} has no notes, or performer {performer.name} no keyboard, to evaluate its music by",
-                "prepare the take again with its MIDI file, or evaluate on takes of the performer's own scene",
+                f"take {take.name} has no notes, or performer {performer.name} no keyboard, to "
+                "evaluate its music by",
+                "prepare the take again with its MIDI file, or evaluate on takes of the "
+                "performer's own scene",
                 options=["midi"],
             )
         music_S = take.sound_at(performer.sample_rate)
@@ -315,7 +323,8 @@ class KeyHits(Figures):
     def by_style(
         self, pieces: Sequence[Piece], blocks: Sequence[BlockFigures]
     ) -> dict[str, MusicStyle]:
-        """Means over the pieces of each style and, where there are several, over all generated ones; each note has the same weight.
+        """Means over the pieces of each style and, where there are several, over all generated
+        ones; each note has the same weight.
 
         Read-back is given as a share of what is found in real frames, where there are any.
         """
@@ -328,7 +337,8 @@ class KeyHits(Figures):
         return {style: _style(group, blocks) for style, group in styles.items()}
 
     def draw(self, piece: Piece, take: Take, performer: Performer, folder: Path) -> list[Picture]:
-        """A sheet of frames with the keypoints behind them, and the curve of the lag where it can be measured."""
+        """A sheet of frames with the keypoints behind them, and the curve of the lag where it can
+        be measured."""
         pictures = []
         if known := {name: curve for name, curve in piece.curves.items() if curve.known}:
             caption = "Lag between sound and picture: the minimum of the curve."
@@ -356,7 +366,13 @@ class KeyHits(Figures):
         """Skill, rate, lag and read-back by style."""
         columns = ["Style", "Pieces", "Notes"]
         for given in ("sound", "notes"):
-            columns += [f"Skill from {given}", "Rate (floors)", "Lag, ms", "Hands read back", "Skill read back"]  # fmt: skip
+            columns += [
+                f"Skill from {given}",
+                "Rate (floors)",
+                "Lag, ms",
+                "Hands read back",
+                "Skill read back",
+            ]
         rows = []
         for name, style in styles.items():
             cells: list[Any] = [name, style.pieces, style.notes]

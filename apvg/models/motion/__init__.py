@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apvg.models.motion import body, hands  # each registers its decoder
-from apvg.models.motion.decoder import (  # fmt: skip
+from apvg.models.motion.decoder import (
     MOTION_DECODERS,
     Motion,
     MotionConfig,
@@ -11,4 +11,12 @@ from apvg.models.motion.decoder import (  # fmt: skip
     MotionState,
 )
 
-__all__ = ["MOTION_DECODERS", "Motion", "MotionConfig", "MotionDecoder", "MotionState", "body", "hands"]  # fmt: skip
+__all__ = [
+    "MOTION_DECODERS",
+    "Motion",
+    "MotionConfig",
+    "MotionDecoder",
+    "MotionState",
+    "body",
+    "hands",
+]

@@ -1,10 +1,11 @@
 """The motion decoder for a whole player: from notes to the pose of body, hands and bow.
 
-Convolutions along time read what sounds, and the bow's direction by the parity of strokes; then one recurrent state follows them, which
-starts from the pose at the start of the music. Half of what a bow does is that parity since the last rest, which a recurrent
-network learns to count very slowly; so it is counted. Which finger stops which string where is a decision, and the mean of two
-decisions is none; so probabilities of decisions come first, and points are placed given them. (Own choice; the paper only says that
-keypoints are predicted.)
+Convolutions along time read what sounds, and the bow's direction by the parity of strokes; then one
+recurrent state follows them, which starts from the pose at the start of the music. Half of what a
+bow does is that parity since the last rest, which a recurrent network learns to count very slowly;
+so it is counted. Which finger stops which string where is a decision, and the mean of two decisions
+is none; so probabilities of decisions come first, and points are placed given them. (Own choice;
+the paper only says that keypoints are predicted.)
 """
 
 from __future__ import annotations
@@ -46,10 +47,12 @@ class PlayerState(NamedTuple):
 def count_strokes(
     notes_B2TP: Tensor, direction_B: Tensor, silent_B: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Bow direction by the parity of strokes, and for how many frames nothing has sounded; both int [B, T].
+    """Bow direction by the parity of strokes, and for how many frames nothing has sounded; both int
+    [B, T].
 
-    A direction is 1 for the first stroke after a rest, -1 for the second, 1 for the third, and 0 in rests. Sound after a rest was
-    begun by a stroke, even if none was transcribed: soft ones are missed.
+    A direction is 1 for the first stroke after a rest, -1 for the second, 1 for the third, and 0 in
+    rests. Sound after a rest was begun by a stroke, even if none was transcribed: soft ones are
+    missed.
 
     Args:
         notes_B2TP: Onset (a new stroke) and sustained of each pitch, 0..1.
@@ -76,7 +79,8 @@ def _latest(numbers_BT: Tensor) -> Tensor:
 
 
 class BodyMotionDecoder(MotionDecoder):
-    """See :class:`apvg.models.motion.decoder.MotionDecoder`; poses are in the picture, 52 units wide."""
+    """See :class:`apvg.models.motion.decoder.MotionDecoder`; poses are in the picture, 52 units
+    wide."""
 
     def __init__(self, skeleton: Skeleton, config: MotionConfig) -> None:
         super().__init__(skeleton, config)
@@ -99,8 +103,8 @@ class BodyMotionDecoder(MotionDecoder):
         self.mean_pose_KD: Tensor
         self.initial_KD: Tensor
         self.bone_HFB: Tensor
-        # Set from data: the mean pose, how the pose that players wait in differs from it, and the greatest lengths of the
-        # fingers' bones.
+        # Set from data: the mean pose, how the pose that players wait in differs from it, and the
+        # greatest lengths of the fingers' bones.
         self.register_buffer("mean_pose_KD", torch.zeros(points, 2))
         self.register_buffer("initial_KD", torch.zeros(points, 2))
         self.register_buffer("bone_HFB", torch.full((hands, *BONES), ANY_LENGTH))
@@ -119,8 +123,8 @@ class BodyMotionDecoder(MotionDecoder):
         return bool(self.mean_pose_KD.any())
 
     def initial_vector(self, pose_KD: Tensor, visible_K: Tensor, past_2TP: Tensor) -> Tensor:
-        """[2 K + 1]: a pose relative to the mean, waiting where a point is not visible; and the bow direction, by the notes of all
-        the music before."""
+        """[2 K + 1]: a pose relative to the mean, waiting where a point is not visible; and the bow
+        direction, by the notes of all the music before."""
         off_KD = pose_KD - self.mean_pose_KD.cpu()
         off_KD = torch.where(visible_K[:, None] > 0, off_KD, self.initial_KD.cpu())
         none_1 = torch.zeros(1, dtype=torch.long)

@@ -14,19 +14,22 @@ ANY_LENGTH = 1e6
 
 
 def longest_bones(points_TJD: Tensor) -> Tensor:
-    """Greatest lengths of each finger's bones [5, 3], from the palm out, in real hands [T, 21, D], in their units."""
+    """Greatest lengths of each finger's bones [5, 3], from the palm out, in real hands [T, 21, D],
+    in their units."""
     return _fingers(points_TJD).diff(dim=-2).norm(dim=-1).quantile(_NO_LONGER, dim=0)
 
 
 def limit_bones(points_XJD: Tensor, bone_FB: Tensor) -> Tensor:
-    """Hands [..., 21, D] whose bones are none too long: the palm goes after the tip that is furthest off, the others bend.
+    """Hands [..., 21, D] whose bones are none too long: the palm goes after the tip that is
+    furthest off, the others bend.
 
     Args:
         points_XJD: The points of one hand, in the order of HAND_POINTS.
         bone_FB: Greatest lengths of each finger's bones, from the palm out.
     """
     before_XFPD = _fingers(points_XJD)
-    # From the tips inwards, every point is drawn after the next (as in FABRIK; Aristidou & Lasenby, 2011).
+    # From the tips inwards, every point is drawn after the next (as in FABRIK; Aristidou & Lasenby,
+    # 2011).
     inward = [before_XFPD[..., -1, :]]
     for joint in reversed(range(BONES[1])):
         bone_XFD = inward[0] - before_XFPD[..., joint, :]
@@ -34,7 +37,8 @@ def limit_bones(points_XJD: Tensor, bone_FB: Tensor) -> Tensor:
     pull_XFD = inward[0] - before_XFPD[..., 0, :]
     furthest_X11 = pull_XFD.norm(dim=-1).argmax(dim=-1)[..., None, None]
     pull_X1D = pull_XFD.take_along_dim(furthest_X11, dim=-2)
-    # From the palm outwards: fingers keep what they were drawn to, where the palm has come near enough.
+    # From the palm outwards: fingers keep what they were drawn to, where the palm has come near
+    # enough.
     outward = [before_XFPD[..., 0, :] + pull_X1D]
     for joint in range(1, FINGERS[1]):
         bone_XFD = inward[joint] - outward[-1]
@@ -45,7 +49,8 @@ def limit_bones(points_XJD: Tensor, bone_FB: Tensor) -> Tensor:
 
 
 def _fingers(points_XJD: Tensor) -> Tensor:
-    """The points of a hand by their fingers, from the palm out, [..., 5, 4, D]; the wrist is nobody's."""
+    """The points of a hand by their fingers, from the palm out, [..., 5, 4, D]; the wrist is
+    nobody's."""
     return points_XJD[..., 1:, :].unflatten(-2, FINGERS)
 
 

@@ -1,7 +1,8 @@
 """Motion decoders: from notes to poses. What they share, and their registry.
 
-There is one for hands on a keyboard (:mod:`apvg.models.motion.hands`) and one for any player's whole body
-(:mod:`apvg.models.motion.body`). An instrument names its own (:attr:`apvg.instruments.instrument.Instrument.motion_decoder`).
+There is one for hands on a keyboard (:mod:`apvg.models.motion.hands`) and one for any player's
+whole body (:mod:`apvg.models.motion.body`). An instrument names its own
+(:attr:`apvg.instruments.instrument.Instrument.motion_decoder`).
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ class MotionConfig:
         channels: Channels per pitch of the causal stack that reads the notes of a keyboard.
         layers: Depth of the causal stack; its receptive field is 2^(layers + 1) frames.
         hidden: Size of the recurrent state, of a hand on a keyboard or of a whole player.
-        held_frames: On a keyboard: a key counts as sustained for so many frames after its onset; 0 for as long as the notes say. Offsets
-            are transcribed badly, for strings ring on in rooms and under the pedal.
-        decisions: Sizes of the choices that a player makes before it moves, as which string is stopped where and by which finger. The
-            surface says them where this is None.
+        held_frames: On a keyboard: a key counts as sustained for so many frames after its onset; 0
+            for as long as the notes say. Offsets are transcribed badly, for strings ring on in
+            rooms and under the pedal.
+        decisions: Sizes of the choices that a player makes before it moves, as which string is
+            stopped where and by which finger. The surface says them where this is None.
     """
 
     decoder: str = ""
@@ -55,7 +57,8 @@ class Motion(NamedTuple):
     """Poses of the frames that lie the look-ahead before the notes given.
 
     Attributes:
-        poses_BTKD: Keypoints in the performer's pose space (:class:`apvg.models.pose_space.PoseSpace`).
+        poses_BTKD: Keypoints in the performer's pose space
+            (:class:`apvg.models.pose_space.PoseSpace`).
         centroid_BTL: x of each limb's centroid, the mean of its tips.
         visible_BTL: Logit, per limb, of being in the picture.
         decisions_BTX: Logits of the decisions, one after the other; of size 0 where there are none.
@@ -109,7 +112,8 @@ class MotionDecoder(nn.Module):
     def initialise_from(self, poses_TKD: Tensor, initial_X: Tensor, real_TKD: Tensor) -> None:
         """Set the mean pose, the pose that players wait in, and the longest bones from data.
 
-        Deviations from a mean pose are learnt quickly; the mean pose itself would need a learning rate of its own.
+        Deviations from a mean pose are learnt quickly; the mean pose itself would need a learning
+        rate of its own.
 
         Args:
             poses_TKD: Poses of all takes.

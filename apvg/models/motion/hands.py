@@ -1,10 +1,11 @@
 """The motion decoder for hands on a keyboard: from notes to where the hands are.
 
-A causal stack of convolutions reads the notes over the keyboard, some of them ahead of time: onsets and sustained keys, or onsets alone
-(`held_frames`). Then, frame by frame, each hand attends over the whole keyboard for where it is needed, moves part of the way there, reads
-the keys in a window around it, and updates its recurrent state. Every hand sees the keys from its own position, so it plays
-anywhere what it has learnt somewhere; and all its points are placed about one position, so it stays in one piece (own choice; the paper
-only says that keypoints are predicted).
+A causal stack of convolutions reads the notes over the keyboard, some of them ahead of time: onsets
+and sustained keys, or onsets alone (`held_frames`). Then, frame by frame, each hand attends over
+the whole keyboard for where it is needed, moves part of the way there, reads the keys in a window
+around it, and updates its recurrent state. Every hand sees the keys from its own position, so it
+plays anywhere what it has learnt somewhere; and all its points are placed about one position, so it
+stays in one piece (own choice; the paper only says that keypoints are predicted).
 """
 
 from __future__ import annotations
@@ -35,14 +36,18 @@ _RADIUS = 6
 
 
 class HandsState(NamedTuple):
-    """Where the hands are, x of their centroids [B, H], and their recurrent state [B, H, hidden]."""
+    """Where the hands are, x of their centroids [B, H], and their recurrent state [B, H,
+    hidden]."""
 
     centroid_BH: Tensor
     hidden_BHC: Tensor
 
 
 class HandMotionDecoder(MotionDecoder):
-    """See :class:`apvg.models.motion.decoder.MotionDecoder`; poses are in white keys. All limbs are hands of 21 points."""
+    """See :class:`apvg.models.motion.decoder.MotionDecoder`; poses are in white keys.
+
+    All limbs are hands of 21 points.
+    """
 
     def __init__(self, skeleton: Skeleton, config: MotionConfig) -> None:
         super().__init__(skeleton, config)
@@ -89,8 +94,8 @@ class HandMotionDecoder(MotionDecoder):
         self.register_buffer("keys_3P", keys_3P, persistent=False)
         self.register_buffer("grid_G", grid_G, persistent=False)
         self.register_buffer("to_grid_PG", (1 - away_PG / 0.75).clamp(min=0), persistent=False)
-        # Set from data: the mean pose (hands about their centroid), the greatest lengths of the fingers' bones, and where
-        # the hands wait at the start.
+        # Set from data: the mean pose (hands about their centroid), the greatest lengths of the
+        # fingers' bones, and where the hands wait at the start.
         self.register_buffer("mean_pose_KD", torch.zeros(len(skeleton), 2))
         self.register_buffer("bone_HFB", torch.full((hands, *BONES), ANY_LENGTH))
         self.register_buffer(
@@ -111,7 +116,8 @@ class HandMotionDecoder(MotionDecoder):
         return bool(self.mean_pose_KD.any())
 
     def initial_vector(self, pose_KD: Tensor, visible_K: Tensor, past_2TP: Tensor) -> Tensor:
-        """Where the hands are, [H], or wait where one is not visible; the notes before do not matter to them."""
+        """Where the hands are, [H], or wait where one is not visible; the notes before do not
+        matter to them."""
         visible_H = torch.stack([visible_K[ids].any() for ids in self.hands_HJ])
         return torch.where(visible_H, self.centroids(pose_KD), self.initial_H.cpu())
 
@@ -135,7 +141,8 @@ class HandMotionDecoder(MotionDecoder):
         return motion, MotionState(kept + stack, hands)
 
     def _held(self, onset_BTP: Tensor, past_BFP: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Onsets, and keys sustained for `held_frames` from there on, [B, 2, T, 88]; and the last onsets, which are sustained further."""
+        """Onsets, and keys sustained for `held_frames` from there on, [B, 2, T, 88]; and the last
+        onsets, which are sustained further."""
         before = self.config.held_frames - 1
         if past_BFP is None:
             past_BFP = onset_BTP.new_zeros(len(onset_BTP), before, PITCHES)
@@ -206,7 +213,8 @@ class HandMotionDecoder(MotionDecoder):
         return HandsState(centroid_BH, hidden_BHC.unflatten(0, centroid_BH.shape))
 
     def _window_around(self, keyboard_BGC: Tensor, centroid_BH: Tensor) -> Tensor:
-        """The window around each hand's centroid: [B, H, window * channels], linear between the grid's points."""
+        """The window around each hand's centroid: [B, H, window * channels], linear between the
+        grid's points."""
         at_BH = (centroid_BH - self.grid_G[0]) * _PER_KEY
         first_BH = at_BH.floor()
         part_BH11 = (at_BH - first_BH)[..., None, None]

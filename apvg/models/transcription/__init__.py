@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apvg.models.transcription.transcriber import (  # fmt: skip
+from apvg.models.transcription.transcriber import (
     TRANSCRIBERS,
     NoteTranscriber,
     TranscriberConfig,
@@ -10,4 +10,10 @@ from apvg.models.transcription.transcriber import (  # fmt: skip
     Transcription,
 )
 
-__all__ = ["TRANSCRIBERS", "NoteTranscriber", "TranscriberConfig", "TranscriberState", "Transcription"]  # fmt: skip
+__all__ = [
+    "TRANSCRIBERS",
+    "NoteTranscriber",
+    "TranscriberConfig",
+    "TranscriberState",
+    "Transcription",
+]

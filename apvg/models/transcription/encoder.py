@@ -1,7 +1,9 @@
-"""The audio encoder of KHP and CVG: from feature rows to features and note logits of every pitch and frame.
+"""The audio encoder of KHP and CVG: from feature rows to features and note logits of every pitch
+and frame.
 
-It is causal along time. Its target lies some frames in the past of its input, which gives it a little look-ahead. Chunks of any size,
-with the state carried from one to the next, give the output of the whole.
+It is causal along time. Its target lies some frames in the past of its input, which gives it a
+little look-ahead. Chunks of any size, with the state carried from one to the next, give the output
+of the whole.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from apvg.models.blocks import CausalConv2d
 from apvg.music.features import BINS_PER_SEMITONE, N_BINS
 
 PITCHES = N_BINS // BINS_PER_SEMITONE
-#: Semitones above (or below) a pitch at which it, or what it could be mistaken for, sounds: octave below, then partials 1 to 6, 8.
+#: Semitones above (or below) a pitch at which it, or what it could be mistaken for, sounds: octave
+#: below, then partials 1 to 6, 8.
 PARTIALS = (-12, 0, 12, 19, 24, 28, 31, 36)
 
-#: Semitones between the taps of the encoder's layers, in turn: neighbours, octaves, fifths. An octave and a fifth make the
-#: third partial, two octaves and four semitones the fifth, and so on: a layer sees where the one before found notes.
+#: Semitones between the taps of the encoder's layers, in turn: neighbours, octaves, fifths. An
+#: octave and a fifth make the third partial, two octaves and four semitones the fifth, and so on: a
+#: layer sees where the one before found notes.
 _INTERVALS = (1, 12, 7)
 
 #: State of a causal stack between chunks: one tensor (or None at the start) per layer.
@@ -36,7 +40,8 @@ class EncoderConfig:
         rows_per_frame: Feature rows per frame of video.
         spectral: Channels on the log-frequency axis.
         channels: Channels per pitch and frame.
-        layers: Convolutions in time and pitch, three taps each; the receptive field in time doubles every third.
+        layers: Convolutions in time and pitch, three taps each; the receptive field in time doubles
+            every third.
         delay: Look-ahead of the note logits, frames: they come so many frames late.
     """
 
@@ -48,11 +53,12 @@ class EncoderConfig:
 
 
 class AudioEncoder(nn.Module):
-    """Feature rows → per-pitch features and note logits (onset, sustained), equivariant to a shift in pitch.
+    """Feature rows → per-pitch features and note logits (onset, sustained), equivariant to a shift
+    in pitch.
 
-    The bins of a pitch's partials become its channels (harmonic stacking, as in Bittner et al., 2022). The layers then reach
-    along octaves and fifths (as the harmonic dilations of Wei et al., 2022), so that a partial of a lower note can be
-    distinguished from a note of its own.
+    The bins of a pitch's partials become its channels (harmonic stacking, as in Bittner et al.,
+    2022). The layers then reach along octaves and fifths (as the harmonic dilations of Wei et al.,
+    2022), so that a partial of a lower note can be distinguished from a note of its own.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -79,7 +85,8 @@ class AudioEncoder(nn.Module):
             state: What the call for the rows before returned.
 
         Returns:
-            Per-pitch features [B, channels, T, 88], note logits [B, 2, T, 88] (onset, sustained; `delay` frames late), and the state.
+            Per-pitch features [B, channels, T, 88], note logits [B, 2, T, 88] (onset, sustained;
+            `delay` frames late), and the state.
         """
         past = list(state) if state is not None else [None] * (2 + len(self.layers))
         after: State = []
@@ -96,7 +103,8 @@ class AudioEncoder(nn.Module):
         return x_BCTP, self.notes(x_BCTP), after
 
     def _stack_partials(self, features_BRF: Tensor) -> Tensor:
-        """[B, R, F] → [B, channels, R, bins]: both windows at every partial's place, and the onset strength."""
+        """[B, R, F] → [B, channels, R, bins]: both windows at every partial's place, and the onset
+        strength."""
         spectra_B2RN = torch.stack(features_BRF[..., : 2 * N_BINS].split(N_BINS, dim=-1), dim=1)
         below, above = -min(PARTIALS) * BINS_PER_SEMITONE, max(PARTIALS) * BINS_PER_SEMITONE
         padded_B2RN = F.pad(spectra_B2RN, (below, above))
@@ -111,8 +119,9 @@ class AudioEncoder(nn.Module):
 class CausalStack(nn.Module):
     """Residual causal convolutions over (time, pitch).
 
-    From layer to layer the reach into the past doubles, and that to other pitches grows by a semitone: five layers of
-    3×3 taps see 64 frames and 15 semitones to each side, at 3/7 of what undilated pitches would cost.
+    From layer to layer the reach into the past doubles, and that to other pitches grows by a
+    semitone: five layers of 3×3 taps see 64 frames and 15 semitones to each side, at 3/7 of what
+    undilated pitches would cost.
     """
 
     def __init__(self, channels: int, layers: int) -> None:

@@ -1,9 +1,11 @@
 """Bow strokes: which notes begin a new stroke, and which are slurred to the note before.
 
-The encoder gives the probability that a stroke begins at a moment, from about a second of sound before it. Where it is not sure, context
-decides: bowing has patterns, notes of one length are bowed alike, and a repeated note takes a new stroke. So a small recurrent
-classifier goes from event to event (anything that may be the start of a note) and decides which events are strokes (own choice; the
-paper has no bows). The bow's direction depends on it: one stroke too many, or too few, inverts all that follow in the phrase.
+The encoder gives the probability that a stroke begins at a moment, from about a second of sound
+before it. Where it is not sure, context decides: bowing has patterns, notes of one length are bowed
+alike, and a repeated note takes a new stroke. So a small recurrent classifier goes from event to
+event (anything that may be the start of a note) and decides which events are strokes (own choice;
+the paper has no bows). The bow's direction depends on it: one stroke too many, or too few, inverts
+all that follow in the phrase.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class StrokeState(NamedTuple):
     Attributes:
         recent_BWX: Summaries of the last frames, minus that of silence.
         logits_B2WP: Note logits of the last frames, which wait for a decision.
-        since_B3: Frames since the last event, frames since the last probable stroke, and events since that.
+        since_B3: Frames since the last event, frames since the last probable stroke, and events
+            since that.
         hidden_BC: Recurrent state.
     """
 
@@ -84,7 +87,8 @@ class Events(NamedTuple):
 
 
 class StrokeClassifier(nn.Module):
-    """Note logits in, strokes out; causal, `WAIT` frames late, with its state carried across chunks."""
+    """Note logits in, strokes out; causal, `WAIT` frames late, with its state carried across
+    chunks."""
 
     def __init__(
         self, config: StrokeConfig, encoder: EncoderConfig, onset_threshold: float
@@ -93,7 +97,8 @@ class StrokeClassifier(nn.Module):
         Args:
             config: Its shape.
             encoder: Shape of the encoder.
-            onset_threshold: Probability from which on the encoder alone takes a moment for a stroke.
+            onset_threshold: Probability from which on the encoder alone takes a moment for a
+                stroke.
         """
         super().__init__()
         self.rows, self.delay = encoder.rows_per_frame, encoder.delay
@@ -124,8 +129,8 @@ class StrokeClassifier(nn.Module):
             state: What the call for the rows before returned.
 
         Returns:
-            Where strokes begin [B, T, 88], bool, each at its pitch; the logits of the same frames, `WAIT` frames later; and the
-            state.
+            Where strokes begin [B, T, 88], bool, each at its pitch; the logits of the same frames,
+            `WAIT` frames later; and the state.
         """
         state = state or self._initial_state(len(features_BRF), logits_B2TP)
         summary_BTX = self.summarise(features_BRF, logits_B2TP) - self.silent_X
@@ -157,10 +162,11 @@ class StrokeClassifier(nn.Module):
         return stroke_BTP, logits_B2VP[:, :, :-WAIT], after
 
     def summarise(self, features_BRF: Tensor, logits_B2TP: Tensor) -> Tensor:
-        """Summary of every frame, [B, T, 4 + rows]: of its notes, and of the sound `delay` frames later.
+        """Summary of every frame, [B, T, 4 + rows]: of its notes, and of the sound `delay` frames
+        later.
 
-        Logits of the most probable onset and pitch, that pitch (-1 for none), onset strength, and the loudness of every row (natural
-        logarithm of power in the short window).
+        Logits of the most probable onset and pitch, that pitch (-1 for none), onset strength, and
+        the loudness of every row (natural logarithm of power in the short window).
         """
         onset_logit_BT = logits_B2TP[:, 0].float().amax(dim=-1)
         sustained_BT, pitch_BT = logits_B2TP[:, 1].float().max(dim=-1)
@@ -172,7 +178,8 @@ class StrokeClassifier(nn.Module):
         return torch.cat([of_notes_BT4, loud_BR.unflatten(1, (-1, self.rows))], dim=-1)
 
     def events(self, summary_BVX: Tensor) -> Events:
-        """Events of T frames from T + window - 1 summaries, which end `WAIT` + `delay` frames of sound beyond the last of them."""
+        """Events of T frames from T + window - 1 summaries, which end `WAIT` + `delay` frames of
+        sound beyond the last of them."""
         window_BTXW = summary_BVX.unfold(1, self.window, 1)
         now = _BEFORE
         # A summary's notes are older than its sound.
@@ -222,7 +229,8 @@ class StrokeClassifier(nn.Module):
         return self.head(both_BC)[..., 0], hidden_BC
 
     def classify(self, known_BNX: Tensor) -> Tensor:
-        """Logits [B, N] of consecutive events being strokes, from their features, with a fresh state."""
+        """Logits [B, N] of consecutive events being strokes, from their features, with a fresh
+        state."""
         hidden_BC = known_BNX.new_zeros(len(known_BNX), self.cell.hidden_size)
         odds = []
         for known_BX in known_BNX.unbind(1):

@@ -1,7 +1,8 @@
 """Transcribers: from feature rows to notes, with a small look-ahead.
 
-There is one for notes (:class:`NoteTranscriber`), and one for bowed notes, which also predicts strokes and slurs
-(:class:`BowedNoteTranscriber`). An instrument names its own (:attr:`apvg.instruments.instrument.Instrument.transcriber`).
+There is one for notes (:class:`NoteTranscriber`), and one for bowed notes, which also predicts
+strokes and slurs (:class:`BowedNoteTranscriber`). An instrument names its own
+(:attr:`apvg.instruments.instrument.Instrument.transcriber`).
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class TranscriberConfig:
     Attributes:
         kind: Name of the transcriber; the instrument's own where empty.
         encoder: The audio encoder.
-        decided: Whether it gives decisions (0 or 1) rather than probabilities. Predicted notes are then like written ones, and one
-            motion decoder serves both.
+        decided: Whether it gives decisions (0 or 1) rather than probabilities. Predicted notes are
+            then like written ones, and one motion decoder serves both.
         onset_threshold: Probability from which on a pitch has an onset.
         strokes: The stroke classifier, for bowed notes.
     """
@@ -116,7 +117,8 @@ class NoteTranscriber(nn.Module):
         state: TranscriberState | None,
         strokes: StrokeState | None = None,
     ) -> tuple[Tensor, TranscriberState]:
-        """Where the probability of an onset rises above the threshold, bool, and the state after."""
+        """Where the probability of an onset rises above the threshold, bool, and the state
+        after."""
         active_BTP = probability_BTP > self.config.onset_threshold
         before_B1P = state.active_B1P if state else torch.zeros_like(active_BTP[:, :1])
         onset_BTP = active_BTP & ~torch.cat([before_B1P, active_BTP[:, :-1]], dim=1)
@@ -129,7 +131,8 @@ class NoteTranscriber(nn.Module):
             return Transcription(probability_B2TP, logits_B2TP)
         sustained_BTP = onset_BTP | (probability_B2TP[:, 1] > SUSTAINED)
         notes_B2TP = torch.stack([onset_BTP, sustained_BTP], dim=1).to(probability_B2TP)
-        # Straight-through estimator (Bengio et al., 2013): a decision hands its gradient to the probability.
+        # Straight-through estimator (Bengio et al., 2013): a decision hands its gradient to the
+        # probability.
         straight_B2TP = probability_B2TP - probability_B2TP.detach()
         return Transcription(notes_B2TP + straight_B2TP, logits_B2TP)
 
@@ -143,7 +146,8 @@ class NoteTranscriber(nn.Module):
         return torch.cat(blocks, dim=1)[:, self.config.delay :]
 
     def blocks(self, features_RF: Tensor) -> Iterator[Tensor]:
-        """Feature rows of whole music in batches of one block, followed by the silence that the last notes wait for."""
+        """Feature rows of whole music in batches of one block, followed by the silence that the
+        last notes wait for."""
         rows = self.config.encoder.rows_per_frame
         silence_RF = features_RF.new_zeros(self.config.delay * rows, features_RF.shape[1])
         for block_RF in torch.cat([features_RF, silence_RF]).split(_BLOCK * rows):

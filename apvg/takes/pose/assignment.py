@@ -13,17 +13,19 @@ import numpy as np
 from apvg.instruments.skeleton import HAND_POINTS
 from apvg.takes.pose.detections import Detections, hand_size, same_hand
 
-#: The cost of a hand that jumps by its own size from one frame to the next (a negative log probability, as all costs here). It is
-#: weighed against the tracker's labels, of which none counts for more than _CERTAIN, because a tracker's mistakes last for many
-#: frames: only labels that are wrong for seconds can exchange hands that are near each other and partly hidden.
+#: The cost of a hand that jumps by its own size from one frame to the next (a negative log
+#: probability, as all costs here). It is weighed against the tracker's labels, of which none counts
+#: for more than _CERTAIN, because a tracker's mistakes last for many frames: only labels that are
+#: wrong for seconds can exchange hands that are near each other and partly hidden.
 _JUMP_COST = 100.0
 #: Motion up to this share of a hand's size per frame is free.
 _PLAIN_SPEED = 0.25
 _CERTAIN = 0.7
-#: The cost of a detection that is taken for no hand at all: less than a jump there and back, more than a quick move.
+#: The cost of a detection that is taken for no hand at all: less than a jump there and back, more
+#: than a quick move.
 _REJECTED_COST = 32.0
-#: The cost of a hand that appears where the other one was in one of the frames just before, while the other disappears. About a
-#: second of wrong labels cannot outweigh it.
+#: The cost of a hand that appears where the other one was in one of the frames just before, while
+#: the other disappears. About a second of wrong labels cannot outweigh it.
 _STOLEN_COST = 30.0
 _JUST_NOW = 10
 #: Hypotheses that cost so much more than the best one are dropped.
@@ -40,9 +42,10 @@ _State: TypeAlias = tuple[_Detection, _Detection]
 def assign_hands(detections: Detections) -> tuple[np.ndarray, np.ndarray]:
     """Tell the left hand from the right one in every frame.
 
-    The cheapest sequence of assignments wins: a hand pays for every jump and for labels against it, and a detection may be no hand
-    at all (a Viterbi beam search whose states are the last detections of both hands). So wrong labels never exchange hands that
-    can be followed, and labels decide again after a long absence.
+    The cheapest sequence of assignments wins: a hand pays for every jump and for labels against it,
+    and a detection may be no hand at all (a Viterbi beam search whose states are the last
+    detections of both hands). So wrong labels never exchange hands that can be followed, and labels
+    decide again after a long absence.
 
     Returns:
         hands_THPD: [T, 2, 21, 2], the player's left hand first; NaN where it was not detected.
@@ -125,7 +128,8 @@ def _price(detections: Detections, hand: int, state: _State, t: int, m: int) -> 
 
 
 def _stolen(detections: Detections, own: _Detection, other: _Detection, t: int, m: int) -> float:
-    """The cost of a hand, not detected for a while, that is where the other one was just now, while the other is gone."""
+    """The cost of a hand, not detected for a while, that is where the other one was just now, while
+    the other is gone."""
     if other is None or t - other[0] > _JUST_NOW or (own is not None and own[0] >= other[0]):
         return 0.0
     near = _moved(detections, other, t, m) / (t - other[0]) < 2 * _PLAIN_SPEED

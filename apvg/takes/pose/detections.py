@@ -16,7 +16,8 @@ _SAME_HAND = 0.25
 
 @dataclass(frozen=True)
 class Detections:
-    """What a tracker detected in T frames, in pixels of whatever it was shown. NaN where nothing was detected.
+    """What a tracker detected in T frames, in pixels of whatever it was shown. NaN where nothing
+    was detected.
 
     Attributes:
         body_TBD: [T, B, 2] body points; B = 0 in layouts of hands alone.
@@ -66,7 +67,8 @@ class PoseTracker(Protocol):
         ...
 
     def see(self, image_HWC: np.ndarray) -> Detections:
-        """What is detected in the next frame (RGB uint8, all of one size), in its pixels; one frame."""
+        """What is detected in the next frame (RGB uint8, all of one size), in its pixels; one
+        frame."""
         ...
 
     def find_hands(self, image_HWC: np.ndarray) -> list[np.ndarray]:

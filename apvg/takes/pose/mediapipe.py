@@ -23,7 +23,8 @@ from apvg.takes.pose.detections import Detections
 def _without_opencv() -> Iterator[None]:
     """Where OpenCV cannot be loaded, an empty module stands in its place meanwhile.
 
-    Its library wants the system's OpenGL, which servers lack. MediaPipe needs it for drawing alone, and we draw nothing.
+    Its library wants the system's OpenGL, which servers lack. MediaPipe needs it for drawing alone,
+    and we draw nothing.
     """
     try:
         import cv2  # noqa: F401  # pyright: ignore[reportMissingImports]
@@ -76,11 +77,12 @@ _FOUND_AGAIN = 0.3
 
 
 class Tracker:
-    """Tracks one performer through the frames of a video; a :class:`apvg.takes.pose.detections.PoseTracker`.
+    """Tracks one performer through the frames of a video; a
+    :class:`apvg.takes.pose.detections.PoseTracker`.
 
     Args:
-        skeleton: ``HANDS`` (hands alone, the hands model) or ``BODY_AND_HANDS`` (the holistic model: the body first, then
-            each hand around the wrist that belongs to it).
+        skeleton: ``HANDS`` (hands alone, the hands model) or ``BODY_AND_HANDS`` (the holistic
+            model: the body first, then each hand around the wrist that belongs to it).
     """
 
     def __init__(self, skeleton: Skeleton) -> None:
@@ -122,7 +124,8 @@ class Tracker:
         self.close()
 
     def see(self, image_HWC: np.ndarray) -> Detections:
-        """What is detected in the next frame (RGB uint8, all of one size), in its pixels; one frame."""
+        """What is detected in the next frame (RGB uint8, all of one size), in its pixels; one
+        frame."""
         if self._moving is None:
             self._moving = self._load_moving()
         detections = Detections.empty(1, self.body_points)
@@ -206,12 +209,14 @@ def _pixels(landmarks: Iterable[Any], image_HWC: np.ndarray) -> np.ndarray:
 
 
 class _Quiet:
-    """A MediaPipe model that does not fill the terminal with notes to its developers, which no setting turns off."""
+    """A MediaPipe model that does not fill the terminal with notes to its developers, which no
+    setting turns off."""
 
     def __init__(self, kind: type, **settings: Any) -> None:
         with _native_stderr_silenced():
             self._model = kind(**settings)
-            # Its threads would still be talking as they load the networks, were the first picture not awaited.
+            # Its threads would still be talking as they load the networks, were the first picture
+            # not awaited.
             self._process(np.zeros((64, 64, 3), np.uint8))
 
     def process(self, image_HWC: np.ndarray) -> Any:

@@ -1,7 +1,8 @@
-"""Keypoints that OpenPose has found already: its folder of JSON files, one for each frame of the source video.
+"""Keypoints that OpenPose has found already: its folder of JSON files, one for each frame of the
+source video.
 
-The fields are those of openpose/doc/02_output.md: a list of people, each with x, y, confidence of every point in pixels of the
-source; confidence 0 where a point was not found.
+The fields are those of openpose/doc/02_output.md: a list of people, each with x, y, confidence of
+every point in pixels of the source; confidence 0 where a point was not found.
 """
 
 from __future__ import annotations
@@ -33,12 +34,14 @@ _BODY_25 = {
 _COCO_18 = _BODY_25 | {"right_hip": 8, "left_hip": 11, "right_ear": 16, "left_ear": 17}
 _BODIES = {25: _BODY_25, 18: _COCO_18}
 _HANDS = ("hand_left_keypoints_2d", "hand_right_keypoints_2d")
-#: A hand of which fewer points were found was not seen; the others of a seen one are placed by its shape.
+#: A hand of which fewer points were found was not seen; the others of a seen one are placed by its
+#: shape.
 _LEAST_HAND_POINTS = (len(HAND_POINTS) + 1) // 2
 
 
 class NoTracker:
-    """Takes a tracker's place where keypoints come from files: it detects nothing in any picture."""
+    """Takes a tracker's place where keypoints come from files: it detects nothing in any
+    picture."""
 
     def __init__(self, skeleton: Skeleton) -> None:
         self.body_points = len(skeleton.part("body"))
@@ -80,7 +83,8 @@ def openpose_files(folder: Path, frames: int) -> list[Path]:
     ]
     if len(numbered) != frames:
         raise ApvgError(
-            f"{folder} holds {len(numbered)} numbered JSON files, but the video has {frames} frames",
+            f"{folder} holds {len(numbered)} numbered JSON files, "
+            f"but the video has {frames} frames",
             "let OpenPose write one for each frame of this very video",
         )
     return [path for _, path in sorted(numbered)]
@@ -94,7 +98,8 @@ def read_people(
     Args:
         paths: The file of each frame of the take; one may stand there several times.
         skeleton: Which points to keep.
-        person: x, y, width, height: of all people, the one with most points in there is meant; by default the first.
+        person: x, y, width, height: of all people, the one with most points in there is meant; by
+            default the first.
 
     Raises:
         ApvgError: A file is damaged or of another body model than BODY_25 and COCO.
@@ -116,7 +121,8 @@ def read_people(
 
 
 def _read(path: Path, names: Sequence[str], person: tuple[int, int, int, int] | None) -> np.ndarray:
-    """[B + 42, 3] float32: the body points `names`, then the left and the right hand; 0 where not found."""
+    """[B + 42, 3] float32: the body points `names`, then the left and the right hand; 0 where not
+    found."""
     try:
         people = json.loads(path.read_text(encoding="utf-8"))["people"]
         everyone = [_points(one, names) for one in people]
@@ -161,7 +167,10 @@ def _points(person: dict[str, Any], names: Sequence[str]) -> np.ndarray:
 
 
 def _between(point_T3: np.ndarray) -> np.ndarray:
-    """A body point's path [T, 2]; where it was not found, between where it was. Its confidence stays 0 there."""
+    """A body point's path [T, 2]; where it was not found, between where it was.
+
+    Its confidence stays 0 there.
+    """
     found = np.flatnonzero(point_T3[:, 2] > 0)
     if len(found) == 0:
         return np.full((len(point_T3), 2), np.nan)

@@ -109,7 +109,8 @@ def match_picture(
     cleaned: Cleaned,
     notes: Notes,
 ) -> list[tuple[str, Match | None]]:
-    """The offsets of the notes at which the picture shows them played, each with what was compared."""
+    """The offsets of the notes at which the picture shows them played, each with what was
+    compared."""
     corners_42 = corners_in_take(options, framing)
     instrument = find_instrument(recording.about.instrument).seen(corners_42)
     points_TKD = seen(cleaned.keypoints_TKD, cleaned.confidence_TK)
@@ -137,9 +138,9 @@ def find_offsets(
 ) -> Offsets:
     """Put a recording's sound and notes on the picture's clock.
 
-    A video's own sound is there already. Sound from another file is matched with the video's own, if it has one; notes are matched
-    with the sound; and where the picture has no sound, with what it shows. Sound and notes that are both in files of their own are
-    taken to be on one clock.
+    A video's own sound is there already. Sound from another file is matched with the video's own,
+    if it has one; notes are matched with the sound; and where the picture has no sound, with what
+    it shows. Sound and notes that are both in files of their own are taken to be on one clock.
 
     Args:
         recording: Its files.
@@ -177,7 +178,8 @@ def find_offsets(
         offset = Found(
             0.0,
             0.0,
-            f"0 is taken, because no offset stands out ({what}: {match.shift:.2f} s is the best, but only {match.margin:.0%} above others)",
+            f"0 is taken, because no offset stands out ({what}: {match.shift:.2f} s is the best, "
+            f"but only {match.margin:.0%} above others)",
         )
     else:
         offset = Found(
@@ -193,7 +195,8 @@ def find_offsets(
 def soundtrack(
     sound: Sound | None, frames: int, options: PrepareOptions, offset: float
 ) -> Iterator[np.ndarray]:
-    """The sound on the take's clock in pieces of mono samples; silence where the recording has none."""
+    """The sound on the take's clock in pieces of mono samples; silence where the recording has
+    none."""
     left = sample_count(frames, options.fps, SAMPLE_RATE)
     later = offset - options.start
     before = left if sound is None else min(left, round(max(0.0, later) * SAMPLE_RATE))

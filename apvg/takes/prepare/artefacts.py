@@ -1,4 +1,5 @@
-"""Artefacts of the steps on disk: arrays and plain data in one file, written whole or not at all."""
+"""Artefacts of the steps on disk: arrays and plain data in one file, written whole or not at
+all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Step 4: how good are a take's keypoints? Figures, a verdict with its reasons, and pictures to look at."""
+"""Step 4: how good are a take's keypoints? Figures, a verdict with its reasons, and pictures to
+look at."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ _ONE_PLACE = 0.25
 def assess(
     take: Take, tracked: Tracked, cleaned: Cleaned, found: dict[str, dict[str, Any]], staging: Path
 ) -> QualityReport:
-    """Measure the quality of a take, and write the report for people into `staging`, next to the artefact.
+    """Measure the quality of a take, and write the report for people into `staging`, next to the
+    artefact.
 
     Args:
         take: As the steps before have made it.
@@ -169,7 +171,8 @@ def _playing(take: Take, seen_TH: np.ndarray) -> tuple[int, int]:
 
 
 def _jitter(hand_TPD: np.ndarray, seen_T: np.ndarray) -> float:
-    """Typical noise of a point, pixels: its deviation from the line between its neighbours in time, as real motion is smooth."""
+    """Typical noise of a point, pixels: its deviation from the line between its neighbours in time,
+    as real motion is smooth."""
     whole_T = seen_T[2:] & seen_T[1:-1] & seen_T[:-2]
     if not whole_T.any():
         return 0.0

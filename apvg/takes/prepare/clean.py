@@ -1,4 +1,5 @@
-"""Step 2: from raw detections to keypoints: hands assigned, missing ones detected again, gaps filled, paths smoothed."""
+"""Step 2: from raw detections to keypoints: hands assigned, missing ones detected again, gaps
+filled, paths smoothed."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ _WORTH_A_JUMP = 4.0
 LONGEST_FILLED_GAP = 0.4
 #: Confidence of a filled point, as a share of that at the gap's ends.
 FILLED_CONFIDENCE = 0.5
-#: Half the smoothing window, seconds: 5 frames at 25 frames/s, which leaves a finger's stroke its height.
+#: Half the smoothing window, seconds: 5 frames at 25 frames/s, which leaves a finger's stroke its
+#: height.
 _SMOOTHING_REACH = 0.08
 
 
@@ -44,9 +46,11 @@ class Cleaned:
     """The artefact of this step.
 
     Attributes:
-        raw_TKD: [T, K, 2] the detected points with their hands assigned, source pixels; 0 where not detected.
+        raw_TKD: [T, K, 2] the detected points with their hands assigned, source pixels; 0 where not
+            detected.
         raw_TK: Their confidence; 0 where not detected.
-        re_detected_TH: Where a hand was found only by looking for it in that frame alone; left hand first.
+        re_detected_TH: Where a hand was found only by looking for it in that frame alone; left hand
+            first.
         keypoints_TKD: [T, K, 2] float32, filled and smoothed, pixels of the take; finite.
         confidence_TK: [T, K] float32 in 0..1.
     """
@@ -96,7 +100,8 @@ def clean(
     if not (raw_TK > 0).any() or (raw_TK > 0).any(axis=1).mean() < LEAST_SEEN:
         raise ApvgError(
             f"no {layout.subject} found in {recording.video}",
-            "check which part of the picture is looked at and which points are looked for, or take brighter, sharper footage",
+            "check which part of the picture is looked at and which points are looked for, or take "
+            "brighter, sharper footage",
             options=["crop", "person", "layout"],
         )
     keypoints_TKD, confidence_TK = smooth(
@@ -114,7 +119,8 @@ def _within_crop(detections: Detections, framing: Framing) -> Detections:
     return replace(detections, hands_TMPD=hands_TMPD, score_TM=score_TM)
 
 
-# ---------------------------------------------------------------------------------------------- missing hands
+# ----------------------------------------------------------------------------------------------
+# missing hands
 
 
 def re_detect(
@@ -158,7 +164,7 @@ def _single_frames(
     video: Picture, options: PrepareOptions, info: VideoInfo, wanted_T: np.ndarray
 ) -> Iterator[tuple[int, np.ndarray]]:
     """The wanted frames with their indices; what lies between is skipped where that is quicker."""
-    jump = round(_WORTH_A_JUMP * options.fps) if info.searchable else len(wanted_T)
+    jump = round(_WORTH_A_JUMP * options.fps) if info.seekable else len(wanted_T)
     at = np.flatnonzero(wanted_T)
     spans = np.split(at, np.flatnonzero(np.diff(at) > jump) + 1) if len(at) else []
     spans = progress(spans, "looking again", len(spans))
@@ -208,7 +214,8 @@ def _find_near(
     return min(found, key=lambda hand: np.linalg.norm(hand - where_PD), default=None)
 
 
-# ---------------------------------------------------------------------------------------------- gaps and smoothing
+# ----------------------------------------------------------------------------------------------
+# gaps and smoothing
 
 
 def smooth(
@@ -216,7 +223,8 @@ def smooth(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fill short gaps, mark long ones, and smooth without lag.
 
-    Smoothing fits a parabola to the frames around each one (Savitzky and Golay, 1964), never across a long gap.
+    Smoothing fits a parabola to the frames around each one (Savitzky and Golay, 1964), never across
+    a long gap.
 
     Args:
         keypoints_TKD: As detected; anything where the confidence is 0.
@@ -225,8 +233,8 @@ def smooth(
         fps: Frames per second.
 
     Returns:
-        keypoints_TKD, confidence_TK: float32, finite. In a long gap points rest where they were seen last or will be
-        seen next, with confidence 0.
+        keypoints_TKD, confidence_TK: float32, finite. In a long gap points rest where they were
+        seen last or will be seen next, with confidence 0.
     """
     frames = len(keypoints_TKD)
     longest = round(LONGEST_FILLED_GAP * fps)
@@ -236,7 +244,8 @@ def smooth(
     every_T = np.arange(frames)
     for ids in skeleton.parts.values():
         points = list(ids)
-        # Points of one part are seen together; where a body's point is hidden, the tracker still guesses its place.
+        # Points of one part are seen together; where a body's point is hidden, the tracker still
+        # guesses its place.
         seen_T = (confidence_TK[:, points] > 0).any(axis=1)
         if not seen_T.any():
             continue
@@ -268,7 +277,8 @@ def smooth(
 
 
 def _fit_parabolas(path_TKD: np.ndarray, reach: int) -> np.ndarray:
-    """Replace each frame by the parabola fitted to the window around it; at the ends, to the first or last window."""
+    """Replace each frame by the parabola fitted to the window around it; at the ends, to the first
+    or last window."""
     window = 2 * reach + 1
     frames = len(path_TKD)
     if frames < window or window < 4:

@@ -24,12 +24,14 @@ from apvg.video.reading import VideoInfo, sample_frames
 SAMPLES = 60
 #: Hands seen in fewer frames than this are too few to go by.
 LEAST_FRAMES = 5
-#: The tracker looks at the crop and so much around it, as shares of its sides: forearms help to find hands.
+#: The tracker looks at the crop and so much around it, as shares of its sides: forearms help to
+#: find hands.
 MARGIN = 0.5
 #: By default a take has about as many pixels as this, in sides that networks can halve four times.
 _PIXELS = 256 * 256
 _SIDE_STEP = 16
-#: The share of hands, at each side, that may lie further out: those that rest in a lap, and mistakes.
+#: The share of hands, at each side, that may lie further out: those that rest in a lap, and
+#: mistakes.
 _OUTLIERS = 0.05
 #: So much of a forearm is shown, as a multiple of the length from wrist to knuckles.
 _FOREARM = 0.4
@@ -111,7 +113,10 @@ def _find(
     elif isinstance(recording.video, ImageSequence):
         found["crop"] = Found(list(whole), 1.0, "the whole pictures, as they are cut already")
     elif recording.openpose is not None:
-        how = "the whole picture, because no hands are looked for where OpenPose has found the keypoints"
+        how = (
+            "the whole picture, because no hands are looked for "
+            "where OpenPose has found the keypoints"
+        )
         found["crop"] = Found(list(whole), 0.0, how)
     else:
         video = recording.video
@@ -146,7 +151,8 @@ def find_crop(
     corners_42: np.ndarray | None,
     aspect: float | None = None,
 ) -> Found:
-    """The part of the picture that holds the hands, a piece of forearm and, where its place is known, the keyboard.
+    """The part of the picture that holds the hands, a piece of forearm and, where its place is
+    known, the keyboard.
 
     Args:
         hands_FHPD: For each sampled frame the hands [21, 2] seen in it, source pixels.
@@ -155,8 +161,8 @@ def find_crop(
         aspect: Width / height it should have; by default what the hands need, between 1 and 4.
 
     Returns:
-        x, y, width, height. Its certainty is the share of hands, in sampled frames with any, that lie wholly inside; it is
-        everything, with certainty 0, where hardly a hand is seen.
+        x, y, width, height. Its certainty is the share of hands, in sampled frames with any, that
+        lie wholly inside; it is everything, with certainty 0, where hardly a hand is seen.
     """
     with_hands = [hands for hands in hands_FHPD if hands]
     if len(with_hands) < LEAST_FRAMES:
@@ -220,7 +226,8 @@ def _shaped(
     size: tuple[int, int],
     aspect: float | None,
 ) -> Rectangle:
-    """The rectangle grown to the shape a picture should have, inside the whole one, on even pixels."""
+    """The rectangle grown to the shape a picture should have, inside the whole one, on even
+    pixels."""
     left, top = max(left, 0.0), max(top, 0.0)
     right, bottom = min(right, size[0]), min(bottom, size[1])
     width, height = right - left, bottom - top

@@ -30,7 +30,8 @@ SKILL = Target(
 
 
 class KeysPlayed:
-    """Whether played keys have a fingertip over them; a :class:`apvg.takes.prepare.playing.Playing`."""
+    """Whether played keys have a fingertip over them; a
+    :class:`apvg.takes.prepare.playing.Playing`."""
 
     matched = "played keys matched with the fingertips"
 
@@ -89,7 +90,8 @@ def match_keys(tip_x_TF: np.ndarray, notes: Notes, fps: float) -> Match | None:
     frame_N = np.round(notes.onset_N * fps).astype(int)
     frames, length = len(tip_x_TF), int(frame_N.max()) + 1
     tip_x_TF = tip_x_TF.astype(np.float32)
-    # For every shift: how near the tips are to the played keys, and what chance and its scatter would make of it.
+    # For every shift: how near the tips are to the played keys, and what chance and its scatter
+    # would make of it.
     near_L = expected_L = variance_L = count_L = np.zeros(frames + length - 1)
     for pitch in np.unique(notes.pitch_N):
         onset_T = np.bincount(frame_N[notes.pitch_N == pitch], minlength=length).astype(float)

@@ -16,7 +16,8 @@ class Layout:
     Attributes:
         skeleton: Its points: those of a body, if any, then those of the left and of the right hand.
         subject: What messages call it.
-        shows: What of the picture a take shows by default: the part where the hands are, or everything.
+        shows: What of the picture a take shows by default: the part where the hands are, or
+            everything.
         reason: Why everything is shown, for the report.
     """
 

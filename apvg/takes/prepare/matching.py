@@ -1,7 +1,9 @@
-"""The shift that lays one curve over another: how much later one clock is than another, from what both show of the same notes.
+"""The shift that lays one curve over another: how much later one clock is than another, from what
+both show of the same notes.
 
-Curves are compared over all shifts at once (correlation by FFT, so hours take seconds). The best shift is rated by how far it
-stands out above the second best one elsewhere, because music repeats itself, so that this margin says more than a height.
+Curves are compared over all shifts at once (correlation by FFT, so hours take seconds). The best
+shift is rated by how far it stands out above the second best one elsewhere, because music repeats
+itself, so that this margin says more than a height.
 """
 
 from __future__ import annotations
@@ -19,13 +21,15 @@ ONSET_RATE = 100
 ANALYSIS_RATE = 16000
 #: A second-best shift is one at least this far from the best, seconds.
 _ELSEWHERE = 1.0
-#: Margins, as shares of the best, that mean nothing, and that are as good as certain. On the PianoRay takes the true offsets
-#: stand out by 0.26 and 0.62 (fingers on keys) and by 0.70 (notes in the sound), excerpts of 15 s by 0.25 to 0.52; wrong
-#: offsets, from notes of the other take or excerpts of 4 s, by 0.15 at most.
+#: Margins, as shares of the best, that mean nothing, and that are as good as certain. On the
+#: PianoRay takes the true offsets stand out by 0.26 and 0.62 (fingers on keys) and by 0.70 (notes
+#: in the sound), excerpts of 15 s by 0.25 to 0.52; wrong offsets, from notes of the other take or
+#: excerpts of 4 s, by 0.15 at most.
 _NO_MARGIN, _CLEAR_MARGIN = 0.10, 0.25
 #: A best shift lower than this could be chance, whatever its margin: standard deviations.
 _LEAST_HEIGHT = 3.5
-#: Shifts at which less than this overlaps are not considered: seconds of sound, and share of the shorter curve.
+#: Shifts at which less than this overlaps are not considered: seconds of sound, and share of the
+#: shorter curve.
 _LEAST_SECONDS, _LEAST_SHARE = 3.0, 0.2
 _WINDOW = 512
 _BANDS = 32
@@ -82,7 +86,8 @@ def sound_onsets(chunks: Iterable[np.ndarray]) -> np.ndarray:
         chunks: Mono samples at ``ANALYSIS_RATE``, in pieces of any length.
 
     Returns:
-        [E] at ``ONSET_RATE``, value e around second e / ONSET_RATE; nothing but these is kept in memory.
+        [E] at ``ONSET_RATE``, value e around second e / ONSET_RATE; nothing but these is kept in
+        memory.
     """
     hop = ANALYSIS_RATE // ONSET_RATE
     window_W = np.hanning(_WINDOW).astype(np.float32)
@@ -118,7 +123,8 @@ def note_onsets(notes: Notes) -> np.ndarray:
 
 
 def correlate(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """For each shift from -(len(second) - 1) to len(first) - 1: the sum of first[t + shift] * second[t]."""
+    """For each shift from -(len(second) - 1) to len(first) - 1: the sum of first[t + shift] *
+    second[t]."""
     length = len(first) + len(second) - 1
     size = 1 << (length - 1).bit_length()
     spectrum = np.fft.rfft(first, size) * np.conj(np.fft.rfft(second, size))

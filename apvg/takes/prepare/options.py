@@ -1,4 +1,5 @@
-"""What a take is made of and how: the options of preparing, and their checks before hours of work."""
+"""What a take is made of and how: the options of preparing, and their checks before hours of
+work."""
 
 from __future__ import annotations
 
@@ -28,20 +29,23 @@ Rectangle: TypeAlias = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """What is made of a recording. Rectangles are x, y, width, height in source pixels, as the video is shown.
+    """What is made of a recording. Rectangles are x, y, width, height in source pixels, as the
+    video is shown.
 
     Attributes:
         fps: Frames per second of the take.
         start: Where in the video the take begins, seconds.
         duration: How long the take is, seconds; to the video's end by default, and never beyond it.
-        crop: What the take shows; "full" is everything, "auto" what the layout shows by default: the part with the hands, or
-            everything where there is a body, too.
-        size: Width and height of the take's frames; by default about 256 x 256 pixels in the crop's shape.
+        crop: What the take shows; "full" is everything, "auto" what the layout shows by default:
+            the part with the hands, or everything where there is a body, too.
+        size: Width and height of the take's frames; by default about 256 x 256 pixels in the crop's
+            shape.
         layout: Name of the skeleton; see :data:`apvg.takes.prepare.layouts.LAYOUTS`.
-        person: Where the performer is; who is elsewhere is ignored. By default the crop and some margin.
+        person: Where the performer is; who is elsewhere is ignored. By default the crop and some
+            margin.
         offset: Video time minus sound (and MIDI) time, seconds; None to find it.
-        corners: Corners of the surface that is played on (a keyboard), source pixels: x, y of top left, top right, bottom right,
-            bottom left.
+        corners: Corners of the surface that is played on (a keyboard), source pixels: x, y of top
+            left, top right, bottom right, bottom left.
     """
 
     fps: int = FPS
@@ -90,7 +94,8 @@ def check(recording: Recording, info: VideoInfo, options: PrepareOptions) -> Non
         )
     if not (0 <= options.start < info.duration) or (options.duration or 1) * options.fps < 1:
         raise ApvgError(
-            f"no frame of {video} lies there: start {options.start:g} s, duration {options.duration}",
+            f"no frame of {video} lies there: start {options.start:g} s, duration "
+            f"{options.duration}",
             f"choose a part of its {info.duration:.2f} s",
             options=["start", "duration"],
         )
@@ -111,8 +116,8 @@ def check(recording: Recording, info: VideoInfo, options: PrepareOptions) -> Non
             ) from None
     if is_silent(recording, info):
         warnings.warn(
-            f"{video} has no sound, so the take is silent; give the sound's file as audio, or train with a recipe "
-            "for silent footage (pianist-silent)",
+            f"{video} has no sound, so the take is silent; give the sound's file as audio, or "
+            "train with a recipe for silent footage (pianist-silent)",
             ApvgWarning,
             stacklevel=2,
         )
@@ -128,7 +133,8 @@ def is_silent(recording: Recording, info: VideoInfo) -> bool:
 
 
 def expected_frames(info: VideoInfo, options: PrepareOptions) -> int:
-    """About how many frames the take will have; the video may turn out a little shorter or longer than it says."""
+    """About how many frames the take will have; the video may turn out a little shorter or longer
+    than it says."""
     rest = max(0.0, info.duration - options.start)
     seconds = rest if options.duration is None else min(options.duration, rest)
     return round(seconds * options.fps)

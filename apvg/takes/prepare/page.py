@@ -1,4 +1,5 @@
-"""The quality report for people: ``quality.html``, complete in itself, and ``contact_sheet.png``."""
+"""The quality report for people: ``quality.html``, complete in itself, and
+``contact_sheet.png``."""
 
 from __future__ import annotations
 
@@ -24,8 +25,14 @@ _SHEET_WIDTH = 640
 #: The verdict as a sentence that says what to do.
 _HEADLINES = {
     "good": "This take is ready to train on.",
-    "usable": "This take can be trained on, but it has weak spots: have a look at what is listed here first.",
-    "poor": "This take should not be trained on as it is: put right what is listed here and prepare it again.",
+    "usable": (
+        "This take can be trained on, but it has weak spots: "
+        "have a look at what is listed here first."
+    ),
+    "poor": (
+        "This take should not be trained on as it is: "
+        "put right what is listed here and prepare it again."
+    ),
 }
 #: How many values a strip along the time has.
 _STRIP_VALUES = 600
@@ -86,14 +93,16 @@ def _outline(values: np.ndarray) -> str:
     """An area under steps, as an SVG path."""
     width, height = 600, 30
     steps = [
-        f"L{i * width / len(values):.1f},{height * (1 - value):.1f}H{(i + 1) * width / len(values):.1f}"
+        f"L{i * width / len(values):.1f},{height * (1 - value):.1f}"
+        f"H{(i + 1) * width / len(values):.1f}"
         for i, value in enumerate(values)
     ]
     return f"M0,{height}" + "".join(steps) + f"V{height}Z"
 
 
 def sound_levels(take: Take, count: int) -> np.ndarray:
-    """The sound's level in so many equal parts, from -60 dB (0) to full (1); 0 where it is silent."""
+    """The sound's level in so many equal parts, from -60 dB (0) to full (1); 0 where it is
+    silent."""
     samples = take.samples_S.shape[0]
     edges = np.linspace(0, samples, count + 1).round().astype(int)
     square = np.zeros(count)
@@ -117,7 +126,8 @@ def _clock(seconds: float) -> str:
 
 
 def _pictures(report: QualityReport, take: Take) -> list[tuple[str, np.ndarray]]:
-    """Evenly spread frames, then the least sure and flagged ones, with the skeleton drawn in; each with what it shows."""
+    """Evenly spread frames, then the least sure and flagged ones, with the skeleton drawn in; each
+    with what it shows."""
     spread = np.linspace(0, len(take) - 1, min(_SHEET_FRAMES, len(take))).round().astype(int)
     wanted = [(int(t), "") for t in spread]
     wanted += [(t, "the tracker is least sure") for t in _least_sure(report, take)]

@@ -1,7 +1,7 @@
 """What an instrument adds to preparing: whether the playing in the picture fits the notes.
 
-Looked up by the names in :attr:`apvg.instruments.instrument.Instrument.figures`; names without an entry add nothing. Other packages
-add entries by entry points of the group `apvg.playing`.
+Looked up by the names in :attr:`apvg.instruments.instrument.Instrument.figures`; names without an
+entry add nothing. Other packages add entries by entry points of the group `apvg.playing`.
 """
 
 from __future__ import annotations

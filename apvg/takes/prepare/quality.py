@@ -66,9 +66,10 @@ class QualityReport:
         layout: Name of its skeleton.
         crop: x, y, width, height in source pixels.
         tracked_region: Where the tracker looked, source pixels.
-        found: What was given or found: crop, corners, size, offsets; see :class:`apvg.takes.found.Found`.
-        playing_seconds: Begin and end of the playing: the first and the last note; without notes, the first and the last frame
-            in which a hand was detected.
+        found: What was given or found: crop, corners, size, offsets; see
+            :class:`apvg.takes.found.Found`.
+        playing_seconds: Begin and end of the playing: the first and the last note; without notes,
+            the first and the last frame in which a hand was detected.
         both_hands_found: Share of the playing frames in which both hands were detected.
         both_hands_found_in_all_frames: The same of all frames.
         mean_confidence: The tracker's, of detected hands.
@@ -117,7 +118,8 @@ class QualityReport:
     reasons: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: figures of the playing lie among the others (``key_hit``), and what there is not is left out."""
+        """Plain data: figures of the playing lie among the others (``key_hit``), and what there is
+        not is left out."""
         data: dict[str, Any] = {}
         for name, value in to_dict(self).items():
             if name == "playing":
@@ -132,7 +134,9 @@ class QualityReport:
         known = {field.name for field in fields(cls)}
         playing = {name.replace("_", "-"): data[name] for name in data if name not in known}
         kept = {name: data[name] for name in data if name in known}
-        return from_dict(cls, {"body_found": None, "body_confidence": {}, **kept, "playing": playing})  # fmt: skip
+        return from_dict(
+            cls, {"body_found": None, "body_confidence": {}, **kept, "playing": playing}
+        )
 
     def save(self, folder: Path) -> None:
         """Write ``quality.json`` into a folder."""
@@ -158,7 +162,9 @@ TARGETS: tuple[tuple[Target, Callable[[QualityReport], float]], ...] = (
             usable=0.90,
             shown="{:.1%}",
             sentence="both hands were found in {} of the playing frames",
-            cure="light the hands better, film closer, or check the crop and where the performer is",
+            cure=(
+                "light the hands better, film closer, or check the crop and where the performer is"
+            ),
             larger_is_better=True,
         ),
         lambda report: report.both_hands_found,
@@ -182,7 +188,10 @@ TARGETS: tuple[tuple[Target, Callable[[QualityReport], float]], ...] = (
             usable=12.0,
             shown="{:.1f}",
             sentence="hands jump {} times a minute",
-            cure="look at the flagged frames; if someone else is in the picture, say where the performer is",
+            cure=(
+                "look at the flagged frames; "
+                "if someone else is in the picture, say where the performer is"
+            ),
         ),
         lambda report: report.jumps_per_minute,
     ),
@@ -243,14 +252,15 @@ def with_verdict(report: QualityReport) -> QualityReport:
 
 
 def _complaints(report: QualityReport) -> Iterator[tuple[Grade, str]]:
-    """Every reason to mark a take down, and how far; a reason is empty where another one says the same."""
+    """Every reason to mark a take down, and how far; a reason is empty where another one says the
+    same."""
     yield from _failed(hand_checks(report))
     if report.silent:
         yield (
             "usable",
             (
-                "the sound is silent throughout: only a painter can learn from it (recipe pianist-silent); "
-                "check the audio and the offset if there should be sound"
+                "the sound is silent throughout: only a painter can learn from it (recipe "
+                "pianist-silent); check the audio and the offset if there should be sound"
             ),
         )
     yield from _failed(playing_checks(report))

@@ -43,25 +43,28 @@ def prepare(
 ) -> Take:
     """Make a take of a recording, with its quality report, in ``folder/NAME``.
 
-    A take that was made of the same recording with the same options is left as it is. A run that was stopped is continued: a step
-    whose artefact is there, made of the same files with the same options, is not run again, and tracking continues block by block.
-    The artefacts stay in the take's folder (``prepared/``), so that later steps can be run again without tracking again; where one
-    was deleted, its step and those after it are run again.
+    A take that was made of the same recording with the same options is left as it is. A run that
+    was stopped is continued: a step whose artefact is there, made of the same files with the same
+    options, is not run again, and tracking continues block by block. The artefacts stay in the
+    take's folder (``prepared/``), so that later steps can be run again without tracking again;
+    where one was deleted, its step and those after it are run again.
 
     Args:
         recording: The footage.
         folder: The folder of takes; it is made where it is missing.
         options: What is made of it.
         force: Replace a take of that name, and run every step.
-        from_step: Run this step and those after it again, and replace the take that is there; the steps before it are kept.
+        from_step: Run this step and those after it again, and replace the take that is there; the
+            steps before it are kept.
 
     Returns:
         The take, its frames and its sound still on disk.
 
     Raises:
-        ApvgError: The recording cannot be read, does not fit the options or shows nobody; another take of that name is there and
-            `force` is false; the take that is there cannot be continued from that step; another process is at it. Nothing is
-            left behind. Or the disk is full: then what was done is kept.
+        ApvgError: The recording cannot be read, does not fit the options or shows nobody; another
+            take of that name is there and `force` is false; the take that is there cannot be
+            continued from that step; another process is at it. Nothing is left behind. Or the disk
+            is full: then what was done is kept.
     """
     target = folder / recording.name
     origin = _origin(recording, options)
@@ -181,11 +184,13 @@ def _found(
     return {what: find.to_dict() for what, find in found.items()}
 
 
-# ---------------------------------------------------------------------------------------------- what is there already
+# ----------------------------------------------------------------------------------------------
+# what is there already
 
 
 def _already(target: Path, origin: dict[str, Any], *, force: bool, redo: bool) -> Take | None:
-    """The take that is there already, made in the same way; None where it is to be made, or made again."""
+    """The take that is there already, made in the same way; None where it is to be made, or made
+    again."""
     if not target.exists() or force:
         return None
     if (target / "zarr.json").is_file():
@@ -211,7 +216,10 @@ def _missing_step(target: Path, origin: dict[str, Any]) -> StepName | None:
 
 
 def _origin(recording: Recording, options: PrepareOptions) -> dict[str, Any]:
-    """What a take is made of: files by name and size, and the options. Plain data, equal after JSON."""
+    """What a take is made of: files by name and size, and the options.
+
+    Plain data, equal after JSON.
+    """
     files = {
         "video": recording.video,
         "audio": recording.audio,

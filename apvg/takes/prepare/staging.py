@@ -18,7 +18,8 @@ from apvg.takes.prepare.options import STEPS, StepName
 from apvg.takes.prepare.quality import QualityReport
 from apvg.takes.prepare.track import BLOCKS, Tracked
 
-#: The folder of the steps' artefacts in a take's folder, and the file that says what they were made of.
+#: The folder of the steps' artefacts in a take's folder, and the file that says what they were made
+#: of.
 ARTEFACTS = "prepared"
 _STEPS_FILE = "steps.json"
 #: What each step writes, in a take's folder; the artefact itself last.
@@ -56,7 +57,10 @@ class Staging:
             save_json(begun, inputs["track"])
 
     def step(self, name: StepName, kind: type[_A], run: Callable[[], _A]) -> _A:
-        """The artefact of a step: loaded where it is there, else made. Then all later steps are run again, too."""
+        """The artefact of a step: loaded where it is there, else made.
+
+        Then all later steps are run again, too.
+        """
         where = (self.folder / _WRITES[name][-1]).parent
         if self._made_of().get(name) == self._inputs[name] and is_there(self.folder, name):
             return kind.load(where)
@@ -67,7 +71,8 @@ class Staging:
         return artefact
 
     def redo(self, name: StepName, target: Path) -> None:
-        """Drop the artefacts from a step on. Those before it are taken from the take `target`, where it is there.
+        """Drop the artefacts from a step on. Those before it are taken from the take `target`,
+        where it is there.
 
         Raises:
             ApvgError: The take lacks them, or they were made with other options.
@@ -78,7 +83,8 @@ class Staging:
             save_json(self.folder / BLOCKS / "inputs.json", self._inputs["track"])
         elif target.exists():
             self._refuse_others(target, before)
-            # No inputs are written for its blocks, of which there are none: this folder is never continued.
+            # No inputs are written for its blocks, of which there are none: this folder is never
+            # continued.
             shutil.rmtree(self.folder)
             for path in (path for step in before for path in _WRITES[step]):
                 _link(target / path, self.folder / path)
@@ -105,7 +111,8 @@ class Staging:
                 )
 
     def _drop(self, name: StepName) -> None:
-        """Delete what a step and those after it have written; blocks of a tracking that is not finished stay."""
+        """Delete what a step and those after it have written; blocks of a tracking that is not
+        finished stay."""
         later = STEPS[STEPS.index(name) :]
         made_of = self._made_of()
         save_json(self._steps_file, {step: made_of[step] for step in made_of if step not in later})
@@ -131,7 +138,8 @@ def is_there(folder: Path, step: StepName) -> bool:
 
 
 def _link(source: Path, target: Path) -> None:
-    """The same file or folder in a second place, without a copy where the file system can do that."""
+    """The same file or folder in a second place, without a copy where the file system can do
+    that."""
 
     def link(first: str, second: str) -> None:
         try:

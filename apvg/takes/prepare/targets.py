@@ -19,7 +19,8 @@ class Check:
         value: The figure, in words.
         wanted: What would be good; empty where another figure says it.
         grade: What the figure earns.
-        reason: The figure as a sentence, and what to do where it is not good; empty where another figure says it.
+        reason: The figure as a sentence, and what to do where it is not good; empty where another
+            figure says it.
     """
 
     label: str

@@ -1,7 +1,9 @@
-"""Step 1: find the performer, crop, decode by time stamps; frames are stored, and detections kept as they are.
+"""Step 1: find the performer, crop, decode by time stamps; frames are stored, and detections kept
+as they are.
 
-The work goes on in blocks of some seconds, so that a run that was stopped continues where it was. The tracker restarts in every
-block (and is shown the frames just before it), so that the result does not depend on where a run was stopped.
+The work goes on in blocks of some seconds, so that a run that was stopped continues where it was.
+The tracker restarts in every block (and is shown the frames just before it), so that the result
+does not depend on where a run was stopped.
 """
 
 from __future__ import annotations
@@ -37,9 +39,11 @@ from apvg.video.reading import VideoInfo
 BLOCKS = "blocks"
 #: A multiple of a chunk of frames, so that no chunk is written twice.
 FRAMES_PER_BLOCK = 250
-#: Frames before a block that its tracker is shown first. Even, as blocks are, because read_frames rounds halves to even.
+#: Frames before a block that its tracker is shown first. Even, as blocks are, because read_frames
+#: rounds halves to even.
 WARM_UP = 8
-#: What is left of a frame's bytes on disk; 0.24 on the PianoRay takes, more where the picture is noisy.
+#: What is left of a frame's bytes on disk; 0.24 on the PianoRay takes, more where the picture is
+#: noisy.
 _COMPRESSED = 0.3
 
 
@@ -74,7 +78,8 @@ def track(recording: Recording, info: VideoInfo, options: PrepareOptions, stagin
     Blocks that a stopped run has left in `staging` are not worked on again.
 
     Raises:
-        ApvgError: The take will not fit on the disk; or keypoints of OpenPose are damaged or not those of this video.
+        ApvgError: The take will not fit on the disk; or keypoints of OpenPose are damaged or not
+            those of this video.
     """
     skeleton = LAYOUTS[options.layout].skeleton
     files = shown_N = None
@@ -93,7 +98,8 @@ def track(recording: Recording, info: VideoInfo, options: PrepareOptions, stagin
 
 
 def open_tracker(recording: Recording, skeleton: Skeleton) -> AbstractContextManager[PoseTracker]:
-    """The tracker of a recording; one that detects nothing where OpenPose has found the keypoints."""
+    """The tracker of a recording; one that detects nothing where OpenPose has found the
+    keypoints."""
     if recording.openpose is not None:
         return NoTracker(skeleton)
     # Here, because MediaPipe takes seconds to load and may be missing.
@@ -140,7 +146,8 @@ def _refuse_small_disk(
     free = shutil.disk_usage(staging).free
     if free < needed:
         raise ApvgError(
-            f"{staging.parent} has {free / 1e6:.0f} MB free, but this take needs about {needed / 1e6:.0f} MB",
+            f"{staging.parent} has {free / 1e6:.0f} MB free, but this take needs about "
+            f"{needed / 1e6:.0f} MB",
             "make room, choose another folder, or a smaller size",
             options=["size"],
         )
@@ -192,7 +199,8 @@ def _pieces(
     tracker: PoseTracker,
     first: int,
 ) -> Iterator[tuple[list[np.ndarray], list[Detections]]]:
-    """Frames of the take and what is detected in them, from frame `first` on, in pieces that never cross a block's end."""
+    """Frames of the take and what is detected in them, from frame `first` on, in pieces that never
+    cross a block's end."""
     x, y, width, height = framing.region
     crop_x, crop_y, crop_width, crop_height = framing.crop
     begin = max(0, first - WARM_UP)

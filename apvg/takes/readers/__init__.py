@@ -1,6 +1,7 @@
 """Readers of sources: how the files of each kind are laid out.
 
-Other packages add readers by entry points of the group `apvg.readers`, each a :class:`apvg.takes.readers.reader.Reader`.
+Other packages add readers by entry points of the group `apvg.readers`, each a
+:class:`apvg.takes.readers.reader.Reader`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def read_source(reader: str, source: Path, options: ReaderOptions) -> list[Recor
         options: For the reader.
 
     Raises:
-        ApvgError: There is no such reader, it does not take one of the options, or it finds no recordings.
+        ApvgError: There is no such reader, it does not take one of the options, or it finds no
+            recordings.
     """
     known = READERS[reader]
     for name, value in vars(options).items():

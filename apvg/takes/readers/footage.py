@@ -1,4 +1,5 @@
-"""Reader of plain footage: a video, or a folder of them, each with its sound and notes in it or next to it."""
+"""Reader of plain footage: a video, or a folder of them, each with its sound and notes in it or
+next to it."""
 
 from __future__ import annotations
 
@@ -16,11 +17,13 @@ def find_recordings(source: Path, audio: Path | None, midi: Path | None) -> list
 
     Args:
         source: The video or the folder.
-        audio: The sound's file, or a folder where each video's sound has the video's name; the videos' own by default.
+        audio: The sound's file, or a folder where each video's sound has the video's name; the
+            videos' own by default.
         midi: The same for the notes.
 
     Raises:
-        ApvgError: Nothing is there, a video's sound or notes are missing, or one file is given for many videos.
+        ApvgError: Nothing is there, a video's sound or notes are missing, or one file is given for
+            many videos.
     """
     if not source.exists():
         raise ApvgError(f"cannot read {source}: there is no such file or folder", "check the name")
@@ -50,7 +53,8 @@ def find_recordings(source: Path, audio: Path | None, midi: Path | None) -> list
 
 
 def _belonging(video: Path, place: Path | None, what: str) -> Path | None:
-    """The file that belongs to a video: `place` itself, or the one in that folder with the video's name."""
+    """The file that belongs to a video: `place` itself, or the one in that folder with the video's
+    name."""
     if place is None or not place.is_dir():
         return place
     found = sorted(path for path in place.iterdir() if path.stem == video.stem and path != video)

@@ -33,7 +33,8 @@ class Reader:
 
     Attributes:
         description: What it is, in one line.
-        read: Finds the recordings in a source, in an order that depends on nothing but the files' names.
+        read: Finds the recordings in a source, in an order that depends on nothing but the files'
+            names.
         options: Names of the :class:`ReaderOptions` that it takes.
         remote: Where the data is to be had; empty for what users bring themselves.
         licence: Of the data.

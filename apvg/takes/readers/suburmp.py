@@ -1,4 +1,5 @@
-"""Reader of Sub-URMP: single players of URMP as still pictures, ten a second, each with half a second of sound."""
+"""Reader of Sub-URMP: single players of URMP as still pictures, ten a second, each with half a
+second of sound."""
 
 from __future__ import annotations
 
@@ -38,13 +39,14 @@ _SPLITS = ("train", "validation")
 def find_songs(
     source: Path, instrument: str | None = None, chunk_mark: Literal["start", "end"] = "end"
 ) -> list[Recording]:
-    """Every song of every instrument, by split, instrument and number; one with gaps as several recordings.
+    """Every song of every instrument, by split, instrument and number; one with gaps as several
+    recordings.
 
     Args:
         source: The folder that holds ``img`` and ``chunk``.
         instrument: Only this one; its folder's name.
-        chunk_mark: Whether the milliseconds in a chunk's name say when it starts or when it ends, which the data set
-            does not tell. (A picture's are its own time.)
+        chunk_mark: Whether the milliseconds in a chunk's name say when it starts or when it ends,
+            which the data set does not tell. (A picture's are its own time.)
 
     Raises:
         ApvgError: There are no such folders, or a picture has no sound or the reverse.
@@ -121,7 +123,10 @@ def _segments(
                 instrument=instrument.replace("_", " "),
                 split=split,
                 licence=LICENCE,
-                source=f"Sub-URMP, {REMOTE}: {split}, {instrument}{song}, {stretch[0]} to {stretch[-1]} ms",
+                source=(
+                    f"Sub-URMP, {REMOTE}: {split}, {instrument}{song}, "
+                    f"{stretch[0]} to {stretch[-1]} ms"
+                ),
                 credit=CREDIT,
             ),
             fps=1000 // STEP_MS,
@@ -149,7 +154,10 @@ def _read(source: Path, options: ReaderOptions) -> list[Recording]:
 
 
 READER = Reader(
-    description="Sub-URMP: single players of URMP as still pictures, ten a second, each with half a second of sound",
+    description=(
+        "Sub-URMP: single players of URMP as still pictures, ten a second, "
+        "each with half a second of sound"
+    ),
     read=_read,
     options=frozenset({"instrument", "chunk_mark"}),
     remote=REMOTE,

@@ -1,7 +1,7 @@
 """Reader of URMP: chamber music, every player's sound and notes apart, all players in one picture.
 
-The folders of the 44 pieces lie side by side, as the data set's own archive has them. The download page states the
-licence.
+The folders of the 44 pieces lie side by side, as the data set's own archive has them. The download
+page states the licence.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ INSTRUMENTS = {
     "tbn": "trombone",
     "tba": "tuba",
 }
-#: Compositions kept out of training (own choice: a cellist in each). A composition is what its pieces share in their name:
-#: arrangements of one reuse each other's takes, so they must never be divided.
+#: Compositions kept out of training (own choice: a cellist in each). A composition is what its
+#: pieces share in their name: arrangements of one reuse each other's takes, so they must never be
+#: divided.
 SPLIT = {
     "Pavane": "validation",
     "Surprise": "validation",
@@ -60,8 +61,8 @@ _FOLDER = re.compile(rf"(\d\d)_([^_]+)((?:_(?:{'|'.join(INSTRUMENTS)}))+)")
 def find_players(source: Path, instrument: str | None = None) -> list[Recording]:
     """Every player of every piece, in the order of the pieces and of the score.
 
-    The players stand side by side in the order of the score; each has an equal column of the picture, which is the
-    recording's crop. Where they stand otherwise, give crops of your own.
+    The players stand side by side in the order of the score; each has an equal column of the
+    picture, which is the recording's crop. Where they stand otherwise, give crops of your own.
 
     Args:
         source: The folder of the pieces, or one piece's.
@@ -151,7 +152,9 @@ def _read(source: Path, options: ReaderOptions) -> list[Recording]:
 
 
 READER = Reader(
-    description="URMP: chamber music, every player's sound and notes apart, all players in one picture",
+    description=(
+        "URMP: chamber music, every player's sound and notes apart, all players in one picture"
+    ),
     read=_read,
     options=frozenset({"instrument"}),
     remote=REMOTE,

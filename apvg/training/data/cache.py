@@ -1,4 +1,5 @@
-"""What datasets need of a plan's takes, made when it is first asked for; what is slow to make is kept on disk."""
+"""What datasets need of a plan's takes, made when it is first asked for; what is slow to make is
+kept on disk."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Copy-paste augmentation: hands cut out of footage and pasted where it never showed them, so that FPVG can paint them
-anywhere.
+"""Copy-paste augmentation: hands cut out of footage and pasted where it never showed them, so that
+FPVG can paint them anywhere.
 
-Each hand with its forearm is a layer: moved along the picture and away from the viewer, turned and scaled a little, widened
-as in wide grips, and sometimes in quick motion. A forearm that then ends within the picture is extended to its edge.
-(Own choice.)
+Each hand with its forearm is a layer: moved along the picture and away from the viewer, turned and
+scaled a little, widened as in wide grips, and sometimes in quick motion. A forearm that then ends
+within the picture is extended to its edge. (Own choice.)
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ class Pasted(NamedTuple):
 
 
 def copy_paste(random: np.random.Generator, scene: Scene, span: slice, width: int) -> Pasted | None:
-    """The hands of a clip at new places in a crop of `width` pixels; None where hands are too close.
+    """The hands of a clip at new places in a crop of `width` pixels; None where hands are too
+    close.
 
     One hand is always in the crop; the others are next to it, or beyond its edge.
     """
@@ -91,7 +92,8 @@ def copy_paste(random: np.random.Generator, scene: Scene, span: slice, width: in
 
 
 def _path(random: np.random.Generator, frames: int, x: float, y: float, size: float) -> Tensor:
-    """Where a hand's centre is, [T, 2] pixels: at one place, or moving through it at constant speed."""
+    """Where a hand's centre is, [T, 2] pixels: at one place, or moving through it at constant
+    speed."""
     goal_D = np.array([x, y + random.uniform(*_DOWN) * size])
     speed_D = np.zeros(2)
     if random.random() < _MOVING:
@@ -105,7 +107,8 @@ def _path(random: np.random.Generator, frames: int, x: float, y: float, size: fl
 def _warp(
     layer_TCHW: Tensor, centre_D: Tensor, goal_TD: Tensor, inverse_DD: Tensor, width: int
 ) -> Tensor:
-    """The layer [T, C, H, W] turned and scaled about a point that goes to `goal_TD` of a picture `width` wide.
+    """The layer [T, C, H, W] turned and scaled about a point that goes to `goal_TD` of a picture
+    `width` wide.
 
     Beyond the layer's edges its border is repeated, which extends forearms.
     """

@@ -47,7 +47,8 @@ class CVGDataset:
         music: Its music.
         config: How it is sampled.
         lookahead: Frames of sound beyond the excerpt.
-        octave_pixels: How far an octave moves the performer in the picture; 0 where motion does not shift with pitch.
+        octave_pixels: How far an octave moves the performer in the picture; 0 where motion does not
+            shift with pitch.
     """
 
     def __init__(

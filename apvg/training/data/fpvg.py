@@ -116,7 +116,8 @@ class FPVGDataset:
         return batch._replace(views=self._views(random.numpy, batch))
 
     def clip(self, random: np.random.Generator, length: int, *, predicted: bool) -> Clip:
-        """A clip of so many frames; `predicted` says whether predictions may be among its inputs."""
+        """A clip of so many frames; `predicted` says whether predictions may be among its
+        inputs."""
         start = int(random.choice(self.starts_by_length[length]))
         span = slice(start, start + length)
         clip = None
@@ -169,8 +170,8 @@ class FPVGDataset:
     ) -> Clip | None:
         """A clip with each hand where the footage never showed it; None where hands are too close.
 
-        Half of these clips get a coarse video that shows other hands elsewhere, as CVG's does where it is wrong: where
-        hands are, the heatmaps decide.
+        Half of these clips get a coarse video that shows other hands elsewhere, as CVG's does where
+        it is wrong: where hands are, the heatmaps decide.
         """
         scene, predictions = self.scene, self.predictions
         columns = self._anywhere(random)
@@ -227,7 +228,8 @@ class FPVGDataset:
         return int(np.clip(left, 0, width - self.crop_width)) // STRIDE * STRIDE
 
     def tracking_error(self, random: np.random.Generator, keypoints_TKD: Tensor) -> Tensor:
-        """An error such as trackers make, [T or 1, K, 2] pixels: partly shared by all points, partly by all frames."""
+        """An error such as trackers make, [T or 1, K, 2] pixels: partly shared by all points,
+        partly by all frames."""
         frames, points, _ = keypoints_TKD.shape
 
         def error(size: float, moments: int) -> np.ndarray:
@@ -235,7 +237,8 @@ class FPVGDataset:
             return own_TKD + shared_T1D
 
         error_TKD = error(self.config.clip_jitter, 1)
-        # Nothing is drawn where there is none: trainings from before it was added stay as they were.
+        # Nothing is drawn where there is none: trainings from before it was added stay as they
+        # were.
         if self.config.frame_jitter:
             error_TKD = error_TKD + error(self.config.frame_jitter, frames)
         return torch.from_numpy(error_TKD).float()

@@ -14,7 +14,8 @@ Batch_co = TypeVar("Batch_co", covariant=True)
 
 
 class Dataset(Protocol[Batch_co]):
-    """Draws a step's batch, on the CPU, from that step's random numbers and nothing else that changes.
+    """Draws a step's batch, on the CPU, from that step's random numbers and nothing else that
+    changes.
 
     `batch` is called from several threads at a time.
     """
@@ -25,9 +26,10 @@ class Dataset(Protocol[Batch_co]):
 class Loader(Generic[Batch]):
     """The batches of a training, the same whatever the number of workers.
 
-    Workers are threads (own choice). Takes and features are large, and threads share them; forked processes break torch and
-    zarr, spawned ones would need a copy each, and cannot be started from every notebook. Most of a batch's work is done by
-    torch and numpy, which release the interpreter's lock.
+    Workers are threads (own choice). Takes and features are large, and threads share them; forked
+    processes break torch and zarr, spawned ones would need a copy each, and cannot be started from
+    every notebook. Most of a batch's work is done by torch and numpy, which release the
+    interpreter's lock.
 
     Args:
         dataset: Where batches come from.
@@ -46,7 +48,10 @@ class Loader(Generic[Batch]):
         self._ahead: dict[int, Future[Batch]] = {}
 
     def begin(self, step: int) -> Batch:
-        """A step's batch. Seeds torch's global generators for the step, which layers such as dropout draw from."""
+        """A step's batch.
+
+        Seeds torch's global generators for the step, which layers such as dropout draw from.
+        """
         torch.manual_seed(step_random(self.seed, step, self.rank).torch.initial_seed())
         if self._pool is None:
             return self._draw(step)

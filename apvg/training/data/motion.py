@@ -26,10 +26,12 @@ class MotionTake:
         confidence_TK: 0 where a keypoint was not seen.
         training_T: bool; the frames that may be trained on.
         filmed: Whether it is real footage, not a generated take.
-        octave: How far an octave is along the surface, pose units; 0 where motion does not shift with pitch.
-        predicted_2TP: Onset and sustained planes that the trained transcriber predicts, bool; None where they are not
-            needed.
-        targets: What each loss of the instrument compares with, frame by frame [T, ...], by the loss's name.
+        octave: How far an octave is along the surface, pose units; 0 where motion does not shift
+            with pitch.
+        predicted_2TP: Onset and sustained planes that the trained transcriber predicts, bool; None
+            where they are not needed.
+        targets: What each loss of the instrument compares with, frame by frame [T, ...], by the
+            loss's name.
     """
 
     music: Music
@@ -43,7 +45,10 @@ class MotionTake:
 
     @property
     def octaves(self) -> Sequence[int]:
-        """Shifts, in octaves, that music and motion allow together. Generated takes are everywhere already."""
+        """Shifts, in octaves, that music and motion allow together.
+
+        Generated takes are everywhere already.
+        """
         return self.music.playable_octaves if self.octave and self.filmed else (0,)
 
 
@@ -53,7 +58,8 @@ class MotionBatch(NamedTuple):
     Attributes:
         features_XRF: Feature rows of the first X excerpts, which are transcribed end to end.
         roll_B2TP: Onset and sustained planes, from `delay` frames before the excerpt on.
-        played_B2TP: The notes that the motion decoder is given, where an excerpt is not transcribed.
+        played_B2TP: The notes that the motion decoder is given, where an excerpt is not
+            transcribed.
         known_BT: 1 where the notes are known.
         poses_BTKD: True poses.
         weight_BTK: 1 for points that were seen in frames that carry a loss.
@@ -99,8 +105,8 @@ class MotionDataset:
         takes: What is sampled from.
         config: How.
         skeleton: Of the poses.
-        initial: The motion decoder's initial state [X], given the excerpt's first pose [K, D], which of its points are seen
-            [K], and all notes before [2, T, 88].
+        initial: The motion decoder's initial state [X], given the excerpt's first pose [K, D],
+            which of its points are seen [K], and all notes before [2, T, 88].
         delay: How many frames late the transcriber predicts notes.
         lookahead: Frames of notes beyond the excerpt.
     """
@@ -125,7 +131,8 @@ class MotionDataset:
         )
 
     def batch(self, step: int, random: StepRandom) -> MotionBatch:
-        """First the excerpts that are transcribed, then those on predicted notes, then those on true ones."""
+        """First the excerpts that are transcribed, then those on predicted notes, then those on
+        true ones."""
         config = self.config
         predicted_to = config.transcribed + config.on_predicted_notes
         excerpts = [
@@ -159,8 +166,8 @@ class MotionDataset:
         speed = float(random.numpy.uniform(*config.speeds))
         octave = int(random.numpy.choice(take.octaves if config.shift_octaves else (0,)))
         gain_db = float(random.numpy.uniform(*config.gains_db))
-        # Excerpts that begin before the take teach how a piece begins. Of a take that is shorter than an excerpt, all of
-        # it.
+        # Excerpts that begin before the take teach how a piece begins. Of a take that is shorter
+        # than an excerpt, all of it.
         latest = max(0.0, len(take.music) - config.frames * speed)
         start = float(random.numpy.uniform(-config.warm_up, latest))
         length = config.frames + self.lookahead

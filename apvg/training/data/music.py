@@ -29,7 +29,8 @@ class Music:
 
     Attributes:
         frames: Its length.
-        features_RF: Feature rows of the sound, float16; may be mapped from disk. None where only the notes are needed.
+        features_RF: Feature rows of the sound, float16; may be mapped from disk. None where only
+            the notes are needed.
         notes: The notes played; None where they are not known.
         config: Of the features.
         pitch_range: Lowest and highest MIDI pitch of the instrument that is played.
@@ -52,7 +53,8 @@ class Music:
 
     @property
     def playable_octaves(self) -> Sequence[int]:
-        """Shifts, in octaves, that keep every note within the instrument's pitch range: of sound and picture together."""
+        """Shifts, in octaves, that keep every note within the instrument's pitch range: of sound
+        and picture together."""
         return self._shifts(*self.pitch_range)
 
     def _shifts(self, lowest: int, highest: int) -> Sequence[int]:
@@ -65,8 +67,8 @@ class Music:
     def excerpt(
         self, start: float, frames: int, speed: float = 1.0, octave: int = 0, gain_db: float = 0.0
     ) -> Tensor:
-        """Feature rows of `frames` frames from frame `start`, played `speed` times as fast, `octave` octaves higher,
-        `gain_db` louder.
+        """Feature rows of `frames` frames from frame `start`, played `speed` times as fast,
+        `octave` octaves higher, `gain_db` louder.
 
         Times outside the take are silence.
         """
@@ -78,7 +80,8 @@ class Music:
         return louder(features_RF, gain_db) if gain_db else features_RF
 
     def roll(self, start: float, frames: int, speed: float = 1.0, octave: int = 0) -> Tensor:
-        """Onset and sustained planes of the same frames, [2, frames, 88] in 0..1; zeros where the notes are not known."""
+        """Onset and sustained planes of the same frames, [2, frames, 88] in 0..1; zeros where the
+        notes are not known."""
         if self.notes is None:
             return torch.zeros(2, frames, PITCHES)
         moved = self.notes.transposed(octave * OCTAVE)
@@ -86,7 +89,10 @@ class Music:
 
 
 def joined(musics: Sequence[Music]) -> Music:
-    """The music of takes, one after the other. Notes and features are known if those of all takes are."""
+    """The music of takes, one after the other.
+
+    Notes and features are known if those of all takes are.
+    """
     if len(musics) == 1:
         return musics[0]
     config, notes, frames = musics[0].config, [], 0
@@ -116,8 +122,9 @@ def louder(features_RF: Tensor, gain_db: float) -> Tensor:
 def octave_mixing(features_RF: Tensor, gain_db: float = 0.0) -> Tensor:
     """Octave mixing: the features of the same music with every note doubled an octave lower.
 
-    An octave lower, because the windows are equally wide in hertz for low and for high notes: features that are shifted
-    down are sharper than those of real low notes, but not smeared. Magnitudes are added as if in phase.
+    An octave lower, because the windows are equally wide in hertz for low and for high notes:
+    features that are shifted down are sharper than those of real low notes, but not smeared.
+    Magnitudes are added as if in phase.
 
     Args:
         features_RF: Feature rows.
@@ -141,8 +148,8 @@ def _compressed(loud_RN: Tensor, before_RF: Tensor) -> Tensor:
 def retimed(
     roll_2TP: Tensor, start: float, frames: int, speed: float = 1.0, octave: int = 0
 ) -> Tensor:
-    """`frames` frames of a roll from frame `start`, `speed` times as fast and `octave` octaves higher, as
-    :meth:`Music.roll` gives them.
+    """`frames` frames of a roll from frame `start`, `speed` times as fast and `octave` octaves
+    higher, as :meth:`Music.roll` gives them.
 
     Every onset stays one, whatever the speed. Times outside the roll are silence.
 
@@ -155,7 +162,8 @@ def retimed(
     def moved(frame_N: Tensor) -> Tensor:
         return ((frame_N.double() - start) / speed).round().long()  # as exact as notes are
 
-    # Notes begin and end at frames that are rounded as onsets are, or they might be sustained too soon.
+    # Notes begin and end at frames that are rounded as onsets are, or they might be sustained too
+    # soon.
     turns_TP = F.pad(sustained_TP, (0, 0, 1, 1)).diff(dim=0)
     turn_N, pitch_N = torch.nonzero(turns_TP, as_tuple=True)
     changes_TP = torch.zeros(frames + 1, PITCHES, dtype=torch.int)
@@ -171,7 +179,8 @@ def retimed(
 
 
 def interpolate(values_TX: Tensor, times: Tensor) -> Tensor:
-    """Rows of `values_TX` [T, ...] at fractional indices, linearly; beyond both ends the last one."""
+    """Rows of `values_TX` [T, ...] at fractional indices, linearly; beyond both ends the last
+    one."""
     times = times.clamp(0, len(values_TX) - 1)
     below = times.floor().long()
     above = (below + 1).clamp(max=len(values_TX) - 1)

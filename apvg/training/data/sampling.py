@@ -28,7 +28,8 @@ def step_random(seed: int, step: int, rank: int = 0) -> StepRandom:
 def sampling_weights(
     seconds: Sequence[float], filmed: Sequence[bool], filmed_share: float
 ) -> np.ndarray:
-    """How likely each take is: in proportion to its length; where both kinds are there, filmed ones together `filmed_share`."""
+    """How likely each take is: in proportion to its length; where both kinds are there, filmed ones
+    together `filmed_share`."""
     seconds_N, filmed_N = np.array(seconds), np.array(filmed)
     if filmed_N.all() or not filmed_N.any():
         return seconds_N / seconds_N.sum()

@@ -1,8 +1,8 @@
-"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the performer, mattes, and hands to
-cut out.
+"""The footage of one scene as FPVG and CVG train on it: frames, the clean plate behind the
+performer, mattes, and hands to cut out.
 
-The plate is what the camera would see without the performer's hands, so that the STU only has to paint what moves. (Own
-choice.)
+The plate is what the camera would see without the performer's hands, so that the STU only has to
+paint what moves. (Own choice.)
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Scene:
     Attributes:
         frames_TCHW: uint8 RGB.
         mattes_THW: uint8; 255 where the frame shows a moving limb, 0 where it shows the plate.
-        hands_THW: uint8; what of the mattes is a hand by its colour, and is to be cut out with it: behind hands, legs move,
-            too. The mattes themselves where a player is more than hands.
+        hands_THW: uint8; what of the mattes is a hand by its colour, and is to be cut out with it:
+            behind hands, legs move, too. The mattes themselves where a player is more than hands.
         plate_CHW: float32 in 0..1.
         keypoints_TKD: float32, pixels.
         confidence_TK: float32 in 0..1.
@@ -53,7 +53,8 @@ class Scene:
     skeleton: Skeleton
 
     def stretches(self, length: int) -> np.ndarray:
-        """First frames of all stretches of `length` frames that lie wholly among those that may be trained on.
+        """First frames of all stretches of `length` frames that lie wholly among those that may be
+        trained on.
 
         Raises:
             ApvgError: There is none.
@@ -63,7 +64,8 @@ class Scene:
         starts = np.flatnonzero(sliding_window_view(allowed_T, length).all(axis=1))
         if len(starts) == 0:
             raise ApvgError(
-                f"the footage is too short to train on: hands are nowhere visible in {length} frames in a row",
+                f"the footage is too short to train on: hands are nowhere visible in {length} "
+                "frames in a row",
                 "film longer, or hold out less in the recipe",
             )
         return starts
@@ -78,13 +80,15 @@ def build_scene(
 ) -> Scene:
     """Find the plate and the mattes of a still camera's footage.
 
-    The plate is made of frames in `allowed_T` (bool) alone; those of them that show all hands are trained on.
+    The plate is made of frames in `allowed_T` (bool) alone; those of them that show all hands are
+    trained on.
     """
     frames_TCHW = torch.from_numpy(np.ascontiguousarray(frames_THWC.transpose(0, 3, 1, 2)))
     keypoints = torch.from_numpy(keypoints_TKD.astype(np.float32))
     confidence = torch.from_numpy(confidence_TK.astype(np.float32))
     distance_Thw = limb_distances(keypoints, confidence, skeleton, frames_THWC.shape[1:3])
-    # Tight for the plate, so that as much of it as possible is seen in some frame; loose for what may be painted.
+    # Tight for the plate, so that as much of it as possible is seen in some frame; loose for what
+    # may be painted.
     plate_CHW = clean_plate(frames_TCHW, distance_Thw < 0.65, np.flatnonzero(allowed_T))
     hands = [i for ids in skeleton.players.values() for i in ids]
     training_T = np.flatnonzero(allowed_T & (confidence_TK[:, hands] > 0).all(axis=1))
@@ -103,10 +107,12 @@ def limb_distances(
     skeleton: Skeleton,
     size_HW: Sequence[int],
 ) -> torch.Tensor:
-    """How far each cell is from the nearest limb, float32 [T, H / 4, W / 4]: at most 1 generously covers the limb.
+    """How far each cell is from the nearest limb, float32 [T, H / 4, W / 4]: at most 1 generously
+    covers the limb.
 
-    A limb is a bone with a radius in proportion to the hand; a forearm whose elbow is not in the layout runs from the
-    wrist, away from the middle finger's knuckle, out of the picture. The body is as thick as the shoulders are wide.
+    A limb is a bone with a radius in proportion to the hand; a forearm whose elbow is not in the
+    layout runs from the wrist, away from the middle finger's knuckle, out of the picture. The body
+    is as thick as the shoulders are wide.
     """
     height, width = size_HW
     rows, columns = height // STRIDE, width // STRIDE
@@ -146,7 +152,8 @@ def limb_distances(
                 segments.append((points[:, wrist], elbow, 0.55 * size_T1, both_T))
         for a_TD, b_TD, radius_T1, seen_T in segments:
             bone_TD = b_TD - a_TD
-            # |p - a - s b|² = |p - a|² - s (2 p·b - s |b|²), which needs no array of points per frame.
+            # |p - a - s b|² = |p - a|² - s (2 p·b - s |b|²), which needs no array of points per
+            # frame.
             offset_TN = middles_ND @ bone_TD.T - (a_TD * bone_TD).sum(-1)
             along_TN = (offset_TN.T / bone_TD.square().sum(-1).clamp(min=1e-6)[:, None]).clamp(0, 1)
             distance_TN = torch.hypot(
@@ -160,7 +167,8 @@ def limb_distances(
 
 
 def palms(skeleton: Skeleton) -> list[tuple[int, int]]:
-    """Two points of each limb that plays, whose distance is its size: of a hand the wrist and the middle finger's knuckle."""
+    """Two points of each limb that plays, whose distance is its size: of a hand the wrist and the
+    middle finger's knuckle."""
     return [(ids[0], ids[min(_KNUCKLE, len(ids) - 1)]) for ids in skeleton.players.values()]
 
 
@@ -184,7 +192,8 @@ def clean_plate(
 def difference_mattes(
     frames_TCHW: torch.Tensor, plate_CHW: torch.Tensor, limbs_THW: torch.Tensor
 ) -> torch.Tensor:
-    """Where a frame differs from the plate, within its limbs' masks: uint8 [T, H, W], soft at the edges."""
+    """Where a frame differs from the plate, within its limbs' masks: uint8 [T, H, W], soft at the
+    edges."""
     mattes = torch.empty(len(frames_TCHW), *plate_CHW.shape[1:], dtype=torch.uint8)
     for start in track(range(0, len(frames_TCHW), _CHUNK), "finding mattes"):
         chunk = slice(start, start + _CHUNK)
@@ -203,9 +212,11 @@ def of_hand_colour(
     distance_Thw: torch.Tensor,
     allowed_T: np.ndarray,
 ) -> torch.Tensor:
-    """The mattes where a pixel's colour is more frequent on bones than around hands, uint8 [T, H, W].
+    """The mattes where a pixel's colour is more frequent on bones than around hands, uint8 [T, H,
+    W].
 
-    Colours are counted in frames of `allowed_T`: on bones nothing but a hand is seen, around it all else.
+    Colours are counted in frames of `allowed_T`: on bones nothing but a hand is seen, around it all
+    else.
     """
     chosen = _some(allowed_T)
     distance_N = _per_pixel(distance_Thw[chosen]).flatten()

@@ -44,7 +44,8 @@ class StrokeDataset:
 
     Args:
         takes: What is sampled from.
-        config: How. Where all takes are shorter than an excerpt, excerpts are as long as the longest take.
+        config: How. Where all takes are shorter than an excerpt, excerpts are as long as the
+            longest take.
     """
 
     def __init__(self, takes: Sequence[StrokeTake], config: StrokeTrainingConfig) -> None:
@@ -72,13 +73,15 @@ class StrokeDataset:
 
 
 def is_bowing_known(take: Take) -> bool:
-    """Whether a take says which of its notes are bowed anew; only generated ones of string players do."""
+    """Whether a take says which of its notes are bowed anew; only generated ones of string players
+    do."""
     return take.notes is not None and "strings" in take.metadata
 
 
 @torch.inference_mode()
 def find_events(transcriber: BowedNoteTranscriber, features_RF: Tensor) -> tuple[Tensor, Tensor]:
-    """Possible beginnings of strokes in whole music: their frames [N], and the classifier's inputs for them [N, X]."""
+    """Possible beginnings of strokes in whole music: their frames [N], and the classifier's inputs
+    for them [N, X]."""
     strokes = transcriber.strokes
     summaries, state = [strokes.silent_X.expand(1, strokes.window - 1, -1)], None
     for block_1RF in transcriber.blocks(features_RF):
@@ -99,7 +102,8 @@ def find_events(transcriber: BowedNoteTranscriber, features_RF: Tensor) -> tuple
 
 
 def label_strokes(frame_N: Tensor, stroke_B: np.ndarray) -> Tensor:
-    """1 for each event that is the nearest to the beginning of a stroke (frames) and within `NEAR` frames of it, else 0."""
+    """1 for each event that is the nearest to the beginning of a stroke (frames) and within `NEAR`
+    frames of it, else 0."""
     stroke_N = torch.zeros(len(frame_N))
     for stroke in stroke_B if len(frame_N) else ():
         away_N = (frame_N - int(stroke)).abs()

@@ -1,1 +1,2 @@
-"""Losses: pure functions of tensors; those of instruments are registered in :mod:`apvg.training.losses.playing`."""
+"""Losses: pure functions of tensors; those of instruments are registered in
+:mod:`apvg.training.losses.playing`."""

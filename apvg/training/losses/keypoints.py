@@ -1,4 +1,5 @@
-"""Losses on poses in pose space: where points are, how they move, where limbs are and whether they are visible."""
+"""Losses on poses in pose space: where points are, how they move, where limbs are and whether they
+are visible."""
 
 from __future__ import annotations
 
@@ -7,7 +8,10 @@ from torch.nn import functional as F
 
 
 def weighted_mean(error: Tensor, weight: Tensor) -> Tensor:
-    """Mean by weight; 0 where nothing weighs anything. Weights that sum to less than 1 count as 1."""
+    """Mean by weight; 0 where nothing weighs anything.
+
+    Weights that sum to less than 1 count as 1.
+    """
     return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
 

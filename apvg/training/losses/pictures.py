@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 
 def weighted_l1(painted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean of |painted - target| times a weight that is broadcast over colours; pictures [..., C, H, W] in 0..1."""
+    """Mean of |painted - target| times a weight that is broadcast over colours; pictures [..., C,
+    H, W] in 0..1."""
     return ((painted - target).abs() * weight).mean()
 
 

@@ -1,4 +1,5 @@
-"""Losses on how an instrument is played, as components that :attr:`apvg.instruments.instrument.Instrument.losses` names.
+"""Losses on how an instrument is played, as components that
+:attr:`apvg.instruments.instrument.Instrument.losses` names.
 
 Other packages add their own by entry points of the group `apvg.losses`.
 """
@@ -21,8 +22,8 @@ from apvg.takes.take import Take
 from apvg.training.configs import MotionTrainingConfig
 from apvg.training.losses.keypoints import weighted_mean
 
-#: A fingertip within so much of a key's middle is on the key; one farther away than the second is none of the fingers': the
-#: notes are wrong there. White keys.
+#: A fingertip within so much of a key's middle is on the key; one farther away than the second is
+#: none of the fingers': the notes are wrong there. White keys.
 _ON_KEY, _ELSEWHERE = 0.1, 6.0
 
 
@@ -50,7 +51,8 @@ class PlayingLoss(Protocol):
     """A loss on playing."""
 
     def target(self, take: Take) -> Tensor:
-        """What a take shows at every frame in addition to its keypoints, [T, X]; of a fixed size X, which may be 0."""
+        """What a take shows at every frame in addition to its keypoints, [T, X]; of a fixed size X,
+        which may be 0."""
         ...
 
     def __call__(self, played: Played, config: MotionTrainingConfig) -> dict[str, Tensor]:
@@ -104,7 +106,8 @@ LOSSES.register("stops", Stops())
 
 
 def tips_on_keys(tips_x_BTF: Tensor, onset_BTP: Tensor) -> Tensor:
-    """Mean distance from played keys to the nearest fingertip, white keys; nothing within a tenth of a key, at most 6.
+    """Mean distance from played keys to the nearest fingertip, white keys; nothing within a tenth
+    of a key, at most 6.
 
     Args:
         tips_x_BTF: Fingertips along the keyboard, white keys.
@@ -149,8 +152,8 @@ def stopping_distance(away_N4: Tensor, finger_N: Tensor) -> Tensor:
 
 
 def stops_of(take: Take) -> Tensor | None:
-    """Where a string is stopped at every frame, int [T, 2]: string * STOPS + semitone, and finger (0 for none); -1 in
-    silence.
+    """Where a string is stopped at every frame, int [T, 2]: string * STOPS + semitone, and finger
+    (0 for none); -1 in silence.
 
     None where the take does not say (see :func:`apvg.virtual.strings.performance.truth`).
     """

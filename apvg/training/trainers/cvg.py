@@ -1,4 +1,5 @@
-"""Stage `cvg`: the coarse video from the music, first compared with the pixels, then also by discriminators."""
+"""Stage `cvg`: the coarse video from the music, first compared with the pixels, then also by
+discriminators."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class CVGTrainer(StageTrainer):
         cvg: What is trained.
         scene: The footage.
         music: Its music.
-        octave_pixels: How far an octave moves the performer in the picture; 0 where motion does not shift with pitch.
+        octave_pixels: How far an octave moves the performer in the picture; 0 where motion does not
+            shift with pitch.
         config: How it is trained.
         workers: See :class:`Loader`.
     """
@@ -141,7 +143,8 @@ def build(material: Material, stage: str, until: int | None) -> CVGTrainer:
     if silent:
         raise ApvgError(
             f"the take {silent[0]} is silent, and CVG paints from sound",
-            "prepare it with its sound, or set steps = 0 in the recipe's table cvg, as the recipe pianist-silent does",
+            "prepare it with its sound, or set steps = 0 in the recipe's table cvg, as the recipe "
+            "pianist-silent does",
             ("audio",),
         )
     cvg = material.weights.initial_cvg()

@@ -2,9 +2,10 @@
 
 Three phases of one run (own choice):
 1. reconstruction from tracked keypoints, with the plate as the coarse video;
-2. from `predicted_from` on, the coarse video is CVG's in some clips, and some are painted from KHP's keypoints, so that the
-   STU knows what it will be given;
-3. from `adversarial_from` on, discriminators on frames, hand crops and clips sharpen what the mean has blurred.
+2. from `predicted_from` on, the coarse video is CVG's in some clips, and some are painted from
+   KHP's keypoints, so that the STU knows what it will be given;
+3. from `adversarial_from` on, discriminators on frames, hand crops and clips sharpen what the mean
+   has blurred.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class FPVGTrainer(StageTrainer):
         stu: What is trained.
         dlt: Draws its heatmaps.
         scene: The footage.
-        predictions: What the other stages predict for it; None where only the first phase is trained.
+        predictions: What the other stages predict for it; None where only the first phase is
+            trained.
         config: How it is trained.
         workers: See :class:`Loader`.
     """
@@ -130,7 +132,8 @@ class FPVGTrainer(StageTrainer):
         return self.dlt(batch.keypoints_BTKD, batch.confidence_BTK, size_HW)
 
     def _near(self, batch: FPVGBatch) -> Tensor:
-        """How near every pixel is to a bone of a hand or of the instrument, [B, T, 1, H, W] in 0..1."""
+        """How near every pixel is to a bone of a hand or of the instrument, [B, T, 1, H, W] in
+        0..1."""
         maps_BTMhw = self.nearness(
             batch.keypoints_BTKD, batch.confidence_BTK, batch.target_BTCHW.shape[-2:]
         )
@@ -167,7 +170,8 @@ class FPVGTrainer(StageTrainer):
 
     @torch.no_grad()
     def picture_HWC(self) -> np.ndarray:
-        """Frames painted by the averaged weights above true ones, of the same four clips each time."""
+        """Frames painted by the averaged weights above true ones, of the same four clips each
+        time."""
         random, rows = np.random.default_rng(0), []
         predicted = self.dataset.predictions is not None
         for _ in range(4):
@@ -181,13 +185,15 @@ class FPVGTrainer(StageTrainer):
 
 
 def build(material: Material, stage: str, until: int | None) -> FPVGTrainer:
-    """The stage's trainer, on the scene; with predictions of KHP and CVG where the training goes on to the second phase."""
+    """The stage's trainer, on the scene; with predictions of KHP and CVG where the training goes on
+    to the second phase."""
     weights, cache, config = material.weights, material.cache, material.plan.recipe.fpvg
     stu, predictions = weights.initial("fpvg"), None
     if until is None or until > config.predicted_from:
         if not (weights.is_finished("khp") and weights.is_finished("cvg")):
             raise ApvgError(
-                f"from step {config.predicted_from} on, FPVG trains on predictions of KHP and CVG, which are not trained yet",
+                f"from step {config.predicted_from} on, FPVG trains on predictions of KHP and CVG, "
+                "which are not trained yet",
                 "train the stages khp and cvg first",
                 ("stage",),
             )

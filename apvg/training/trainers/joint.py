@@ -1,8 +1,9 @@
 """Stage `joint`, optional: the error of the final frames reaches KHP through the STU and the DLT.
 
-KHP goes on from what its own training made, and the STU where it has a rate. KHP's poses are drawn as heatmaps, painted,
-and compared with the true frames; its own position loss keeps a pose from drifting to wherever the STU would paint it best.
-By default the STU is frozen: it was trained against discriminators, and without them it would go back to blurring.
+KHP goes on from what its own training made, and the STU where it has a rate. KHP's poses are drawn
+as heatmaps, painted, and compared with the true frames; its own position loss keeps a pose from
+drifting to wherever the STU would paint it best. By default the STU is frozen: it was trained
+against discriminators, and without them it would go back to blurring.
 """
 
 from __future__ import annotations
@@ -99,7 +100,8 @@ class JointTrainer(StageTrainer):
         return optimise(losses, step, *self.learners)
 
     def _paint(self, poses_TKD: Tensor, plate_1CHW: Tensor) -> Tensor:
-        """Poses to frames [T, 3, H, W], with the plate as the coarse video; differentiable throughout."""
+        """Poses to frames [T, 3, H, W], with the plate as the coarse video; differentiable
+        throughout."""
         keypoints_1TKD = self.space.to_pixels(poses_TKD)[None]
         confidence_1TK = torch.ones_like(keypoints_1TKD[..., 0])
         heatmaps_1TKhw = self.dlt(keypoints_1TKD, confidence_1TK, plate_1CHW.shape[-2:])

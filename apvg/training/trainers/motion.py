@@ -1,9 +1,10 @@
 """Stages `motion` and `khp`: KHP learns how its player moves, in pose space.
 
-The stage `motion` trains the motion decoder alone, on true notes with mistakes such as transcribers make; it needs no
-sound. The stage `khp` goes on with all of KHP: some of the excerpts are transcribed and played end to end. A plain regressor
-predicts the mean of all plausible poses, and its hands hardly move; so velocities have a loss of their own, and a motion
-discriminator compares how points move with how real ones do.
+The stage `motion` trains the motion decoder alone, on true notes with mistakes such as transcribers
+make; it needs no sound. The stage `khp` goes on with all of KHP: some of the excerpts are
+transcribed and played end to end. A plain regressor predicts the mean of all plausible poses, and
+its hands hardly move; so velocities have a loss of their own, and a motion discriminator compares
+how points move with how real ones do.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ class MotionTrainer(StageTrainer):
 
     @property
     def loader(self) -> Loader[MotionBatch]:
-        """Made after a checkpoint has been loaded, for initial states depend on the decoder's statistics."""
+        """Made after a checkpoint has been loaded, for initial states depend on the decoder's
+        statistics."""
         if self._loader is None:
             self._loader = self._make_loader()
         return self._loader
@@ -136,7 +138,8 @@ class MotionTrainer(StageTrainer):
     def _losses(
         self, batch: MotionBatch, motion: Motion, logits_X2TP: Tensor | None
     ) -> dict[str, Tensor]:
-        """Weighted losses on keypoints, on playing, and on the notes of excerpts that are transcribed."""
+        """Weighted losses on keypoints, on playing, and on the notes of excerpts that are
+        transcribed."""
         config, poses_BTKD, valid_BT = self.config, batch.poses_BTKD, batch.valid_BT
         # The roll begins `delay` frames before the excerpt.
         onset_BTP = batch.roll_B2TP[:, 0, self.delay : self.delay + config.frames]
@@ -166,7 +169,8 @@ class MotionTrainer(StageTrainer):
     def _views(
         self, predicted_BTKD: Tensor, batch: MotionBatch
     ) -> dict[str, tuple[Tensor, Tensor]]:
-        """A window of motion, predicted and true, of the excerpts in which every true point of it was seen."""
+        """A window of motion, predicted and true, of the excerpts in which every true point of it
+        was seen."""
         window = slice(batch.window, batch.window + self.config.window)
         whole_B = batch.weight_BTK[:, window].amin(dim=(1, 2)) > 0
         if not bool(whole_B.any()):
@@ -178,7 +182,8 @@ class MotionTrainer(StageTrainer):
         return {"motion": (fake, real)}
 
     def _channels(self, poses_NTKD: Tensor) -> Tensor:
-        """Shape of each limb that plays (points relative to its first) and velocities, as channels [N, 4 K, T]."""
+        """Shape of each limb that plays (points relative to its first) and velocities, as channels
+        [N, 4 K, T]."""
         shape_NTKD = poses_NTKD.clone()
         for ids in self.skeleton.players.values():
             shape_NTKD[:, :, list(ids)] = poses_NTKD[:, :, list(ids)] - poses_NTKD[:, :, ids[:1]]
@@ -188,7 +193,8 @@ class MotionTrainer(StageTrainer):
 
 
 def initialise_from(khp: KeypointPredictor, takes: Sequence[MotionTake]) -> None:
-    """Give a new motion decoder the statistics of takes: their mean pose, and where limbs are when music begins."""
+    """Give a new motion decoder the statistics of takes: their mean pose, and where limbs are when
+    music begins."""
     seen = [
         take.poses_TKD[(take.confidence_TK > 0).all(dim=1) & (take.training_T > 0)]
         for take in takes
@@ -211,7 +217,10 @@ def initialise_from(khp: KeypointPredictor, takes: Sequence[MotionTake]) -> None
 
 
 def build(material: Material, stage: str, until: int | None) -> MotionTrainer:
-    """The trainer of either stage. In `khp`, KHP begins as the stages before have trained its parts."""
+    """The trainer of either stage.
+
+    In `khp`, KHP begins as the stages before have trained its parts.
+    """
     plan = material.plan
     config: MotionTrainingConfig = getattr(plan.recipe, stage)
     weights = material.weights

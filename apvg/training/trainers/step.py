@@ -1,7 +1,8 @@
-"""The steps that all trainers share: of a network, and of the discriminators that it trains against.
+"""The steps that all trainers share: of a network, and of the discriminators that it trains
+against.
 
-As in audiocraft, an adversarial loss owns its discriminator and that one's optimiser, so that a training step reads as one
-story.
+As in audiocraft, an adversarial loss owns its discriminator and that one's optimiser, so that a
+training step reads as one story.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _FLOOR = 0.05
 
 
 class Learner:
-    """A network in training, with all that follows its gradients: optimiser, learning rate, clipping, average.
+    """A network in training, with all that follows its gradients: optimiser, learning rate,
+    clipping, average.
 
     Attributes:
         network: The network on the training's device; call this one.
@@ -76,7 +78,8 @@ class Learner:
 
 
 def optimise(losses: Mapping[str, Tensor], step: int, *learners: Learner) -> dict[str, float]:
-    """One step of some networks down the sum of losses; returns the losses as numbers, for the curve."""
+    """One step of some networks down the sum of losses; returns the losses as numbers, for the
+    curve."""
     for learner in learners:
         learner.clear()
     learners[0].fabric.backward(torch.stack(list(losses.values())).sum())
@@ -88,7 +91,8 @@ def optimise(losses: Mapping[str, Tensor], step: int, *learners: Learner) -> dic
 def clipped_step(
     fabric: Fabric, module: nn.Module, optimizer: Optimizer, max_norm: float = 1.0
 ) -> None:
-    """One step down clipped gradients; none where they are not finite, which would spoil every weight for good."""
+    """One step down clipped gradients; none where they are not finite, which would spoil every
+    weight for good."""
     norm = fabric.clip_gradients(module, optimizer, max_norm=max_norm, error_if_nonfinite=False)
     assert norm is not None
     if bool(norm.isfinite()):
@@ -96,7 +100,8 @@ def clipped_step(
 
 
 def cosine(rate: float, steps: int, warmup: int = 200) -> Callable[[int], float]:
-    """A learning rate by step: linear warm-up to `rate`, then half a cosine down to a twentieth of it."""
+    """A learning rate by step: linear warm-up to `rate`, then half a cosine down to a twentieth of
+    it."""
 
     def at(step: int) -> float:
         if step < warmup:
@@ -195,7 +200,8 @@ class AdversarialLoss:
 
 
 class Adversaries:
-    """The discriminators of a stage, by what they are shown. They learn every second step, or they would be ahead too soon.
+    """The discriminators of a stage, by what they are shown. They learn every second step, or they
+    would be ahead too soon.
 
     Args:
         fabric: Places them.
@@ -220,8 +226,8 @@ class Adversaries:
         }
 
     def __call__(self, step: int, views: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-        """Weighted losses of the generator; and those of discriminators that learn, which are detached and move nothing
-        else.
+        """Weighted losses of the generator; and those of discriminators that learn, which are
+        detached and move nothing else.
 
         Args:
             step: Number of the step.

@@ -1,4 +1,5 @@
-"""Stage `strokes`: the bow-stroke classifier learns which events in the sound are strokes of the bow."""
+"""Stage `strokes`: the bow-stroke classifier learns which events in the sound are strokes of the
+bow."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ def build(material: Material, stage: str, until: int | None) -> StrokeTrainer:
         begun = f" of {plan.start_from}" if plan.start_from else ""
         raise ApvgError(
             f"the transcriber{begun} that recipe {recipe.name} trains has no bow-stroke classifier",
-            'set kind = "bowed notes" in its table model.khp.transcriber, and start from no other KHP, or leave out strokes',
+            'set kind = "bowed notes" in its table model.khp.transcriber, '
+            "and start from no other KHP, or leave out strokes",
         )
     khp.eval().requires_grad_(False)
     known = [take for take in plan.takes if is_bowing_known(take)]
@@ -77,7 +79,8 @@ def build(material: Material, stage: str, until: int | None) -> StrokeTrainer:
     if not any(len(take.stroke_N) for take in takes):
         raise ApvgError(
             "no take has bow strokes that the transcriber can be trained on",
-            "generate takes of a virtual string player, or set steps = 0 in the recipe's table strokes",
+            "generate takes of a virtual string player, or set steps = 0 in the recipe's table "
+            "strokes",
         )
     khp.transcriber.strokes.train().requires_grad_(True)
     return StrokeTrainer(

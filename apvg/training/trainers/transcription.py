@@ -69,7 +69,8 @@ def build(material: Material, stage: str, until: int | None) -> TranscriptionTra
     if not known:
         raise ApvgError(
             "no take has notes, and the stage transcription learns them",
-            "prepare takes with a MIDI file of what is played, or set steps = 0 in the recipe's table transcription",
+            "prepare takes with a MIDI file of what is played, or set steps = 0 in the recipe's "
+            "table transcription",
             ("midi",),
         )
     takes = [

@@ -1,7 +1,9 @@
-"""What every generator of takes shares: options, the list of pieces, sound from soundfonts, and the making of many takes.
+"""What every generator of takes shares: options, the list of pieces, sound from soundfonts, and the
+making of many takes.
 
-Pieces of the split "test" have other styles and other soundfonts than those of the split "train", so that figures on them show
-how a performer does with music and instruments that it was not trained on.
+Pieces of the split "test" have other styles and other soundfonts than those of the split "train",
+so that figures on them show how a performer does with music and instruments that it was not trained
+on.
 """
 
 from __future__ import annotations
@@ -55,11 +57,13 @@ class VirtualOptions:
     styles: tuple[str, ...] = ()
     """Styles to compose in; all of the split by default."""
     drawn: float = 0.0
-    """Share of the training pieces, 0..1, with a synthesised instrument instead of a soundfont (pianist only)."""
+    """Share of the training pieces, 0..1, with a synthesised instrument instead of a soundfont
+    (pianist only)."""
     size: int = 256
     """Width and height of the frames that keypoints are given in, pixels (string player only)."""
     samples: int = 4
-    """Light paths per pixel of the pictures; 0 makes takes without pictures (string player only)."""
+    """Light paths per pixel of the pictures; 0 makes takes without pictures (string player only).
+    """
 
     def __post_init__(self) -> None:
         if self.seconds < SHORTEST:
@@ -102,7 +106,8 @@ class Order:
         return find_instrument(self.options.instrument)
 
     def frames(self, notes: Notes) -> int:
-        """How many frames the take has: as long as ordered, or until two seconds after a MIDI file's last note."""
+        """How many frames the take has: as long as ordered, or until two seconds after a MIDI
+        file's last note."""
         if self.score is None:
             return round(self.options.seconds * FPS)
         return round((float(notes.sounding_N.max()) + _TAIL) * FPS)
@@ -136,7 +141,8 @@ class Generator(Protocol):
 
 
 def list_orders(generator: Generator, options: VirtualOptions, prefix: str = "") -> list[Order]:
-    """As many pieces as make up the minutes, with the styles of the split in turn, then one for each MIDI file.
+    """As many pieces as make up the minutes, with the styles of the split in turn, then one for
+    each MIDI file.
 
     Args:
         generator: Whose styles are used.
@@ -207,7 +213,8 @@ def soundfonts_for(split: Split, programs: Iterable[int]) -> list[Path]:
 def warn_of_no_soundfont(split: Split, instead: str) -> None:
     """Warn that pieces of a split have another sound than that of soundfonts."""
     warnings.warn(
-        f"there is no soundfont for {split} pieces here, or no FluidSynth, so {instead}; Debian has fluid-soundfont-gm and "
+        f"there is no soundfont for {split} pieces here, or no FluidSynth, so {instead}; Debian "
+        "has fluid-soundfont-gm and "
         "timgm6mb-soundfont for training, musescore-general-soundfont for tests",
         ApvgWarning,
         stacklevel=3,
@@ -275,7 +282,8 @@ def save_take(
 def make_takes(
     generator: Generator, orders: Sequence[Order], folder: Path, jobs: int
 ) -> Iterator[Path]:
-    """Make the takes that are not in the folder yet, in several processes; yields each take's path when it is done."""
+    """Make the takes that are not in the folder yet, in several processes; yields each take's path
+    when it is done."""
     folder.mkdir(parents=True, exist_ok=True)
     missing = [order for order in orders if not (folder / order.name).exists()]
     if jobs == 1:

@@ -158,7 +158,8 @@ class Draft:
             self.written.append(Written(hand, beat, length, int(pitch), loud, touch))
 
     def motifs(self, section: str, busy: int) -> list[list[tuple[float, int | None]]]:
-        """Three motifs of one bar, the same for a whole section: pairs of length and step in the scale (None is a rest)."""
+        """Three motifs of one bar, the same for a whole section: pairs of length and step in the
+        scale (None is a rest)."""
         if (section, busy) not in self._motifs:
             self._motifs[section, busy] = [self._draw_motif(busy) for _ in range(3)]
         return self._motifs[section, busy]
@@ -188,7 +189,8 @@ class Draft:
     def melody(
         self, phrase: Phrase, home: int, busy: int, reach: int = 7
     ) -> list[tuple[float, float, int]]:
-        """A melody over a phrase, (beat, length, pitch): an arch around `home`, with recurring motifs and a long last note."""
+        """A melody over a phrase, (beat, length, pitch): an arch around `home`, with recurring
+        motifs and a long last note."""
         rng = self.rng
         motifs = self.motifs(phrase.section, busy)
         order = [(0, 0, 1), (0, 1, 0), (0, 1, 2)][rng.integers(3)]
@@ -332,7 +334,8 @@ def move(classes: Iterable[int], pitch: int, steps: int) -> int:
 def voice(
     tones: Sequence[int], centre: float, count: int, previous: Sequence[int] = (), span: int = 12
 ) -> list[int]:
-    """`count` notes of a chord around a centre, within a span (semitones) and close to the previous chord."""
+    """`count` notes of a chord around a centre, within a span (semitones) and close to the previous
+    chord."""
     classes = list(dict.fromkeys(tones))
     count = min(count, 5)
     rungs = ladder(classes, round(centre) - span, round(centre) + span)

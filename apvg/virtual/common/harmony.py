@@ -50,7 +50,8 @@ _CHORDS: dict[str, tuple[int, str]] = {
     "bVII": (10, ""),
     "viio7": (11, "o7"),
 }
-# Four bars each, bars apart by spaces, chords within a bar by commas. Functional, circle-of-fifths, borrowed and modal.
+# Four bars each, bars apart by spaces, chords within a bar by commas. Functional, circle-of-fifths,
+# borrowed and modal.
 _OPENINGS: dict[str, tuple[str, ...]] = {
     "major": (
         "I IV I V7",

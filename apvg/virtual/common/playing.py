@@ -12,7 +12,8 @@ from apvg.instruments.pitch_grid import HIGHEST_PITCH, LOWEST_PITCH
 from apvg.music.pitch_range import fold_pitch
 from apvg.virtual.common.draft import Draft
 
-#: The most keys that a hand holds, and how far apart they lie at most, white keys: a tenth (own choice).
+#: The most keys that a hand holds, and how far apart they lie at most, white keys: a tenth (own
+#: choice).
 FINGERS = 5
 REACH = 9.0
 #: Seconds that a key needs to come up before it can be pressed again.
@@ -27,7 +28,8 @@ _JITTER = 0.008  # seconds, standard deviation of a played onset
 
 @dataclass
 class PlayedNote:
-    """A played note: its hand, times (seconds), key and velocity; `weight` says how important it is."""
+    """A played note: its hand, times (seconds), key and velocity; `weight` says how important it
+    is."""
 
     hand: int
     onset: float
@@ -38,7 +40,8 @@ class PlayedNote:
 
 
 def leap_seconds(distance: float) -> float:
-    """The least time between two onsets of one hand, so many white keys apart, seconds (own choice)."""
+    """The least time between two onsets of one hand, so many white keys apart, seconds (own
+    choice)."""
     return 0.12 + 0.02 * distance if distance > REACH else 0.0
 
 
@@ -46,7 +49,8 @@ def play(draft: Draft, seconds: float) -> tuple[list[PlayedNote], list[tuple[flo
     """Perform a draft within so many seconds.
 
     Returns:
-        The played notes in the order of their onsets, and the times (down, up) of the sustain pedal.
+        The played notes in the order of their onsets, and the times (down, up) of the sustain
+        pedal.
     """
     rng = draft.rng
     clock = _Clock(draft, seconds)
@@ -89,7 +93,8 @@ def _index_at(starts: np.ndarray, beat: float) -> int:
 
 
 def _resting_hands(draft: Draft, starts: np.ndarray) -> set[tuple[int, int]]:
-    """(phrase, hand) where a hand rests although notes are written: in one phrase of ten, and never both hands."""
+    """(phrase, hand) where a hand rests although notes are written: in one phrase of ten, and never
+    both hands."""
     hands: dict[int, set[int]] = {}
     for note in draft.written:
         hands.setdefault(_index_at(starts, note.beat), set()).add(note.hand)
@@ -101,7 +106,8 @@ def _resting_hands(draft: Draft, starts: np.ndarray) -> set[tuple[int, int]]:
 
 
 class _Clock:
-    """Maps beats to seconds, with rubato, a final ritardando, and silence before, between and after phrases."""
+    """Maps beats to seconds, with rubato, a final ritardando, and silence before, between and after
+    phrases."""
 
     def __init__(self, draft: Draft, seconds: float) -> None:
         rng = draft.rng
@@ -150,7 +156,8 @@ class _Clock:
 
 
 def _loudness(draft: Draft) -> Callable[[float], float]:
-    """Velocity by beat: the level of the section, an arch over the phrase, and accents on pulses."""
+    """Velocity by beat: the level of the section, an arch over the phrase, and accents on
+    pulses."""
     rng = draft.rng
     base = rng.uniform(45, 82)
     levels = {phrase.section: base + rng.normal(0, 10) for phrase in draft.phrases}
@@ -191,12 +198,14 @@ def _pedal(draft: Draft, clock: _Clock) -> list[tuple[float, float]]:
 
 
 def make_playable(strokes: list[PlayedNote]) -> list[PlayedNote]:
-    """Make notes playable for two hands: release keys earlier, move notes by octaves, or leave them out.
+    """Make notes playable for two hands: release keys earlier, move notes by octaves, or leave them
+    out.
 
-    Afterwards, in each hand: at most `FINGERS` keys are held at once, within `REACH` white keys; keys further apart than
-    that follow each other by :func:`leap_seconds` at least, the first one let go by 0.6 of that time before; onsets lie
-    within 35 ms (a chord) or 50 ms apart at least. No key is pressed until `RESTRIKE` after its release, by either hand;
-    the left hand strikes no key above one that the right holds or strikes at the same time, nor the reverse.
+    Afterwards, in each hand: at most `FINGERS` keys are held at once, within `REACH` white keys;
+    keys further apart than that follow each other by :func:`leap_seconds` at least, the first one
+    let go by 0.6 of that time before; onsets lie within 35 ms (a chord) or 50 ms apart at least. No
+    key is pressed until `RESTRIKE` after its release, by either hand; the left hand strikes no key
+    above one that the right holds or strikes at the same time, nor the reverse.
     """
     played: list[PlayedNote] = []
     # Of a chord the most important notes come first, so that melody and bass are kept.

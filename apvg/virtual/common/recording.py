@@ -1,7 +1,9 @@
-"""Audio augmentation: turns clean sound into recordings, with rooms, microphones, noise, levels and codecs.
+"""Audio augmentation: turns clean sound into recordings, with rooms, microphones, noise, levels and
+codecs.
 
-All ranges are own choices, wider than those of real recordings. The direct sound keeps its time. Detuning is left to the
-synthesiser (``render_midi(cents=...)``), because resampling would also change the tempo.
+All ranges are own choices, wider than those of real recordings. The direct sound keeps its time.
+Detuning is left to the synthesiser (``render_midi(cents=...)``), because resampling would also
+change the tempo.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from apvg.base.media import time_zero
 
 @dataclass(frozen=True)
 class RecordingConfig:
-    """Probability of each effect, 0..1, and the bounds of its parameters, which are drawn uniformly."""
+    """Probability of each effect, 0..1, and the bounds of its parameters, which are drawn
+    uniformly."""
 
     clean: float = 1 / 6
     """No effect at all."""
@@ -41,7 +44,8 @@ class RecordingConfig:
     """Level of the recording's peak, relative to full scale."""
 
 
-#: Encoder, container, range of bit rates (kbit/s), and the sample rates that the encoder supports (Hz).
+#: Encoder, container, range of bit rates (kbit/s), and the sample rates that the encoder supports
+#: (Hz).
 _CODECS = {
     "libmp3lame": ("mp3", (32, 128), (16000, 22050, 24000, 32000, 44100, 48000)),
     "aac": ("mp4", (32, 128), (16000, 22050, 24000, 32000, 44100, 48000)),
@@ -55,7 +59,8 @@ def record(
     random: np.random.Generator,
     config: RecordingConfig | None = None,
 ) -> np.ndarray:
-    """A recording of clean mono sound, with the same length and clock; deterministic for a given `random`.
+    """A recording of clean mono sound, with the same length and clock; deterministic for a given
+    `random`.
 
     Args:
         samples_S: The clean sound [S], float.
@@ -97,7 +102,8 @@ def add_room(
     random: np.random.Generator,
     config: RecordingConfig | None = None,
 ) -> np.ndarray:
-    """Reverberation: the direct sound, early reflections, and decaying noise, whose high frequencies decay sooner."""
+    """Reverberation: the direct sound, early reflections, and decaying noise, whose high
+    frequencies decay sooner."""
     config = config or RecordingConfig()
     rt60 = random.uniform(*config.rt60)
     length = round(rt60 * sample_rate)
@@ -133,7 +139,8 @@ def equalise(
     random: np.random.Generator,
     config: RecordingConfig | None = None,
 ) -> np.ndarray:
-    """The frequency response of microphone and loudspeaker: smooth gains, with lows and highs cut off."""
+    """The frequency response of microphone and loudspeaker: smooth gains, with lows and highs cut
+    off."""
     config = config or RecordingConfig()
     low_cut, high_cut = random.uniform(15, 80), random.uniform(6000, 20000)
     if random.random() < config.phone:
@@ -275,7 +282,8 @@ def _hum(length: int, sample_rate: int, random: np.random.Generator) -> np.ndarr
 
 
 def _loudness(samples_S: np.ndarray, sample_rate: int) -> float:
-    """Root mean square over the blocks of 0.1 s that are not silent, so that pauses do not count."""
+    """Root mean square over the blocks of 0.1 s that are not silent, so that pauses do not
+    count."""
     size = max(sample_rate // 10, 1)
     whole = len(samples_S) // size * size
     if whole == 0:

@@ -1,13 +1,15 @@
-"""Fingering: which hand and which finger plays each note, by two searches for the least effort (own choice).
+"""Fingering: which hand and which finger plays each note, by two searches for the least effort (own
+choice).
 
-1. Hands: notes that begin together are split into a lower group for the left hand and an upper one for the right; a beam
-   search over the piece keeps hands within their span, apart from each other, and still.
-2. Fingers: for each hand, a Viterbi search over the ordered assignments of fingers to the keys it strikes or still holds;
-   the effort is the strain of the posture, the distance from the previous posture, and what pianists avoid (the thumb on
-   black keys, one finger on two keys in a row).
+1. Hands: notes that begin together are split into a lower group for the left hand and an upper one
+   for the right; a beam search over the piece keeps hands within their span, apart from each other,
+   and still.
+2. Fingers: for each hand, a Viterbi search over the ordered assignments of fingers to the keys it
+   strikes or still holds; the effort is the strain of the posture, the distance from the previous
+   posture, and what pianists avoid (the thumb on black keys, one finger on two keys in a row).
 
-Dynamic programming over finger assignments follows Parncutt et al., 1997, and Al Kasimi et al., 2007; the strain comes
-from measured hands (:mod:`apvg.virtual.piano.hands`).
+Dynamic programming over finger assignments follows Parncutt et al., 1997, and Al Kasimi et al.,
+2007; the strain comes from measured hands (:mod:`apvg.virtual.piano.hands`).
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ HOME = (MIRROR_X - 6.5, MIRROR_X + 6.5)
 #: White keys that a hand reaches on each side of its centre without moving.
 _REACH = 2.75
 _BEAM = 32
-#: Effort of changing fingers on a held key: higher than any other, because hands release the key instead.
+#: Effort of changing fingers on a held key: higher than any other, because hands release the key
+#: instead.
 _CHANGED = 50.0
 #: Effort of one finger crossing another, neither of them the thumb.
 _CROSSING = 1.5
@@ -64,7 +67,8 @@ class Grip:
         return float(self.posture.points_J2[FINGERTIPS[finger], 0])
 
 
-# ---------------------------------------------------------------------------------------------------------- hands
+# ----------------------------------------------------------------------------------------
+# hands
 
 
 def group_onsets(onset_N: np.ndarray) -> list[np.ndarray]:
@@ -80,7 +84,8 @@ def group_onsets(onset_N: np.ndarray) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class _Hands:
-    """A partial solution: each hand's centre, last onset and held notes, the last split, and the state before."""
+    """A partial solution: each hand's centre, last onset and held notes, the last split, and the
+    state before."""
 
     cost: float
     middle: tuple[float, float]
@@ -148,7 +153,8 @@ def _play(hands: _Hands, group: np.ndarray, split: int, notes: Notes, x_N: np.nd
     )
 
 
-# -------------------------------------------------------------------------------------------------------- fingers
+# ----------------------------------------------------------------------------------------
+# fingers
 
 
 def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> list[Grip]:
@@ -205,7 +211,8 @@ def finger_notes(notes: Notes, chosen_N: np.ndarray, side: int, hand: Hand) -> l
 
 
 def _playable(held: list[int], new: list[int], x_N: np.ndarray) -> list[int]:
-    """The notes that five fingers can play, from left to right: new ones first, then held ones within reach."""
+    """The notes that five fingers can play, from left to right: new ones first, then held ones
+    within reach."""
     new = sorted(new, key=lambda n: x_N[n])
     while len(new) > FINGERS or x_N[new[-1]] - x_N[new[0]] > WIDEST + 2:
         new.pop(len(new) // 2 if len(new) > FINGERS else 0)

@@ -1,8 +1,10 @@
-"""Postures of a pianist's hand: statistics of real hands, and the most probable posture over given keys.
+"""Postures of a pianist's hand: statistics of real hands, and the most probable posture over given
+keys.
 
-Everything is for a right hand in pose space (x in white keys, y from the keys' far end towards the player, both in white-key
-widths); a left hand is its mirror image. The posture over some keys is the mean of a Gaussian, conditioned on the playing
-fingertips being on their keys, so that the other fingers are where those of real hands would be (own choice).
+Everything is for a right hand in pose space (x in white keys, y from the keys' far end towards the
+player, both in white-key widths); a left hand is its mirror image. The posture over some keys is
+the mean of a Gaussian, conditioned on the playing fingertips being on their keys, so that the other
+fingers are where those of real hands would be (own choice).
 """
 
 from __future__ import annotations
@@ -27,11 +29,13 @@ FINGERS = 5
 _TIPS = list(FINGERTIPS)
 #: Added to the measured spread, white keys, because real takes show only some of what hands can do.
 _FREEDOM = 0.35
-#: Standard deviation of a playing fingertip from its target, white keys: across the keys, and along them.
+#: Standard deviation of a playing fingertip from its target, white keys: across the keys, and along
+#: them.
 _ON_KEY = (0.08, 0.3)
 #: Standard deviation of the whole hand's place along the keys, white keys.
 _IN_AND_OUT = 0.7
-#: The knuckle that each fingertip's reach is measured from; for the thumb the index finger's, as its own moves.
+#: The knuckle that each fingertip's reach is measured from; for the thumb the index finger's, as
+#: its own moves.
 _REACHES_FROM = (5, 5, 9, 13, 17)
 #: Factor on the measured reach.
 _STRETCH = 1.1
@@ -50,8 +54,10 @@ class HandStatistics:
         covariance_TT: Covariance of the same ten numbers (five x, then five y).
         depth: Mean y of the fingertips' centroid.
         points_J2: Mean place of all 21 points relative to that centroid.
-        from_tips_PT: Linear map from the tips' deviations (ten) to those of all points (21 x, then 21 y).
-        reach_F: 99.5th percentile of each fingertip's distance from its knuckle (for the thumb the index finger's).
+        from_tips_PT: Linear map from the tips' deviations (ten) to those of all points (21 x, then
+            21 y).
+        reach_F: 99.5th percentile of each fingertip's distance from its knuckle (for the thumb the
+            index finger's).
         bone_FB: Greatest lengths of each finger's bones, from the palm out.
         white_y_F, black_y_F: Where on a white and on a black key each finger strikes.
     """
@@ -131,7 +137,8 @@ class Hand:
         return limit_bones(torch.from_numpy(points_TJ2), self._bone_FB).numpy()
 
     def _excess(self, points_XJ2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Vectors from knuckles to fingertips [..., 5, 2], and the share of each that is beyond reach [..., 5, 1]."""
+        """Vectors from knuckles to fingertips [..., 5, 2], and the share of each that is beyond
+        reach [..., 5, 1]."""
         away_XF2 = points_XJ2[..., _TIPS, :] - points_XJ2[..., _REACHES_FROM, :]
         length_XF1 = np.linalg.norm(away_XF2, axis=-1, keepdims=True)
         reach_F1 = _STRETCH * np.array(self.statistics.reach_F)[:, None]
@@ -150,7 +157,8 @@ class Hand:
         return points_J2
 
     def _solve(self, fingers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Gain from the playing tips' deviation to all tips, and the precision of that deviation."""
+        """Gain from the playing tips' deviation to all tips, and the precision of that
+        deviation."""
         if fingers not in self._solved:
             observed = [*fingers, *(finger + FINGERS for finger in fingers)]
             noise_S = np.repeat(np.square(_ON_KEY), len(fingers))
@@ -164,7 +172,8 @@ class Hand:
         tips_2F = tips_T.reshape(2, FINGERS)
         middle_21 = tips_2F.mean(axis=1, keepdims=True)
         off_T = (tips_2F - middle_21).ravel() - self._tips_T
-        # The linear map holds within the range of real hands; beyond it the palm keeps its shape and only fingers extend.
+        # The linear map holds within the range of real hands; beyond it the palm keeps its shape
+        # and only fingers extend.
         off_T = off_T * min(1.0, _FURTHEST_SEEN / max(float(np.linalg.norm(off_T)), 1e-9))
         points_2J = (self._points_P + self._from_tips_PT @ off_T).reshape(2, -1) + middle_21
         points_2J[:, _TIPS] = tips_2F
@@ -186,7 +195,8 @@ def measure_hands(
 
     Args:
         hands_TJ2: Right hands (left ones mirrored), [T, 21, 2] in pose space.
-        strikes: For every observed strike the finger, whether the key is black, and y of the fingertip.
+        strikes: For every observed strike the finger, whether the key is black, and y of the
+            fingertip.
     """
     tips_TF2 = hands_TJ2[:, _TIPS]
     middle_T12 = tips_TF2.mean(axis=1, keepdims=True)
@@ -227,7 +237,8 @@ def measure_hands(
 def strikes_seen(
     hands_TJ2: np.ndarray, notes: Notes, fps: float, *, reach: float = 0.6
 ) -> list[tuple[int, bool, float]]:
-    """The strikes of one tracked hand [T, 21, 2] (not mirrored, NaN where unseen), for :func:`measure_hands`."""
+    """The strikes of one tracked hand [T, 21, 2] (not mirrored, NaN where unseen), for
+    :func:`measure_hands`."""
     found = []
     for onset, pitch in zip(notes.onset_N, notes.pitch_N, strict=True):
         frame = round(float(onset) * fps)

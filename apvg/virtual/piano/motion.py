@@ -1,9 +1,10 @@
 """Motion of the pianist's hands: from notes to the position of every point at every frame.
 
-Each hand moves from grip to grip (:mod:`apvg.virtual.piano.fingering`) on minimum-jerk paths (Flash & Hogan, 1985). It leaves as late
-as possible and arrives just before the onset. Fingers on held keys stay until the release, fingers about to strike are lifted, and in
-rests the hand relaxes in place. Nothing moves more than half a second before its note, so that a network with that look-ahead can
-learn it (own choice).
+Each hand moves from grip to grip (:mod:`apvg.virtual.piano.fingering`) on minimum-jerk paths (Flash
+& Hogan, 1985). It leaves as late as possible and arrives just before the onset. Fingers on held
+keys stay until the release, fingers about to strike are lifted, and in rests the hand relaxes in
+place. Nothing moves more than half a second before its note, so that a network with that look-ahead
+can learn it (own choice).
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def play(
     random: np.random.Generator,
     style: MotionStyle | None = None,
 ) -> np.ndarray:
-    """The motion of both hands: [frames, 42, 2] in pose space, left hand first; frame t is at second t / fps.
+    """The motion of both hands: [frames, 42, 2] in pose space, left hand first; frame t is at
+    second t / fps.
 
     Raises:
         ValueError: A pitch that a piano lacks.
@@ -122,7 +124,8 @@ def _go(
     arrival: float,
     to_J2: np.ndarray,
 ) -> np.ndarray:
-    """The same path until the hand `leaves`, then a minimum-jerk path to a pose, where it stays from `arrival` on.
+    """The same path until the hand `leaves`, then a minimum-jerk path to a pose, where it stays
+    from `arrival` on.
 
     The palm moves as a whole; the tips of fingers that leave later stay behind.
     """

@@ -1,4 +1,5 @@
-"""The virtual pianist: takes of composed pieces, the hands that play them, and recordings of their sound; no pictures."""
+"""The virtual pianist: takes of composed pieces, the hands that play them, and recordings of their
+sound; no pictures."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ _PIXELS_PER_KEY = 10.0
 CORNERS_42 = _PIXELS_PER_KEY * np.array(
     [[0, 0], [WHITE_KEY_COUNT, 0], [WHITE_KEY_COUNT, KEY_LENGTH], [0, KEY_LENGTH]], np.float32
 )
-#: How often each of the instrument's General MIDI programs is played: grand, bright, electric grand, honky-tonk, two electric pianos.
+#: How often each of the instrument's General MIDI programs is played: grand, bright, electric
+#: grand, honky-tonk, two electric pianos.
 _PROGRAM_SHARES = (0.5, 0.2, 0.1, 0.08, 0.06, 0.06)
 
 
@@ -49,7 +51,8 @@ class Pianist:
     held_out_styles = HELD_OUT_STYLES
 
     def orders(self, options: VirtualOptions) -> list[Order]:
-        """Pieces with their soundfonts; a share of the training pieces has a synthesised piano of its own instead."""
+        """Pieces with their soundfonts; a share of the training pieces has a synthesised piano of
+        its own instead."""
         if not 0 <= options.drawn <= 1:
             raise ApvgError(f"{options.drawn:g} is not a share", "give 0 to 1", ["drawn"])
         orders = list_orders(self, options)
@@ -108,7 +111,8 @@ def _notes(order: Order) -> Notes:
 def _clean_sound(
     order: Order, notes: Notes, samples: int, random: np.random.Generator
 ) -> np.ndarray:
-    """The notes as they sound before anything is done to them by rooms and microphones: mono float32 [samples]."""
+    """The notes as they sound before anything is done to them by rooms and microphones: mono
+    float32 [samples]."""
     if order.soundfont is None:
         return Piano(draw_design(random), SAMPLE_RATE, random).play(notes, samples)
     sound_S = render_notes(

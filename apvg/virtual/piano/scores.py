@@ -1,4 +1,5 @@
-"""Composes piano pieces: tonal music in many styles, playable by two hands, deterministic for a given seed."""
+"""Composes piano pieces: tonal music in many styles, playable by two hands, deterministic for a
+given seed."""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def compose(style: str, seed: int, seconds: float) -> Piece:
     Args:
         style: A key of `STYLES`.
         seed: At least 0. The same style, seed and seconds give the same piece.
-        seconds: Length with the silence before and after the music, at least 5. No note sounds beyond it.
+        seconds: Length with the silence before and after the music, at least 5. No note sounds
+            beyond it.
 
     Raises:
         ValueError: An unknown style, a negative seed, or too few seconds.
@@ -56,7 +58,8 @@ def compose(style: str, seed: int, seconds: float) -> Piece:
 
 
 def _to_notes(strokes: list[PlayedNote], pedal: list[tuple[float, float]]) -> Notes:
-    """Played notes as Notes, which sound until the pedal is released or the same key is pressed again."""
+    """Played notes as Notes, which sound until the pedal is released or the same key is pressed
+    again."""
     next_onset: dict[int, float] = {}
     sounding = []
     for stroke in reversed(strokes):

@@ -1,10 +1,12 @@
 """Synthesised pianos: every seed draws another instrument.
 
-A note is a sum of decaying partials. Each decays in two stages (the strings of a key first move together, then what is left rings
-longer and slightly out of tune: Weinreich, 1977), so that all samples are the product of two small matrices. Partials are
-inharmonic as those of stiff strings (Fletcher et al., 1962; inharmonicity over the keyboard from Rigaud et al., 2013) and weaker at
-the nodes of the hammer's position. Their levels, decay times, the response of the body and the noise of the hammer are drawn far
-more widely than real pianos differ, so that a transcriber trained on them generalises to other pianos.
+A note is a sum of decaying partials. Each decays in two stages (the strings of a key first move
+together, then what is left rings longer and slightly out of tune: Weinreich, 1977), so that all
+samples are the product of two small matrices. Partials are inharmonic as those of stiff strings
+(Fletcher et al., 1962; inharmonicity over the keyboard from Rigaud et al., 2013) and weaker at the
+nodes of the hammer's position. Their levels, decay times, the response of the body and the noise of
+the hammer are drawn far more widely than real pianos differ, so that a transcriber trained on them
+generalises to other pianos.
 """
 
 from __future__ import annotations
@@ -176,7 +178,8 @@ class Piano:
         rows_BC = np.exp(string.rate_C * (_BLOCK * np.arange(blocks)[:, None]))
         within_CJ = np.exp(string.rate_C[:, None] * np.arange(_BLOCK))
         within_CJ *= (string.amplitude_C * bright_C)[:, None]
-        # By torch, whose threads are limited per process; those of NumPy's BLAS would compete for the cores.
+        # By torch, whose threads are limited per process; those of NumPy's BLAS would compete for
+        # the cores.
         rows, within = (
             torch.from_numpy(part.astype(np.complex64)) for part in (rows_BC, within_CJ)
         )

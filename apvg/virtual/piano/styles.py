@@ -1,6 +1,7 @@
 """Styles of piano music: each plans a piece and fills it with notes for two hands.
 
-A style is a function of a random generator and the length in seconds; it returns the draft of a piece.
+A style is a function of a random generator and the length in seconds; it returns the draft of a
+piece.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def _bass(
 
 
 def broken_chord_prelude(rng: Rng, seconds: float) -> Draft:
-    """One figure through all harmonies: the left hand lays the ground, the right breaks the chord."""
+    """One figure through all harmonies: the left hand lays the ground, the right breaks the
+    chord."""
     draft = plan(
         rng,
         seconds,
@@ -210,7 +212,8 @@ def scales_and_runs(rng: Rng, seconds: float) -> Draft:
 
 
 def march(rng: Rng, seconds: float) -> Draft:
-    """Full chords in both hands with dotted rhythms over an octave bass: a march when fast, a hymn when slow."""
+    """Full chords in both hands with dotted rhythms over an octave bass: a march when fast, a hymn
+    when slow."""
     draft = plan(
         rng,
         seconds,
@@ -243,7 +246,8 @@ def march(rng: Rng, seconds: float) -> Draft:
 
 
 def canon(rng: Rng, seconds: float) -> Draft:
-    """The left hand follows the right with the same tune, an octave or two lower, half a bar or a bar later."""
+    """The left hand follows the right with the same tune, an octave or two lower, half a bar or a
+    bar later."""
     draft = plan(
         rng, seconds, tempo=(60, 120), metres=("4/4", "3/4", "2/4", "6/8"), rich=0, pedal=0.05
     )
@@ -260,8 +264,16 @@ def canon(rng: Rng, seconds: float) -> Draft:
 
 def ostinato(rng: Rng, seconds: float) -> Draft:
     """Small cells repeated many times; one note of a cell changes now and then."""
-    draft = plan(rng, seconds, tempo=(100, 160), metres=("4/4", "5/4", "6/8", "3/4"), pedal=0.5,
-                 modes=("dorian", "mixolydian", "lydian", "minor", "major"), rich=0.5, rubato=0.01)  # fmt: skip
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(100, 160),
+        metres=("4/4", "5/4", "6/8", "3/4"),
+        pedal=0.5,
+        modes=("dorian", "mixolydian", "lydian", "minor", "major"),
+        rich=0.5,
+        rubato=0.01,
+    )
     homes = (_pick(rng, 41, 48, 53), _pick(rng, 65, 72, 84))
     unit = draft.pace(0.25, 0.5) if rng.random() < 0.4 else 0.5
     cells = [rng.integers(0, 5, _pick(rng, 3, 4, 5, 6, 8)) for _ in range(2)]
@@ -284,9 +296,18 @@ def ostinato(rng: Rng, seconds: float) -> Draft:
 
 
 def ballad(rng: Rng, seconds: float) -> Draft:
-    """A song: root, fifth and octave roll in the left hand, the tune and inner chords in the right."""
-    draft = plan(rng, seconds, tempo=(58, 96), metres=("4/4", "6/8", "4/4"), modes=("major", "minor", "mixolydian"),
-                 pedal="chord", rich=0.4, rubato=0.07)  # fmt: skip
+    """A song: root, fifth and octave roll in the left hand, the tune and inner chords in the
+    right."""
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(58, 96),
+        metres=("4/4", "6/8", "4/4"),
+        modes=("major", "minor", "mixolydian"),
+        pedal="chord",
+        rich=0.4,
+        rubato=0.07,
+    )
     low, high = _pick(rng, 36, 40, 43), _pick(rng, 67, 70, 74)
     chord: list[int] = []
     for phrase in draft.phrases:
@@ -310,8 +331,17 @@ def ballad(rng: Rng, seconds: float) -> Draft:
 
 def jazz_voicings(rng: Rng, seconds: float) -> Draft:
     """Rootless chords on the off-beats, and a swung line."""
-    draft = plan(rng, seconds, tempo=(80, 170), modes=("major", "major", "minor", "dorian"), rich=1.0, pedal=0.0,
-                 swing=float(rng.uniform(0.08, 0.16)), rubato=0.02, touch=(0.6, 0.9))  # fmt: skip
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(80, 170),
+        modes=("major", "major", "minor", "dorian"),
+        rich=1.0,
+        pedal=0.0,
+        swing=float(rng.uniform(0.08, 0.16)),
+        rubato=0.02,
+        touch=(0.6, 0.9),
+    )
     low, high = _pick(rng, 53, 56), _pick(rng, 70, 75, 80)
     rhythms = [(0, 2.5), (1.5,), (0.5, 2), (0, 1.5, 3), (1, 3)]
     chord: list[int] = []
@@ -448,8 +478,17 @@ def trills_and_tremolo(rng: Rng, seconds: float) -> Draft:
 
 def slow_romance(rng: Rng, seconds: float) -> Draft:
     """Slow soft chords under a singing tune, much pedal, free time."""
-    draft = plan(rng, seconds, tempo=(45, 72), metres=("4/4", "3/4", "6/8", "5/4"), pedal="chord", rich=0.6,
-                 rubato=0.14, touch=(0.9, 0.98), pauses=0.3)  # fmt: skip
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(45, 72),
+        metres=("4/4", "3/4", "6/8", "5/4"),
+        pedal="chord",
+        rich=0.6,
+        rubato=0.14,
+        touch=(0.9, 0.98),
+        pauses=0.3,
+    )
     low, high = _pick(rng, 40, 45), _pick(rng, 70, 76, 81)
     chord: list[int] = []
     for phrase in draft.phrases:
@@ -463,7 +502,8 @@ def slow_romance(rng: Rng, seconds: float) -> Draft:
 
 
 def random_walk(rng: Rng, seconds: float) -> Draft:
-    """Each hand walks the keyboard independently, with onsets off any beat, so that no pattern can be predicted."""
+    """Each hand walks the keyboard independently, with onsets off any beat, so that no pattern can
+    be predicted."""
     draft = plan(rng, seconds, tempo=(60, 120), rubato=0.1, pedal=0.2, pauses=0.3)
     end = draft.phrases[-1].end
     for hand in (LEFT, RIGHT):
@@ -598,8 +638,17 @@ def arpeggio_sweeps(rng: Rng, seconds: float) -> Draft:
 
 def nocturne(rng: Rng, seconds: float) -> Draft:
     """Wide rolling left hand under a long ornamented tune."""
-    draft = plan(rng, seconds, tempo=(50, 80), metres=("4/4", "6/8", "3/4"), modes=("major", "minor", "minor"), pedal="chord",
-                 rich=0.3, rubato=0.14, touch=(0.9, 1.0))  # fmt: skip
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(50, 80),
+        metres=("4/4", "6/8", "3/4"),
+        modes=("major", "minor", "minor"),
+        pedal="chord",
+        rich=0.3,
+        rubato=0.14,
+        touch=(0.9, 1.0),
+    )
     low, high = _pick(rng, 36, 40, 43), _pick(rng, 74, 77, 81)
     unit = draft.pace(0.25, 0.5) if rng.random() < 0.3 else 0.5
     shape = [(0, 2, 3, 4, 3, 2), (0, 2, 4, 5, 4, 2), (0, 1, 2, 4, 3, 4)][rng.integers(3)]
@@ -670,8 +719,18 @@ def two_part_invention(rng: Rng, seconds: float) -> Draft:
 
 def ragtime(rng: Rng, seconds: float) -> Draft:
     """Stride bass under syncopated octaves and chords."""
-    draft = plan(rng, seconds, tempo=(70, 100), metres=("4/4",), modes=("major", "major", "minor"), rich=0.1, pedal=0.1,
-                 swing=float(rng.choice((0.0, 0.1))), rubato=0.01, touch=(0.5, 0.8))  # fmt: skip
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(70, 100),
+        metres=("4/4",),
+        modes=("major", "major", "minor"),
+        rich=0.1,
+        pedal=0.1,
+        swing=float(rng.choice((0.0, 0.1))),
+        rubato=0.01,
+        touch=(0.5, 0.8),
+    )
     low, high = _pick(rng, 36, 40), _pick(rng, 70, 74)
     rhythms = [
         (0, 0.5, 1.5, 2, 2.5, 3.5),
@@ -716,8 +775,17 @@ def ragtime(rng: Rng, seconds: float) -> Draft:
 
 def toccata(rng: Rng, seconds: float) -> Draft:
     """Fast and dense: repeated notes and octaves hammered by both hands in turns."""
-    draft = plan(rng, seconds, tempo=(100, 150), metres=("4/4", "2/4", "3/4"), modes=("minor", "dorian", "major"), rich=0.1,
-                 pedal=0.2, rubato=0.01, touch=(0.6, 0.6))  # fmt: skip
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(100, 150),
+        metres=("4/4", "2/4", "3/4"),
+        modes=("minor", "dorian", "major"),
+        rich=0.1,
+        pedal=0.2,
+        rubato=0.01,
+        touch=(0.6, 0.6),
+    )
     unit = draft.pace(0.25, 0.5)
     low, high = _pick(rng, 36, 43, 50), _pick(rng, 62, 69, 79)
     for phrase in draft.phrases:
@@ -753,8 +821,18 @@ def toccata(rng: Rng, seconds: float) -> Draft:
 
 def lullaby(rng: Rng, seconds: float) -> Draft:
     """Sparse and soft: single notes over a rocking bass, and long rests."""
-    draft = plan(rng, seconds, tempo=(45, 66), metres=("6/8", "3/4", "4/4"), modes=("major", "lydian", "minor"), pedal=0.5, rubato=0.1,
-                 touch=(0.8, 0.9), pauses=0.8, rich=0.3)  # fmt: skip
+    draft = plan(
+        rng,
+        seconds,
+        tempo=(45, 66),
+        metres=("6/8", "3/4", "4/4"),
+        modes=("major", "lydian", "minor"),
+        pedal=0.5,
+        rubato=0.1,
+        touch=(0.8, 0.9),
+        pauses=0.8,
+        rich=0.3,
+    )
     low, high = _pick(rng, 48, 52, 55), _pick(rng, 72, 79, 84)
     for phrase in draft.phrases:
         for bar in phrase.bars:
@@ -772,7 +850,8 @@ def lullaby(rng: Rng, seconds: float) -> Draft:
     return draft
 
 
-#: Styles that no training piece is drawn from: how a hand is moved to them is tested on music of another kind.
+#: Styles that no training piece is drawn from: how a hand is moved to them is tested on music of
+#: another kind.
 HELD_OUT_STYLES: tuple[str, ...] = (
     "nocturne",
     "two_part_invention",

@@ -1,7 +1,8 @@
 """Bow strokes: their direction, extent and times.
 
-Down-bows go from the frog to the tip. Slurred notes share a stroke, strokes alternate between down and up, and after a rest the bow is
-placed anew. The length of hair that a stroke uses follows from its duration and loudness (own choice, within what players do).
+Down-bows go from the frog to the tip. Slurred notes share a stroke, strokes alternate between down
+and up, and after a rest the bow is placed anew. The length of hair that a stroke uses follows from
+its duration and loudness (own choice, within what players do).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ _SPEEDS = (0.12, 0.75)
 _SHORTEST = 0.03
 #: How long the sound of a soundfont stops where the bow turns, seconds.
 _TURNS = 0.05
-#: How long the sound of a soundfont overlaps the note that is slurred to it, seconds: an attack beneath a sounding note sounds less
-#: like a new stroke.
+#: How long the sound of a soundfont overlaps the note that is slurred to it, seconds: an attack
+#: beneath a sounding note sounds less like a new stroke.
 _OVERLAP = 0.08
 
 
@@ -72,13 +73,15 @@ def bow_notes(
         share = min(share, 0.95 * (high - low))
         after_rest = not strokes or start - strokes[-1].stop > 1e-6
         if after_rest:
-            # A phrase begins with a down-bow, by the usual rule; any other choice could not be inferred from the music.
+            # A phrase begins with a down-bow, by the usual rule; any other choice could not be
+            # inferred from the music.
             down = True
             begin = low + (high - low - share) * random.uniform(0.1, 0.5)
         else:
             down = not strokes[-1].down
             begin = strokes[-1].end
-            # Strokes towards the middle use more hair than those away from it, so that the hair never runs out.
+            # Strokes towards the middle use more hair than those away from it, so that the hair
+            # never runs out.
             away = (begin - (low + high) / 2) / (high - low) * (1 if down else -1)
             share *= float(np.clip(1 - 0.5 * away, 0.75, 1.25))
         # The previous stroke came from this side, so at least the shortest stroke is left.
@@ -107,7 +110,8 @@ def slur(notes: Notes, longest: int, random: np.random.Generator) -> Notes:
 
 
 def articulated(notes: Notes) -> Notes:
-    """The same notes for a synthesiser without slurs: the sound stops briefly before every stroke, and slurred notes overlap."""
+    """The same notes for a synthesiser without slurs: the sound stops briefly before every stroke,
+    and slurred notes overlap."""
     joined_N = np.append(notes.slurred_N[1:], False)
     until_N = np.append(notes.onset_N[1:], np.inf) - _TURNS
     shortest_N = notes.onset_N + 0.5 * (notes.offset_N - notes.onset_N)
@@ -118,7 +122,10 @@ def articulated(notes: Notes) -> Notes:
 
 
 def _next_onset(notes: Notes) -> np.ndarray:
-    """The next onset of each note's pitch, [N], infinity if there is none. No key can be pressed while it is down."""
+    """The next onset of each note's pitch, [N], infinity if there is none.
+
+    No key can be pressed while it is down.
+    """
     again_N = np.full(len(notes), np.inf)
     for pitch in np.unique(notes.pitch_N):
         same = np.flatnonzero(notes.pitch_N == pitch)
@@ -129,7 +136,8 @@ def _next_onset(notes: Notes) -> np.ndarray:
 def turning_gain(
     notes: Notes, samples: int, sample_rate: int, depth: float, seconds: float = 0.05
 ) -> np.ndarray:
-    """A gain that makes strokes audible in the sound of a synthesiser: [S], lower by `depth` where the bow turns.
+    """A gain that makes strokes audible in the sound of a synthesiser: [S], lower by `depth` where
+    the bow turns.
 
     It is lowest just before the new stroke, and back to 1 after half the time of the turn.
     """

@@ -1,8 +1,9 @@
 """Fingering: the string and finger of each note, by the path of least cost for the left hand.
 
-The search is that of Sayegh (1989): every note can be stopped in several places, and the Viterbi algorithm finds the cheapest path.
-Each note is decided by the notes that begin soon after it, as in sight-reading, because a model with half a second of look-ahead
-cannot know what the rest of a piece would require. The costs of places and of movements are own choices.
+The search is that of Sayegh (1989): every note can be stopped in several places, and the Viterbi
+algorithm finds the cheapest path. Each note is decided by the notes that begin soon after it, as in
+sight-reading, because a model with half a second of look-ahead cannot know what the rest of a piece
+would require. The costs of places and of movements are own choices.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy as np
 from apvg.instruments.strings import HandFrame, StringInstrument
 from apvg.music.notes import Notes
 
-#: Costs of: a shift by a metre, a string crossing, a semitone of height, an open string for a second (it has no vibrato), the little
-#: finger, and one finger on two strings without a shift. The high cost of height brings the hand back to low positions: after four
-#: notes the fingering is independent of where the hand came from in 96 % of the cases (66 % at a tenth of this cost), so that
-#: it can be inferred from the music.
+#: Costs of: a shift by a metre, a string crossing, a semitone of height, an open string for a
+#: second (it has no vibrato), the little finger, and one finger on two strings without a shift. The
+#: high cost of height brings the hand back to low positions: after four notes the fingering is
+#: independent of where the hand came from in 96 % of the cases (66 % at a tenth of this cost), so
+#: that it can be inferred from the music.
 _SHIFT, _CROSSING, _HEIGHT, _OPEN, _LITTLE, _SLIDE = 8.0, 0.25, 0.4, 0.5, 0.15, 2.0
 #: Look-ahead for the fingering of a note, seconds.
 AHEAD = 0.2
@@ -32,7 +34,8 @@ class Stop:
     Attributes:
         string: From 0, the lowest.
         finger: 1 to 4; 0 is the open string.
-        hand: Place of the first finger, semitones above the nut; for an open string it is arbitrary.
+        hand: Place of the first finger, semitones above the nut; for an open string it is
+            arbitrary.
         frame: The places of the other fingers relative to the first.
     """
 
@@ -66,7 +69,8 @@ def _cheapest(
     instrument: StringInstrument,
 ) -> Stop:
     """The stop of the first of these notes on the cheapest path through all of them."""
-    # The cost of every stop of a note with its best path, and the stop of the first note on that path.
+    # The cost of every stop of a note with its best path, and the stop of the first note on that
+    # path.
     costs_A, from_A = np.zeros(1), np.zeros(1, int)
     for index, stops in enumerate(choices, first):
         length = float(notes.offset_N[index] - notes.onset_N[index])

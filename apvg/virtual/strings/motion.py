@@ -1,7 +1,9 @@
-"""Motion of the figure: every joint of the upper body, both hands and the bow in space, at every frame.
+"""Motion of the figure: every joint of the upper body, both hands and the bow in space, at every
+frame.
 
-The instrument fixes the ends (the stopping finger and the hair on the string), and inverse kinematics goes inwards from there: fingers
-from their tips, the palm from the fingers, the arm from the palm. All bones keep their lengths.
+The instrument fixes the ends (the stopping finger and the hair on the string), and inverse
+kinematics goes inwards from there: fingers from their tips, the palm from the fingers, the arm from
+the palm. All bones keep their lengths.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from apvg.instruments.strings import StringInstrument
 from apvg.virtual.common.paths import smooth_noise
 from apvg.virtual.strings.performance import Bow, LeftHand, Performance
 
-# The seated figure, metres, facing the viewer: the player's left is +x. Proportions of an adult of 1.75 m.
+# The seated figure, metres, facing the viewer: the player's left is +x. Proportions of an adult of
+# 1.75 m.
 _HIP, _SHOULDER, _HEAD = (0.13, 0.45, -0.12), (0.185, 0.99, -0.05), (-0.01, 1.25, -0.02)
 _NOSE, _EAR = (0.0, -0.02, 0.1), (0.075, 0.0, 0.0)
 UPPER_ARM, FOREARM = 0.31, 0.27
 #: How far a shoulder can follow its hand, metres.
 _SHOULDER_GIVES = 0.12
-#: Bones of the fingers from the knuckle out: thumb (from its root in the palm), index to little finger.
+#: Bones of the fingers from the knuckle out: thumb (from its root in the palm), index to little
+#: finger.
 FINGER_BONES = (
     (0.045, 0.034, 0.028),
     (0.045, 0.026, 0.023),
@@ -32,9 +36,11 @@ _KNUCKLES = ((0.030, 0.088), (0.010, 0.091), (-0.010, 0.087), (-0.029, 0.078))
 _THUMB_ROOT = (0.030, 0.030)
 #: Height of a finger that does not stop, metres above the string.
 _HOVER = 0.016
-#: The left palm: the centre of its knuckles from that of the tips (along, across, out), and the wrist from there, metres.
+#: The left palm: the centre of its knuckles from that of the tips (along, across, out), and the
+#: wrist from there, metres.
 _LEFT_PALM, _LEFT_WRIST = (0.0, 0.045, 0.030), (0.030, 0.060, -0.050)
-#: Where the fingers lie along the bow, metres from the frog's end of the hair towards the tip, index to little finger.
+#: Where the fingers lie along the bow, metres from the frog's end of the hair towards the tip,
+#: index to little finger.
 _ON_STICK = (0.035, 0.014, -0.006, -0.026)
 #: The stick above the hair, metres.
 STICK = 0.018
@@ -43,7 +49,8 @@ STICK = 0.018
 def move(
     performance: Performance, frames: int, fps: float, random: np.random.Generator
 ) -> np.ndarray:
-    """The points of `BODY_HANDS_AND_BOW` in space, [frames, K, 3], metres; frame t is at second t / fps."""
+    """The points of `BODY_HANDS_AND_BOW` in space, [frames, K, 3], metres; frame t is at second t /
+    fps."""
     times_T = np.arange(frames) / fps
     instrument, style = performance.instrument, performance.style
     bow, left = performance.bow(times_T), performance.left_hand(times_T)
@@ -61,7 +68,8 @@ def move(
 def _right_hand(
     bow: Bow, bow_T23: np.ndarray, stick_T3: np.ndarray, instrument: StringInstrument
 ) -> np.ndarray:
-    """The bow hand [T, 21, 3]: tips on the stick, the palm above, the wrist high at the frog and low at the tip."""
+    """The bow hand [T, 21, 3]: tips on the stick, the palm above, the wrist high at the frog and
+    low at the tip."""
     along_3 = instrument.axes_33[0]
     to_tip_T3 = _unit(bow_T23[:, 1] - bow_T23[:, 0])
     root_T3 = bow_T23[:, 0] + STICK * stick_T3
@@ -76,7 +84,8 @@ def _right_hand(
         + 0.006 * outside_T3[:, None]
         - 0.012 * above_T3[:, None]
     )
-    # From the wrist to the knuckles: at the frog the wrist is above the hand, at the tip the hand reaches out from it.
+    # From the wrist to the knuckles: at the frog the wrist is above the hand, at the tip the hand
+    # reaches out from it.
     far_T1 = bow.place_X[:, None]
     fingers_T3 = _unit(-above_T3 * 0.8 + to_tip_T3 * (0.55 - 0.95 * far_T1))
     middle_T3 = root_T3 + 0.004 * to_tip_T3 + 0.055 * above_T3 + 0.012 * outside_T3
@@ -88,7 +97,8 @@ def _right_hand(
 
 
 def _left_hand(left: LeftHand, instrument: StringInstrument) -> np.ndarray:
-    """The left hand [T, 21, 3]: tips over their strings, the thumb behind the neck or, in high positions, on the strings."""
+    """The left hand [T, 21, 3]: tips over their strings, the thumb behind the neck or, in high
+    positions, on the strings."""
     along_3, across_3, out_3 = instrument.axes_33
     on_string_T43 = np.stack(
         [instrument.on_string(left.string_X, left.stop_X4[:, finger]) for finger in range(4)],
@@ -104,7 +114,8 @@ def _left_hand(left: LeftHand, instrument: StringInstrument) -> np.ndarray:
     palm_T53, wrist_T3 = _palm(
         middle_T3, np.repeat(fingers_3[None], frames, 0), np.repeat(side_3[None], frames, 0)
     )
-    # The thumb is behind the neck, under the first two fingers; in high positions it comes round onto the strings.
+    # The thumb is behind the neck, under the first two fingers; in high positions it comes round
+    # onto the strings.
     up_T1 = ((left.hand_X - instrument.stop(instrument.thumb_up - 4)) / 0.08).clip(0, 1)[:, None]
     behind_T3 = on_string_T43[:, :2].mean(axis=1) - 0.036 * out_3 + 0.008 * across_3
     on_strings_T3 = on_string_T43[:, 0] + 0.022 * along_3 + 0.012 * across_3 + 0.004 * out_3
@@ -116,7 +127,8 @@ def _left_hand(left: LeftHand, instrument: StringInstrument) -> np.ndarray:
 def _palm(
     middle_T3: np.ndarray, fingers_T3: np.ndarray, side_T3: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Roots of the five fingers [T, 5, 3] and the wrist [T, 3] of a palm whose knuckles' middle is given."""
+    """Roots of the five fingers [T, 5, 3] and the wrist [T, 3] of a palm whose knuckles' middle is
+    given."""
     local_52 = np.array([_THUMB_ROOT, *_KNUCKLES])
     wrist_T3 = middle_T3 - local_52[1:, 1].mean() * fingers_T3 - local_52[1:, 0].mean() * side_T3
     palm_T53 = (
@@ -143,7 +155,8 @@ def _hand(
 def bend(
     root_T3: np.ndarray, tip_T3: np.ndarray, bones: tuple[float, float, float], bulge_T3: np.ndarray
 ) -> np.ndarray:
-    """Points [T, 4, 3] of a finger with three bones from its root to its tip, with equal angles, bent towards `bulge`."""
+    """Points [T, 4, 3] of a finger with three bones from its root to its tip, with equal angles,
+    bent towards `bulge`."""
     way_T3 = tip_T3 - root_T3
     away_T = np.linalg.norm(way_T3, axis=-1)
     longest, shortest = 0.998 * sum(bones), _folded(bones, _BENDS[-1:])[0][0]
@@ -169,7 +182,8 @@ _BENDS = np.linspace(0.0, 1.9, 96)
 def _folded(
     bones: tuple[float, float, float], angle_A: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distance from root to tip [A] of fingers whose joints are bent by an angle, and their points with the tip on the x axis."""
+    """Distance from root to tip [A] of fingers whose joints are bent by an angle, and their points
+    with the tip on the x axis."""
     turned_A3 = angle_A[:, None] * np.array([0.0, -1.0, -2.0])
     steps_A3 = np.array(bones) * np.exp(1j * turned_A3)
     points_A4 = np.concatenate([np.zeros((len(angle_A), 1)), np.cumsum(steps_A3, axis=1)], axis=1)
@@ -179,7 +193,8 @@ def _folded(
 
 
 def _body(lean_T3: np.ndarray, left_T3: np.ndarray, right_T3: np.ndarray) -> np.ndarray:
-    """Body points [T, 9, 3] in the skeleton's order; shoulders follow distant hands to some extent."""
+    """Body points [T, 9, 3] in the skeleton's order; shoulders follow distant hands to some
+    extent."""
     frames = len(lean_T3)
     mirror_3 = np.array([-1.0, 1.0, 1.0])
     hips_T23 = np.repeat(np.array([_HIP, _HIP * mirror_3])[None], frames, axis=0)
@@ -198,9 +213,19 @@ def _body(lean_T3: np.ndarray, left_T3: np.ndarray, right_T3: np.ndarray) -> np.
         elbows.append(_elbow(shoulder_T3, wrist_T3, np.array([side * 0.75, -0.65, -0.1])))
     (left_s, right_s), (left_e, right_e) = shoulders, elbows
     return np.stack(
-        [nose_T3, ear_T23[:, 0], ear_T23[:, 1], left_s, right_s, left_e, right_e, hips_T23[:, 0], hips_T23[:, 1]],
+        [
+            nose_T3,
+            ear_T23[:, 0],
+            ear_T23[:, 1],
+            left_s,
+            right_s,
+            left_e,
+            right_e,
+            hips_T23[:, 0],
+            hips_T23[:, 1],
+        ],
         axis=1,
-    )  # fmt: skip
+    )
 
 
 def _elbow(shoulder_T3: np.ndarray, wrist_T3: np.ndarray, towards_3: np.ndarray) -> np.ndarray:
@@ -217,7 +242,8 @@ def _elbow(shoulder_T3: np.ndarray, wrist_T3: np.ndarray, towards_3: np.ndarray)
 def _lean(
     performance: Performance, times_T: np.ndarray, fps: float, random: np.random.Generator
 ) -> np.ndarray:
-    """Displacement of the shoulders [T, 3]: forward in loud passages, with the bow, and at random."""
+    """Displacement of the shoulders [T, 3]: forward in loud passages, with the bow, and at
+    random."""
     style, frames = performance.style, len(times_T)
     lean_T3 = style.sway * smooth_noise((frames, 3), fps, 1.2, random) * [1.0, 0.25, 0.8]
     loud_T = gaussian_filter1d(performance.loudness(times_T), 0.8 * fps, mode="nearest")

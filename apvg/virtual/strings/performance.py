@@ -1,4 +1,5 @@
-"""The performance of a melody: fingers, string and bow as functions of time, from which motion and sound are made."""
+"""The performance of a melody: fingers, string and bow as functions of time, from which motion and
+sound are made."""
 
 from __future__ import annotations
 
@@ -35,8 +36,8 @@ class PlayingStyle:
         shift: The longest time of a shift of the left hand, seconds.
         sway: Standard deviation of the body's sway, metres at the shoulders.
         jitter: Standard deviation of small random motion of the right wrist, metres.
-        fading: How much softer the tip sounds than the frog, dB, because less weight is on the bow: a down-bow fades and an
-            up-bow swells.
+        fading: How much softer the tip sounds than the frog, dB, because less weight is on the bow:
+            a down-bow fades and an up-bow swells.
     """
 
     vibrato: float = 0.22
@@ -111,9 +112,12 @@ class Performance:
         self.semitones_N = notes.pitch_N - np.array(instrument.open_pitches)[self.string_N]
         self._hand_N = _carried(np.array([stop.hand for stop in self.stops]), self.finger_N)
         above_N4 = np.array(
-            [[a if a is not None else _last(stop) + 1.5 for a in stop.frame.semitones] for stop in self.stops],
+            [
+                [a if a is not None else _last(stop) + 1.5 for a in stop.frame.semitones]
+                for stop in self.stops
+            ],
             np.float64,
-        )  # fmt: skip
+        )
         self._stop_N4 = instrument.stop(self._hand_N[:, None] + above_N4)
 
     def bow(self, times_X: np.ndarray) -> Bow:
@@ -199,7 +203,10 @@ class Performance:
     def _step(
         self, value_N: np.ndarray, times_X: np.ndarray, takes: float | np.ndarray, before: float
     ) -> np.ndarray:
-        """Steps from note to note. A share `before` of each step's duration lies before `_EARLY` ahead of the onset."""
+        """Steps from note to note.
+
+        A share `before` of each step's duration lies before `_EARLY` ahead of the onset.
+        """
         onset_N = self.notes.onset_N - before * _EARLY
         takes_N = np.broadcast_to(np.asarray(takes, np.float64), onset_N.shape)
         since_N = np.diff(onset_N, prepend=onset_N[0] - 1.0)
@@ -231,17 +238,25 @@ def truth(performance: Performance) -> dict[str, Any]:
     """The fingering of every note and every bow stroke, as plain data.
 
     Returns:
-        `string` and `finger` of every note (0 is the lowest string, and the open string); `strokes`: rows of first note, start
-        and stop in seconds, points of the hair then (share from the frog), and whether the bow is placed anew.
+        `string` and `finger` of every note (0 is the lowest string, and the open string);
+        `strokes`: rows of first note, start and stop in seconds, points of the hair then (share
+        from the frog), and whether the bow is placed anew.
     """
     return {
         "string": performance.string_N.tolist(),
         "finger": performance.finger_N.tolist(),
         "strokes": [
-            [s.first, round(s.start, 4), round(s.stop, 4), round(s.begin, 4), round(s.end, 4), s.after_rest]
+            [
+                s.first,
+                round(s.start, 4),
+                round(s.stop, 4),
+                round(s.begin, 4),
+                round(s.end, 4),
+                s.after_rest,
+            ]
             for s in performance.strokes
         ],
-    }  # fmt: skip
+    }
 
 
 def _last(stop: Stop) -> float:
@@ -258,7 +273,8 @@ def _carried(hand_N: np.ndarray, finger_N: np.ndarray) -> np.ndarray:
 
 
 def _run(share_X: np.ndarray, ramp_X: np.ndarray) -> np.ndarray:
-    """Share of a stroke done after a share of its time, with acceleration and braking for `ramp` of the time each."""
+    """Share of a stroke done after a share of its time, with acceleration and braking for `ramp` of
+    the time each."""
     share_X = share_X.clip(0, 1)
     top_X = 1 / (1 - ramp_X)
     rising_X = top_X * np.minimum(share_X, ramp_X) ** 2 / (2 * ramp_X)

@@ -1,8 +1,9 @@
 """Pictures of the figure, path-traced by Mitsuba 3: soft light and shadows, with few light paths.
 
-Two methods make few paths sufficient. Open Image Denoise removes the noise. And the room without the figure is rendered once at high
-quality and kept wherever the figure changes nothing, so that nothing static is blurred: all pictures use the same random numbers,
-so there they equal the room rendered with as few paths.
+Two methods make few paths sufficient. Open Image Denoise removes the noise. And the room without
+the figure is rendered once at high quality and kept wherever the figure changes nothing, so that
+nothing static is blurred: all pictures use the same random numbers, so there they equal the room
+rendered with as few paths.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from apvg.instruments.strings import StringInstrument
 from apvg.virtual.strings.meshes import Mesh
 from apvg.virtual.strings.scene import COLOURS, figure, instrument_parts, room
 
-#: Environment variable for another of Mitsuba's variants. `llvm_ad_rgb` is 1.7 times as fast on two cores, but crashes with older
-#: versions of LLVM: 14 to 16 fail, 19 works.
+#: Environment variable for another of Mitsuba's variants. `llvm_ad_rgb` is 1.7 times as fast on two
+#: cores, but crashes with older versions of LLVM: 14 to 16 fail, 19 works.
 VARIANT = "APVG_MITSUBA"
 #: Light paths per pixel of the room without the figure.
 _STILL_SAMPLES = 64
@@ -38,7 +39,8 @@ class Painter:
             instrument: What is played.
             camera: Where the pictures are seen from.
             size: Width and height of the pictures, pixels.
-            samples: Light paths per pixel: 16 for training, 64 for evaluation without noise (docs/data.md).
+            samples: Light paths per pixel: 16 for training, 64 for evaluation without noise
+                (docs/data.md).
 
         Raises:
             ApvgError: Mitsuba is not installed.
@@ -62,8 +64,9 @@ class Painter:
         self._scene = self._setting() | {
             name: self._shape(name, mesh) for name, mesh in still.items()
         }
-        # Lamp and sky are rendered separately, each with the sampling of least noise: paths towards the lamp, and paths
-        # scattered from surfaces, which all see the same sky unless something is in their way.
+        # Lamp and sky are rendered separately, each with the sampling of least noise: paths towards
+        # the lamp, and paths scattered from surfaces, which all see the same sky unless something
+        # is in their way.
         self._lights = [
             (lamp, self._mi.load_dict({"type": "direct", "emitter_samples": 1, "bsdf_samples": 0})),
             (sky, self._mi.load_dict({"type": "direct", "emitter_samples": 0, "bsdf_samples": 1})),
@@ -72,11 +75,14 @@ class Painter:
         self._rough_room_HWC = self._light({}, samples)
 
     def paint(self, points_K3: np.ndarray) -> np.ndarray:
-        """One picture of a pose of `BODY_HANDS_AND_BOW` (metres), RGB uint8 [size, size, 3]; the same for the same pose."""
+        """One picture of a pose of `BODY_HANDS_AND_BOW` (metres), RGB uint8 [size, size, 3]; the
+        same for the same pose."""
         moving = {name: self._shape(name, mesh) for name, mesh in figure(points_K3).items()}
         light_HWC = self._light(moving, self.samples)
         changed_HW = np.abs(light_HWC - self._rough_room_HWC).max(axis=-1) > 1e-6
-        there_HW1 = gaussian_filter(maximum_filter(changed_HW.astype(np.float32), 3), 0.7)[..., None]  # fmt: skip
+        there_HW1 = gaussian_filter(maximum_filter(changed_HW.astype(np.float32), 3), 0.7)[
+            ..., None
+        ]
         return _developed(self._room_HWC + there_HW1 * (self._denoise(light_HWC) - self._room_HWC))
 
     def _light(self, moving: dict[str, Any], samples: int) -> np.ndarray:
@@ -112,7 +118,13 @@ class Painter:
         mi = self._mi
         properties = mi.Properties()
         properties["bsdf"] = self._material(name.split("_")[0])
-        shape = mi.Mesh(name, len(mesh.vertices_V3), len(mesh.faces_F3), has_vertex_normals=True, props=properties)  # fmt: skip
+        shape = mi.Mesh(
+            name,
+            len(mesh.vertices_V3),
+            len(mesh.faces_F3),
+            has_vertex_normals=True,
+            props=properties,
+        )
         parameters = mi.traverse(shape)
         parameters["vertex_positions"] = mesh.vertices_V3.astype(np.float32).ravel()
         parameters["faces"] = mesh.faces_F3.astype(np.uint32).ravel()
@@ -134,7 +146,8 @@ def _mitsuba() -> tuple[Any, Callable[[np.ndarray], np.ndarray]]:
     except ImportError as error:
         raise ApvgError(
             "pictures of a virtual string player need Mitsuba",
-            'install it with: pip install "apvg[virtual]", or make takes without pictures (0 light paths per pixel)',
+            'install it with: pip install "apvg[virtual]", '
+            "or make takes without pictures (0 light paths per pixel)",
             ["samples"],
         ) from error
     mitsuba.set_variant(os.environ.get(VARIANT, "scalar_rgb"))

@@ -26,10 +26,28 @@ COLOURS: dict[str, tuple[float, float, float]] = {
 _HAND_RADII = (0.024, *(0.013, 0.0115, 0.010, 0.009), *(0.011, 0.0095, 0.0085, 0.0075) * 4)
 # Half the cello's width from its lower end to its upper end: share of the length, metres.
 _OUTLINE = (
-    (0.0, 0.03), (0.015, 0.105), (0.05, 0.16), (0.12, 0.205), (0.2, 0.219), (0.28, 0.208), (0.36, 0.178), (0.4, 0.168),
-    (0.43, 0.14), (0.48, 0.121), (0.54, 0.116), (0.6, 0.121), (0.65, 0.138), (0.675, 0.15), (0.71, 0.155), (0.79, 0.169),
-    (0.86, 0.167), (0.93, 0.14), (0.97, 0.095), (0.99, 0.055), (1.0, 0.02),
-)  # fmt: skip
+    (0.0, 0.03),
+    (0.015, 0.105),
+    (0.05, 0.16),
+    (0.12, 0.205),
+    (0.2, 0.219),
+    (0.28, 0.208),
+    (0.36, 0.178),
+    (0.4, 0.168),
+    (0.43, 0.14),
+    (0.48, 0.121),
+    (0.54, 0.116),
+    (0.6, 0.121),
+    (0.65, 0.138),
+    (0.675, 0.15),
+    (0.71, 0.155),
+    (0.79, 0.169),
+    (0.86, 0.167),
+    (0.93, 0.14),
+    (0.97, 0.095),
+    (0.99, 0.055),
+    (1.0, 0.02),
+)
 #: The body from its lower end to its upper one, metres from the bridge towards the nut.
 _LOWER, _UPPER = -0.36, 0.395
 _RIBS, _ARCH = 0.115, 0.024
@@ -57,7 +75,14 @@ def _trunk(at: dict[str, np.ndarray]) -> list[Mesh]:
     shoulders = (at["left_shoulder"] + at["right_shoulder"]) / 2
     hips = (at["left_hip"] + at["right_hip"]) / 2
     # The mean of shoulders that go after the hands must not draw the chest along wholly.
-    rows = ((0.0, 0.165, 0.11), (0.2, 0.15, 0.1), (0.45, 0.135, 0.095), (0.75, 0.17, 0.115), (0.95, 0.165, 0.1), (1.05, 0.06, 0.05))  # fmt: skip
+    rows = (
+        (0.0, 0.165, 0.11),
+        (0.2, 0.15, 0.1),
+        (0.45, 0.135, 0.095),
+        (0.75, 0.17, 0.115),
+        (0.95, 0.165, 0.1),
+        (1.05, 0.06, 0.05),
+    )
     angle_A = 2 * np.pi * np.arange(18) / 18
     rings = [
         hips
@@ -148,7 +173,9 @@ def _top(along: np.ndarray | float) -> np.ndarray:
 
 
 def _cello_parts(instrument: StringInstrument) -> dict[str, Mesh]:
-    share_R = np.concatenate([np.linspace(0, 0.05, 6)[:-1], np.linspace(0.05, 0.95, 40), np.linspace(0.95, 1, 7)[1:]])  # fmt: skip
+    share_R = np.concatenate(
+        [np.linspace(0, 0.05, 6)[:-1], np.linspace(0.05, 0.95, 40), np.linspace(0.95, 1, 7)[1:]]
+    )
     knots_2N = np.array(_OUTLINE).T
     half_R = np.interp(share_R, knots_2N[0], knots_2N[1])
     along_R = _LOWER + share_R * (_UPPER - _LOWER)
@@ -160,7 +187,9 @@ def _cello_parts(instrument: StringInstrument) -> dict[str, Mesh]:
         front.append(np.stack([half * across_C, np.full(17, along), edge + swell], -1))
         back.append(np.stack([half * across_C, np.full(17, along), edge - _RIBS - 0.8 * swell], -1))
     front_RC3, back_RC3 = np.stack(front), np.stack(back)
-    ribs = [grid(np.stack([front_RC3[:, c], back_RC3[:, c]], 1)[:, :: s]) for c, s in ((0, 1), (-1, -1))]  # fmt: skip
+    ribs = [
+        grid(np.stack([front_RC3[:, c], back_RC3[:, c]], 1)[:, ::s]) for c, s in ((0, 1), (-1, -1))
+    ]
     neck_R = np.array([_UPPER - 0.03, 0.45, 0.6, 0.69, 0.72])
     neck = tube(
         np.stack([0 * neck_R, neck_R, -0.032 + 0.015 * (neck_R - 0.4)], -1),
@@ -204,22 +233,33 @@ def _cello_parts(instrument: StringInstrument) -> dict[str, Mesh]:
     fingerboard = join(
         [
             grid(board),
-            *(grid(np.stack([board[:, c], under[:, c]], 1)[:, :: s]) for c, s in ((0, 1), (-1, -1))),
+            *(grid(np.stack([board[:, c], under[:, c]], 1)[:, ::s]) for c, s in ((0, 1), (-1, -1))),
             grid(np.stack([board[0], under[0]], 0)[::-1]),
         ]
-    )  # fmt: skip
+    )
     tail_R = np.array([-0.345, -0.33, -0.2, -0.11, -0.105])
     tailpiece = hull(
         [
             np.stack([w * np.cos(a), np.full(12, t), _top(t) + h + 0.006 * np.sin(a)], -1)
             for a in [2 * np.pi * np.arange(12) / 12]
-            for t, w, h in zip(tail_R, (0.012, 0.016, 0.024, 0.032, 0.03), (0.045, 0.05, 0.07, 0.085, 0.085), strict=True)
+            for t, w, h in zip(
+                tail_R,
+                (0.012, 0.016, 0.024, 0.032, 0.03),
+                (0.045, 0.05, 0.07, 0.085, 0.085),
+                strict=True,
+            )
         ]
-    )  # fmt: skip
+    )
     pegs = [
-        limb(np.array([-s * 0.055, 0.735 + 0.03 * i, -0.03]), np.array([s * 0.02, 0.735 + 0.03 * i, -0.03]), 0.011, 0.005, 8)
+        limb(
+            np.array([-s * 0.055, 0.735 + 0.03 * i, -0.03]),
+            np.array([s * 0.02, 0.735 + 0.03 * i, -0.03]),
+            0.011,
+            0.005,
+            8,
+        )
         for i, s in enumerate((1, -1, 1, -1))
-    ]  # fmt: skip
+    ]
     bridge = hull(
         [
             np.stack([w * np.cos(a), 0.006 * np.sin(a), np.full(12, h)], -1)
@@ -244,9 +284,17 @@ def _f_holes() -> list[Mesh]:
         half_P = np.interp((along_P - _LOWER) / (_UPPER - _LOWER), *np.array(_OUTLINE).T)
         swell_P = _ARCH * (1 - (across_P / half_P) ** 2) ** 0.8
         out_P = _top(along_P) + swell_P - 0.001
-        holes.append(tube(np.stack([across_P, along_P, out_P], -1), 0.0025 + 0.0035 * (1 - share_P**2), 6))  # fmt: skip
+        holes.append(
+            tube(np.stack([across_P, along_P, out_P], -1), 0.0025 + 0.0035 * (1 - share_P**2), 6)
+        )
         for end in (0, -1):
-            holes.append(ball(np.array([across_P[end], along_P[end], out_P[end]]), np.array([0.006, 0.006, 0.003]), 8))  # fmt: skip
+            holes.append(
+                ball(
+                    np.array([across_P[end], along_P[end], out_P[end]]),
+                    np.array([0.006, 0.006, 0.003]),
+                    8,
+                )
+            )
     return holes
 
 
@@ -256,19 +304,31 @@ def room() -> dict[str, Mesh]:
     folds = 0.05 * np.sin(19 * u + 1.5 * np.sin(2.3 * u)) + 0.03 * np.sin(7.3 * u + 0.25 * v)
     curtain = grid(np.stack([u, v, -0.75 + folds], -1)[:, ::-1])
     floor = box((-3, -0.1, -3), (3, 0.0, 4))
-    seat = tube(np.array([[0, 0.32, -0.14], [0, 0.322, -0.14], [0, 0.36, -0.14], [0, 0.362, -0.14]]), np.array([0.0, 0.2, 0.2, 0.0]), 24)  # fmt: skip
+    seat = tube(
+        np.array([[0, 0.32, -0.14], [0, 0.322, -0.14], [0, 0.36, -0.14], [0, 0.362, -0.14]]),
+        np.array([0.0, 0.2, 0.2, 0.0]),
+        24,
+    )
     posts = [
-        tube(np.array([[0.13 * x, 0.34, -0.14 + 0.13 * z], [0.17 * x, 0.0, -0.14 + 0.17 * z]]), 0.016, 8)
+        tube(
+            np.array([[0.13 * x, 0.34, -0.14 + 0.13 * z], [0.17 * x, 0.0, -0.14 + 0.17 * z]]),
+            0.016,
+            8,
+        )
         for x in (-1, 1)
         for z in (-1, 1)
-    ]  # fmt: skip
+    ]
     wood, joints = [], []
     for x in (-1.0, 1.0):
         hip, knee, ankle, toe = (
             np.array(p) * [x, 1, 1]
             for p in ((0.1, 0.42, -0.12), (0.265, 0.43, 0.3), (0.27, 0.07, 0.24), (0.3, 0.03, 0.4))
         )
-        wood += [limb(hip, knee, 0.078, 0.055, 14), limb(knee, ankle, 0.052, 0.034, 12), limb(ankle - [0, 0.03, 0], toe, 0.036, 0.03, 10)]  # fmt: skip
+        wood += [
+            limb(hip, knee, 0.078, 0.055, 14),
+            limb(knee, ankle, 0.052, 0.034, 12),
+            limb(ankle - [0, 0.03, 0], toe, 0.036, 0.03, 10),
+        ]
         joints += [ball(knee, 0.058), ball(ankle, 0.036)]
     return {
         "curtain": curtain,

@@ -1,4 +1,5 @@
-"""Composes melodies for a bowed instrument: keys, metres, rests and dynamics as for the pianist, with slurs added."""
+"""Composes melodies for a bowed instrument: keys, metres, rests and dynamics as for the pianist,
+with slurs added."""
 
 from __future__ import annotations
 
@@ -98,7 +99,8 @@ def _sung(tempo: tuple[float, float], busy: tuple[int, ...], low: float, high: f
 
 
 def _etude(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft:
-    """A melody at any tempo and density, so that patterns of strokes are not learned from a few styles alone."""
+    """A melody at any tempo and density, so that patterns of strokes are not learned from a few
+    styles alone."""
     centre = float(np.exp(rng.uniform(np.log(44), np.log(150))))
     busy = tuple(int(value) for value in rng.choice(3, int(rng.integers(1, 4))))
     low = float(rng.uniform(0.05, 0.5))
@@ -164,7 +166,13 @@ def _long_tones(rng: Rng, seconds: float, instrument: StringInstrument) -> Draft
     home = _home(rng, instrument, 0.1, 0.7)
     for bar in draft.bars:
         chord = bar.chord_at(bar.start)
-        home = int(np.clip(move(chord.tones, home, int(rng.choice((-2, -1, 1, 2)))), instrument.lowest, instrument.highest))  # fmt: skip
+        home = int(
+            np.clip(
+                move(chord.tones, home, int(rng.choice((-2, -1, 1, 2)))),
+                instrument.lowest,
+                instrument.highest,
+            )
+        )
         draft.play(RIGHT, bar.start, draft.metre.length, home, float(rng.normal(0, 10)))
     return draft
 

@@ -1,8 +1,9 @@
 """Synthesis of bowed strings: a sum of partials whose loudness, timbre and pitch follow the motion.
 
-The amplitude follows the bow's speed and weight, the brightness its bowing point and force, the pitch the finger with its vibrato
-and slides. A string rings on when the bow leaves it, and is damped when the bow turns on it. Partials of a bowed string fall as 1/n
-(Helmholtz motion) and are shaped by resonances of the body; the rest is own choice.
+The amplitude follows the bow's speed and weight, the brightness its bowing point and force, the
+pitch the finger with its vibrato and slides. A string rings on when the bow leaves it, and is
+damped when the bow turns on it. Partials of a bowed string fall as 1/n (Helmholtz motion) and are
+shaped by resonances of the body; the rest is own choice.
 """
 
 from __future__ import annotations
@@ -126,7 +127,8 @@ def _strings(
     finger_C = performance.finger_N[at_C]
     stop_C = np.take_along_axis(left.stop_X4, (finger_C[:, None] - 1).clip(0), axis=1)[:, 0]
     touched_C = np.where(finger_C > 0, instrument.semitones(stop_C), 0.0)
-    # A slide sounds only on a string that is stopped before and after; otherwise the pitch is the note's from its start.
+    # A slide sounds only on a string that is stopped before and after; otherwise the pitch is the
+    # note's from its start.
     own_C = performance.semitones_N[at_C] + left.vibrato_X
     slides_C = np.abs(touched_C - own_C) < 3
     sounding_C = np.where(slides_C, touched_C, own_C)
@@ -142,7 +144,8 @@ def _strings(
 
 
 def _ring(drive_C: np.ndarray, bowed_C: np.ndarray, voice: Voice) -> np.ndarray:
-    """The amplitude of a string: it responds within milliseconds, and rings on when the bow has left it."""
+    """The amplitude of a string: it responds within milliseconds, and rings on when the bow has
+    left it."""
     falls_C = np.exp(-1 / (np.where(bowed_C, voice.damped, voice.rings) * _CONTROL_HZ))
     drive_C = gaussian_filter1d(drive_C, voice.speaks * _CONTROL_HZ)
     rung_C, held = np.zeros_like(drive_C), 0.0
@@ -153,8 +156,14 @@ def _ring(drive_C: np.ndarray, bowed_C: np.ndarray, voice: Voice) -> np.ndarray:
 
 
 def _string(
-    voice: Voice, hz_C: np.ndarray, force_C: np.ndarray, near_C: np.ndarray, time_C: np.ndarray, sample_rate: int, samples: int
-) -> np.ndarray:  # fmt: skip
+    voice: Voice,
+    hz_C: np.ndarray,
+    force_C: np.ndarray,
+    near_C: np.ndarray,
+    time_C: np.ndarray,
+    sample_rate: int,
+    samples: int,
+) -> np.ndarray:
     """One string's partials through the body, up to half the sample rate."""
     time_S = np.arange(samples) / sample_rate
     hz_S = np.interp(time_S, time_C, hz_C)

@@ -1,7 +1,8 @@
-"""The virtual string player: takes of melodies, the figure that plays them, its sound, and pictures if they are wanted.
+"""The virtual string player: takes of melodies, the figure that plays them, its sound, and pictures
+if they are wanted.
 
-Besides keypoints every take states how each note is stopped and how the bow moves (`metadata["strings"]`), so that what a
-performer generates can be measured exactly.
+Besides keypoints every take states how each note is stopped and how the bow moves
+(`metadata["strings"]`), so that what a performer generates can be measured exactly.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ from apvg.virtual.strings.performance import Performance, PlayingStyle, truth
 from apvg.virtual.strings.scores import HELD_OUT_STYLES, STYLES, Melody, compose, playable
 from apvg.virtual.strings.sound import Voice, draw_voice, synthesise
 
-#: Share of the pieces that are played with a soundfont instead of synthesised strings, if there is one.
+#: Share of the pieces that are played with a soundfont instead of synthesised strings, if there is
+#: one.
 _SOUNDFONT_SHARE = 0.5
 #: The smallest picture in which keypoints can be distinguished, pixels.
 _SMALLEST = 32
@@ -116,7 +118,8 @@ def _melody(order: Order, random: np.random.Generator) -> Melody:
 def _clean_sound(
     order: Order, performance: Performance, samples: int, random: np.random.Generator
 ) -> tuple[np.ndarray, str]:
-    """The performance before any room or microphone, mono float32 [samples], and what it is played with."""
+    """The performance before any room or microphone, mono float32 [samples], and what it is played
+    with."""
     programs = order.instrument.programs
     soundfonts = soundfonts_for(order.options.split, programs)
     if not soundfonts or random.random() >= _SOUNDFONT_SHARE:
@@ -132,7 +135,8 @@ def _clean_sound(
         cents=random.uniform(-25, 25),
         reverb=bool(random.random() < 0.5),
     )
-    # A released note rings on beneath the next one, so a pause between notes does not make the turn of the bow audible.
+    # A released note rings on beneath the next one, so a pause between notes does not make the turn
+    # of the bow audible.
     depth = random.uniform(0.6, 0.9)
     gain_S = turning_gain(performance.notes, len(sound_S), SAMPLE_RATE, depth, seconds=0.08)
     time_C = np.arange(0, len(sound_S) / SAMPLE_RATE + 0.01, 0.01)

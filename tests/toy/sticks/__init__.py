@@ -1,4 +1,7 @@
-"""A package of somebody else's: a player with two sticks, who strikes a row of bars. See docs/add-an-instrument.md."""
+"""A package of somebody else's: a player with two sticks, who strikes a row of bars.
+
+See docs/add-an-instrument.md.
+"""
 
 from __future__ import annotations
 

@@ -44,8 +44,11 @@ class StickPlayer:
             plate_HWC = np.full((height, width, 3), 70, np.uint8)
             plate_HWC[height // 5 : 7 * height // 10] = (150, 110, 70)
             pictures = np.stack(
-                [draw_skeleton(plate_HWC, pose_KD, np.ones(4), TWO_STICKS) for pose_KD in keypoints_TKD]
-            )  # fmt: skip
+                [
+                    draw_skeleton(plate_HWC, pose_KD, np.ones(4), TWO_STICKS)
+                    for pose_KD in keypoints_TKD
+                ]
+            )
         return save_take(
             order,
             folder,
@@ -73,7 +76,10 @@ def folded(notes: Notes) -> Notes:
 
 
 def swing(notes: Notes, frames: int) -> np.ndarray:
-    """Grip and head of both sticks in bars [T, 4, 2]: even strokes are the left one's. A head is down at its onsets alone."""
+    """Grip and head of both sticks in bars [T, 4, 2]: even strokes are the left one's.
+
+    A head is down at its onsets alone.
+    """
     time_T = np.arange(frames) / FPS
     points = []
     for stick, home in ((0, 6.0), (1, 18.0)):
@@ -84,7 +90,10 @@ def swing(notes: Notes, frames: int) -> np.ndarray:
         away_T = np.abs(time_T[:, None] - onset_N[1:]).min(axis=1)
         lifted_T = np.minimum(away_T / 0.1, 1.0)
         lean = 1.5 if stick else -1.5
-        points += [np.stack([x_T + lean, 1.4 - 0.2 * lifted_T], 1), np.stack([x_T, 0.5 - 0.3 * lifted_T], 1)]  # fmt: skip
+        points += [
+            np.stack([x_T + lean, 1.4 - 0.2 * lifted_T], 1),
+            np.stack([x_T, 0.5 - 0.3 * lifted_T], 1),
+        ]
     return np.stack(points, axis=1)
 
 

@@ -15,7 +15,8 @@ LOWEST, BARS = 60, 25
 
 
 class BarsInPicture(Placement):
-    """The row of bars, seen in a picture: x counts bars from the lowest one's left edge, y runs from far (0) to near (1)."""
+    """The row of bars, seen in a picture: x counts bars from the lowest one's left edge, y runs
+    from far (0) to near (1)."""
 
     unit = "bars"
     octave = 12.0
