@@ -34,8 +34,9 @@ def load_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
         ApvgError: The file is missing or damaged.
     """
     try:
-        with np.load(path) as file:
-            arrays = dict(file)
+        # Of a damaged archive np.load leaves a file open that it has opened itself.
+        with path.open("rb") as file, np.load(file) as data:
+            arrays = dict(data)
         return arrays, json.loads(str(arrays.pop(_DATA)))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _damaged(path, error) from None
