@@ -115,8 +115,8 @@ def key_hit(tip_x_TF: np.ndarray, notes: Notes, fps: float, *, start: float = 0.
     )
 
 
-# ------------------------------------------------------------------------------- predicted and true
-# keypoints
+# -------------------------------------------------------------------------------------------
+# predicted and true keypoints
 
 
 def pixel_error(predicted_TKD: np.ndarray, true_TKD: np.ndarray) -> float:

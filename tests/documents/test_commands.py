@@ -71,6 +71,7 @@ ELSEWHERE = {
     "python -m nbconvert": "tests/documents/test_documents.py runs the notebook",
     "python -m benchmarks(?! --help)": "tests/benchmarks runs it on a tiny performer",
     "python scripts/measure_hour.py": "takes minutes at the least",
+    "python scripts/measure_fingering.py": "tests/test_fingering_script.py runs it",
     "python scripts/show_wrongs.py": "needs the pianist's footage and minutes of rendering",
     "python scripts/ablate.py": "make results-smoke runs it on a tiny corpus",
     "PYTHONPATH=tests python -m goldens.record": "tests/goldens/test_goldens.py compares",
