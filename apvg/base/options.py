@@ -25,7 +25,9 @@ class Within:
         return (self.least < number if self.above else self.least <= number) and number <= self.most
 
     def __str__(self) -> str:
-        return f"{'above ' if self.above else ''}{self.least:.15g} to {self.most:.15g}"
+        if self.above:
+            return f"a number above {self.least:.15g}, up to {self.most:.15g}"
+        return f"a number from {self.least:.15g} to {self.most:.15g}"
 
 
 #: Longer than any music or footage, seconds: three years.
@@ -85,8 +87,7 @@ def check_options(options: Any) -> None:
                 continue
             what = f"{field.name.replace('_', ' ')} cannot be {item}"
             if isinstance(item, float) and not math.isfinite(item):
-                limits = f", {bounds[0]}" if bounds else ""
-                raise ApvgError(what, f"give a number{limits}", [field.name])
+                raise ApvgError(what, f"give {next(iter(bounds), 'a number')}", [field.name])
             for bound in bounds:
                 if not bound.holds(item):
                     raise ApvgError(what, f"give {bound}", [field.name])

@@ -36,13 +36,13 @@ def test_what_lies_within_is_taken() -> None:
 @pytest.mark.parametrize(
     ("options", "name", "message"),
     [
-        (Options(start_at=-1.0), "start_at", "start at cannot be -1.0; give 0 to 100000000"),
-        (Options(float("nan")), "start_at", "cannot be nan; give a number, 0 to 100000000"),
-        (Options(speed=0.0), "speed", "speed cannot be 0.0; give above 0 to 2"),
+        (Options(start_at=-1.0), "start_at", "give a number from 0 to 100000000"),
+        (Options(float("nan")), "start_at", "cannot be nan; give a number from 0 to 100000000"),
+        (Options(speed=0.0), "speed", "speed cannot be 0.0; give a number above 0, up to 2"),
         (Options(block=(("a", float("inf")),)), "block", "cannot be inf; give a number"),
         (Options(block=(("a\0b", 1.0),)), "block", "NUL"),
         (Options(path=Path("a\0")), "path", "NUL"),
-        (Options(inner=Inner(0)), "kept", "kept cannot be 0; give 1 to 5"),
+        (Options(inner=Inner(0)), "kept", "kept cannot be 0; give a number from 1 to 5"),
     ],
 )
 def test_the_option_is_named(options: Options, name: str, message: str) -> None:
