@@ -122,20 +122,26 @@ class Weights:
         Raises:
             ApvgError: It has not been trained yet.
         """
-        # Whoever trains goes on with random numbers of his own.
+        # A trainer that asks for another stage's network keeps its own random numbers.
         with torch.random.fork_rng(devices=[]):
-            if not self.plan.recipe.steps(stage):
-                return self.initial_khp() if stage == "khp" else self.initial(stage)
-            network = BUILDERS[stage](self.plan.config)
+            if self.plan.recipe.steps(stage):
+                network = self._trained(stage)
+            else:
+                network = self.initial_khp() if stage == "khp" else self.initial(stage)
+        if joint and stage in JOINT and self.checkpoint("joint").exists():
+            load_checkpoint(self.checkpoint("joint"), {f"{stage}_ema": network}, {})
+        return network
+
+    def _trained(self, stage: str) -> Any:
+        """A stage's network with the averaged weights of its checkpoint."""
         if not self.checkpoint(stage).exists():
             raise ApvgError(
                 f"the stage {stage} has not been trained in {self.folder.parent}",
                 "train it first",
                 ("stage",),
             )
+        network = BUILDERS[stage](self.plan.config)
         load_checkpoint(self.checkpoint(stage), {"ema": network}, {})
-        if joint and stage in JOINT and self.checkpoint("joint").exists():
-            load_checkpoint(self.checkpoint("joint"), {f"{stage}_ema": network}, {})
         return network
 
     def stages(

@@ -467,3 +467,19 @@ def test_joint_training_moves_khp_through_the_dlt(
     assert moved("khp", "khp", "motion.window.weight")
     assert moved("fpvg", "stu", "paint.weight") == bool(stu_rate)
     assert moved("fpvg", "fpvg_ema", "paint.weight") == bool(stu_rate)
+
+
+def test_joint_training_counts_where_nothing_else_is_trained(trained: Path, tmp_path: Path):
+    """KHP and FPVG of another performer, which the recipe gives no steps, and then `joint`."""
+    (tmp_path / "r.toml").write_text(tiny.RECIPE + "stu_rate = 1e-4\n")
+    recipe = load_recipe(tmp_path / "r.toml")
+    others = ("transcription", "motion", "khp", "cvg", "fpvg")
+    recipe = replace(recipe, **{n: replace(getattr(recipe, n), steps=0) for n in others})
+    run = Run(recipe, [tiny.take()], tmp_path / "run", device="cpu", start_from=trained)
+    run.train("joint")
+    checkpoint = load_file(tmp_path / "run/training/joint.ckpt.safetensors")
+    for stage, key in (("khp", "motion.window.weight"), ("fpvg", "paint.weight")):
+        alone, joint = (run.weights.averaged(stage, joint=joint) for joint in (False, True))
+        expected = checkpoint[f"module/{stage}_ema/{key}"]
+        torch.testing.assert_close(joint.state_dict()[key], expected, atol=0, rtol=0)
+        assert not torch.equal(alone.state_dict()[key], expected)
