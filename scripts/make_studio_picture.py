@@ -24,17 +24,8 @@ def main() -> None:
     parser.add_argument("picture", type=Path)
     picture = parser.parse_args().picture
     with tempfile.TemporaryDirectory() as work:
-        command = [
-            sys.executable,
-            "-m",
-            "apvg",
-            "studio",
-            "--work",
-            work,
-            "--port",
-            str(PORT),
-            "--no-browser",
-        ]
+        options = f"--port {PORT} --no-browser".split()
+        command = [sys.executable, "-m", "apvg", "studio", "--work", work, *options]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             found = re.search(r"open at (\S+)", server.stdout.readline())

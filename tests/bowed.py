@@ -18,19 +18,10 @@ from apvg.virtual.strings.performance import Performance, PlayingStyle, truth
 FPS, RATE = 25, 48000
 #: MIDI pitch, seconds, whether it is slurred to the note before; pitch 0 rests.
 MELODY = (
-    (50, 0.5, 0),
-    (55, 0.4, 1),
-    (59, 0.5, 0),
-    (57, 0.4, 0),
-    (0, 0.5, 0),
-    (45, 0.5, 0),
-    (52, 0.4, 0),
-    (60, 0.4, 1),
-    (62, 0.6, 0),
-    (43, 0.5, 0),
-    (48, 0.4, 0),
-    (53, 0.5, 0),
-)
+    (50, 0.5, 0), (55, 0.4, 1), (59, 0.5, 0), (57, 0.4, 0), (0, 0.5, 0),
+    (45, 0.5, 0), (52, 0.4, 0), (60, 0.4, 1), (62, 0.6, 0), (43, 0.5, 0),
+    (48, 0.4, 0), (53, 0.5, 0),
+)  # fmt: skip
 
 
 def golden_string_take(size: int = 64, split: str = "train") -> Take:

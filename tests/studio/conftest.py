@@ -65,17 +65,8 @@ def start_server(work: Path, port: int | None = None) -> Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-    command = [
-        sys.executable,
-        "-m",
-        "apvg",
-        "studio",
-        "--work",
-        str(work),
-        "--port",
-        str(port),
-        "--no-browser",
-    ]
+    options = f"--port {port} --no-browser".split()
+    command = [sys.executable, "-m", "apvg", "studio", "--work", str(work), *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

@@ -80,6 +80,12 @@ def test_a_harder_stroke_is_louder_and_brighter() -> None:
         assert centre[1] > centre[0]
 
 
+def pianist(folder: Path) -> list[str]:
+    """The command that makes one piece of six seconds."""
+    options = "--instrument piano --minutes 0.1 --seconds 6 --jobs 1"
+    return ["virtual", str(folder / "t"), *options.split()]
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize("missing", ["soundfonts", "fluidsynth"])
 def test_where_there_is_no_soundfont_pianos_are_drawn(
@@ -93,18 +99,7 @@ def test_where_there_is_no_soundfont_pianos_are_drawn(
         monkeypatch.setattr("apvg.virtual.common.corpus.find_soundfonts", list)
     else:
         monkeypatch.setattr("apvg.music.soundfonts.shutil.which", lambda _: None)
-    command = [
-        "virtual",
-        str(tmp_path / "t"),
-        "--instrument",
-        "piano",
-        "--minutes",
-        "0.1",
-        "--seconds",
-        "6",
-    ]
-    command += ["--jobs", "1", "--split", split]
-    assert main(command) == 0
+    assert main([*pianist(tmp_path), "--split", split]) == 0
     warning = capsys.readouterr().err
     assert warning.startswith(f"apvg: warning: there is no soundfont for {split} pieces here")
     assert warning.count("\n") == 1
@@ -118,15 +113,5 @@ def test_where_all_pianos_are_drawn_nobody_is_warned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("apvg.virtual.common.corpus.find_soundfonts", list)
-    command = [
-        "virtual",
-        str(tmp_path / "t"),
-        "--instrument",
-        "piano",
-        "--minutes",
-        "0.1",
-        "--seconds",
-        "6",
-    ]
-    assert main([*command, "--jobs", "1", "--drawn", "1"]) == 0
+    assert main([*pianist(tmp_path), "--drawn", "1"]) == 0
     assert capsys.readouterr().err == ""
