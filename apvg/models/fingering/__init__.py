@@ -1,0 +1,31 @@
+"""The fingering stage of KHP: from notes to what each finger does."""
+
+from __future__ import annotations
+
+from apvg.models.fingering.agenda import ENTRIES, ENTRY, FAR, Planned, agenda
+from apvg.models.fingering.planner import (
+    FingeringModel,
+    FingeringPlanner,
+    Known,
+    known_notes,
+    load_fingering,
+    plan,
+    planned,
+    release_times,
+)
+
+__all__ = [
+    "ENTRIES",
+    "ENTRY",
+    "FAR",
+    "FingeringModel",
+    "FingeringPlanner",
+    "Known",
+    "Planned",
+    "agenda",
+    "known_notes",
+    "load_fingering",
+    "plan",
+    "planned",
+    "release_times",
+]
