@@ -21,6 +21,12 @@ BLACK_KEY_WIDTH = 13.7 / 23.5
 
 #: Length of a white key in white-key widths: 150 mm of 23.5 mm, usual measures of a modern piano.
 KEY_LENGTH = 150 / 23.5
+#: How far black keys stand above white ones, and how far a key goes down, in white-key widths:
+#: 12 mm and 10 mm, usual measures of a modern piano.
+BLACK_KEY_HEIGHT = 12 / 23.5
+KEY_DEPTH = 10 / 23.5
+#: Black keys reach so far towards the player, white-key widths: 95 mm.
+BLACK_KEY_LENGTH = 95 / 23.5
 
 _WHITE_IN_OCTAVE = (0, 2, 4, 5, 7, 9, 11)
 

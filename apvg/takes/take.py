@@ -20,6 +20,7 @@ from apvg.base.files import atomic_path
 from apvg.instruments.instrument import Instrument, find_instrument
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.surface import Placement
+from apvg.music.fingering import Fingering
 from apvg.music.notes import Notes
 from apvg.music.resampling import resample
 from apvg.takes.about import About
@@ -50,6 +51,10 @@ class Take:
             sample_rate). An ndarray; while a take is being prepared, a zarr array.
         sample_rate: Hz.
         notes: The notes played, in seconds of the take's clock, where they are known.
+        fingering: Hand and finger of each of the notes, where they are known.
+        heights_TK: float32, how high each point is above the surface that is played on, in the
+            units of poses (white-key widths on a keyboard); None where it is not known, as in
+            footage from one camera.
         corners_42: Keyboard corners in pixels of the frames (top left, top right, bottom right,
             bottom left as the player sees them), where there is one.
         about: Piece, instrument, split, licence, source, credit.
@@ -68,6 +73,8 @@ class Take:
     corners_42: np.ndarray | None = None
     about: About = field(default_factory=About)
     metadata: dict[str, Any] = field(default_factory=dict)
+    fingering: Fingering | None = None
+    heights_TK: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         frames, points = len(self), len(self.skeleton)
@@ -81,6 +88,11 @@ class Take:
             "confidence": (self.confidence_TK.shape, (frames, points)),
             "samples": (self.samples_S.shape, (sample_count(frames, self.fps, self.sample_rate),)),
         }
+        if self.heights_TK is not None:
+            shapes["heights"] = (self.heights_TK.shape, (frames, points))
+        if self.fingering is not None:
+            notes = 0 if self.notes is None else len(self.notes)
+            shapes["fingering"] = (self.fingering.hand_N.shape, (notes,))
         for what, (shape, expected) in shapes.items():
             if shape != expected:
                 raise ValueError(
@@ -103,13 +115,16 @@ class Take:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the frames, pixels; of a generated take without frames what its
-        keypoints are given in.
+        keypoints are given in, or what its keyboard fills.
 
         Raises:
             ValueError: A take without frames that says nothing of their size.
         """
         if self.filmed:
             return self.frames_THWC.shape[2], self.frames_THWC.shape[1]
+        if "size" not in self.metadata and self.corners_42 is not None:
+            width, height = np.ceil(self.corners_42.max(axis=0))
+            return int(width), int(height)
         if "size" not in self.metadata:
             raise ValueError(
                 f"take {self.name!r} has no frames, nor does it say how large they would be"
@@ -152,16 +167,20 @@ class Take:
         Sound that is a zarr array is left as it is where the store holds sound already.
         """
         store = zarr.open_group(Path(path), mode="a")
-        for name, array in (
-            ("keypoints", np.asarray(self.keypoints_TKD, np.float32)),
-            ("confidence", np.asarray(self.confidence_TK, np.float32)),
-        ):
+        tracks = {"keypoints": self.keypoints_TKD, "confidence": self.confidence_TK}
+        if self.heights_TK is not None:
+            tracks["heights"] = self.heights_TK
+        for name, track in tracks.items():
+            array = np.asarray(track, np.float32)
             chunks = (40 * FRAMES_PER_CHUNK, *array.shape[1:])
             store.create_array(name, data=array, chunks=chunks, overwrite=True)
         if "samples" not in store or not isinstance(self.samples_S, zarr.Array):
             write_samples(path, [np.asarray(self.samples_S[:], np.float32)], self.sample_rate)
         if self.notes is not None:
-            for name, array in self.notes.to_arrays().items():
+            arrays = self.notes.to_arrays()
+            if self.fingering is not None:
+                arrays |= {"hand_N": self.fingering.hand_N, "finger_N": self.fingering.finger_N}
+            for name, array in arrays.items():
                 store.create_array(
                     f"notes/{name}", data=array, chunks=(max(1, len(array)),), overwrite=True
                 )
@@ -209,10 +228,13 @@ class Take:
             frames = store.get("frames")
             tracks = {name: _read(store, name) for name in ("keypoints", "confidence")}
             sound = store["samples"]
-            notes = None
+            notes = fingering = None
             if "notes" in store:
                 names = store["notes"].array_keys()  # pyright: ignore[reportAttributeAccessIssue]
-                notes = Notes.from_arrays({name: _read(store, f"notes/{name}") for name in names})
+                arrays = {name: _read(store, f"notes/{name}") for name in names}
+                notes = Notes.from_arrays(arrays)
+                if "finger_N" in arrays:
+                    fingering = Fingering(arrays["hand_N"], arrays["finger_N"])
             return cls(
                 name=attributes["name"],
                 fps=attributes["fps"],
@@ -223,6 +245,8 @@ class Take:
                 samples_S=sound if lazy_sound else np.asarray(sound[:]),  # pyright: ignore
                 sample_rate=attributes["sample_rate"],
                 notes=notes,
+                fingering=fingering,
+                heights_TK=_read(store, "heights") if "heights" in store else None,
                 corners_42=None
                 if attributes["corners"] is None
                 else np.array(attributes["corners"], np.float32),

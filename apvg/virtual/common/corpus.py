@@ -21,6 +21,7 @@ from apvg.base.conventions import FPS
 from apvg.base.errors import ApvgError, ApvgWarning
 from apvg.base.workers import in_order, worker_pool
 from apvg.instruments.instrument import Instrument, find_instrument
+from apvg.music.fingering import Fingering
 from apvg.music.midi import write_midi
 from apvg.music.notes import Notes
 from apvg.music.soundfonts import can_play, find_soundfonts, render_midi, sounds
@@ -250,6 +251,8 @@ def save_take(
     *,
     frames_THWC: np.ndarray | None = None,
     corners_42: np.ndarray | None = None,
+    fingering: Fingering | None = None,
+    heights_TK: np.ndarray | None = None,
 ) -> Path:
     """Write a generated take, whose keypoints are all certain; returns its path."""
     # A MIDI file that the user gives is somebody else's work.
@@ -265,6 +268,8 @@ def save_take(
         sample_rate=SAMPLE_RATE,
         notes=notes,
         corners_42=corners_42,
+        fingering=fingering,
+        heights_TK=heights_TK,
         about=About(
             piece=order.name,
             instrument=order.instrument.name,

@@ -34,6 +34,8 @@ _FREEDOM = 0.35
 _ON_KEY = (0.08, 0.3)
 #: Standard deviation of the whole hand's place along the keys, white keys.
 _IN_AND_OUT = 0.7
+#: Standard deviation of the hand's middle from where its path has it, white keys.
+_ABOUT_MIDDLE = 0.5
 #: The knuckle that each fingertip's reach is measured from; for the thumb the index finger's, as
 #: its own moves.
 _REACHES_FROM = (5, 5, 9, 13, 17)
@@ -103,7 +105,9 @@ class Hand:
         covariance_TT[FINGERS:, FINGERS:] += _IN_AND_OUT**2
         self._mean_T = tips_T + np.repeat([0.0, statistics.depth], FINGERS)
         self._covariance_TT = covariance_TT
-        self._solved: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+        self._solved: dict[
+            tuple[tuple[int, ...], bool], tuple[np.ndarray, np.ndarray, np.ndarray]
+        ] = {}
         self._points_P = np.array(statistics.points_J2).T.ravel()
         self._from_tips_PT = np.array(statistics.from_tips_PT)
         self._tips_T = tips_T
@@ -118,11 +122,19 @@ class Hand:
         """Where along a key a finger strikes it."""
         return (self.statistics.black_y_F if black else self.statistics.white_y_F)[finger]
 
-    def over(self, fingers: tuple[int, ...], places_N2: np.ndarray) -> Posture:
-        """The most probable posture with these fingertips at these places [N, 2], N > 0."""
-        gain_TS, precision_SS = self._solve(fingers)
-        observed = [*fingers, *(finger + FINGERS for finger in fingers)]
-        deviation_S = places_N2.T.ravel() - self._mean_T[observed]
+    def over(
+        self, fingers: tuple[int, ...], places_N2: np.ndarray, middle: float | None = None
+    ) -> Posture:
+        """The most probable posture with these fingertips at these places [N, 2], N > 0.
+
+        Args:
+            fingers: Which fingertips, from 0 for the thumb.
+            places_N2: x and y of each.
+            middle: About where the hand is, x of the fingertips' centroid.
+        """
+        seen_ST, gain_TS, precision_SS = self._solve(fingers, middle is not None)
+        observed_S = places_N2.T.ravel() if middle is None else [*places_N2.T.ravel(), middle]
+        deviation_S = observed_S - seen_ST @ self._mean_T
         tips_T = self._mean_T + gain_TS @ deviation_S
         strain = 0.5 * float(deviation_S @ precision_SS @ deviation_S)
         return Posture(self._palm_in_reach(self._shape(tips_T)), strain)
@@ -156,16 +168,25 @@ class Hand:
             points_J2 = points_J2 + (1 - BEND_J)[:, None] * furthest_2 * (0.5 if opposite else 1)
         return points_J2
 
-    def _solve(self, fingers: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """Gain from the playing tips' deviation to all tips, and the precision of that
-        deviation."""
-        if fingers not in self._solved:
+    def _solve(
+        self, fingers: tuple[int, ...], with_middle: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is seen of all tips, the gain from its deviation to all tips, and the precision of
+        that deviation."""
+        key = fingers, with_middle
+        if key not in self._solved:
             observed = [*fingers, *(finger + FINGERS for finger in fingers)]
+            seen_ST = np.eye(2 * FINGERS)[observed]
             noise_S = np.repeat(np.square(_ON_KEY), len(fingers))
-            covariance_SS = self._covariance_TT[np.ix_(observed, observed)] + np.diag(noise_S)
+            if with_middle:
+                of_all_T = np.repeat([1 / FINGERS, 0.0], FINGERS)
+                seen_ST = np.vstack([seen_ST, of_all_T])
+                noise_S = np.append(noise_S, _ABOUT_MIDDLE**2)
+            covariance_SS = seen_ST @ self._covariance_TT @ seen_ST.T + np.diag(noise_S)
             precision_SS = np.linalg.inv(covariance_SS)
-            self._solved[fingers] = (self._covariance_TT[:, observed] @ precision_SS, precision_SS)
-        return self._solved[fingers]
+            gain_TS = self._covariance_TT @ seen_ST.T @ precision_SS
+            self._solved[key] = seen_ST, gain_TS, precision_SS
+        return self._solved[key]
 
     def _shape(self, tips_T: np.ndarray) -> np.ndarray:
         """All points [21, 2] of the hand with these tips."""

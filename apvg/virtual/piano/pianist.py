@@ -12,6 +12,7 @@ import numpy as np
 from apvg.base.errors import ApvgError
 from apvg.instruments.instrument import find_instrument
 from apvg.instruments.keyboard import KEY_LENGTH, WHITE_KEY_COUNT, Keyboard
+from apvg.models.fingering import plan
 from apvg.music.midi import read_midi
 from apvg.music.notes import Notes
 from apvg.takes.take import sample_count
@@ -68,17 +69,21 @@ class Pianist:
             early=random.uniform(0.02, 0.05),
             slowest=random.uniform(0.34, 0.42),
             lift=random.uniform(0.1, 0.3),
+            raised=random.uniform(0.3, 0.6),
         )
-        poses_TKD = play(notes, frames, FPS, load_hand(), random, style)
+        fingering = plan(notes)
+        motion = play(notes, frames, FPS, load_hand(), random, style, fingering)
         samples = sample_count(frames, FPS, SAMPLE_RATE)
         return save_take(
             order,
             folder,
-            Keyboard(CORNERS_42).to_pixels(poses_TKD / [1.0, KEY_LENGTH]),
+            Keyboard(CORNERS_42).to_pixels(motion.poses_TKD / [1.0, KEY_LENGTH]),
             record(_clean_sound(order, notes, samples, random), SAMPLE_RATE, random),
             notes,
             {"soundfont": order.soundfont.stem if order.soundfont else "drawn"},
             corners_42=CORNERS_42,
+            fingering=fingering,
+            heights_TK=motion.heights_TK,
         )
 
 
