@@ -36,6 +36,7 @@ from apvg.streaming import (
 )
 
 if TYPE_CHECKING:
+    from apvg.music.fingering import Fingering
     from apvg.music.notes import Notes
 
 
@@ -145,19 +146,33 @@ class Performer:
         self,
         notes: Notes | None = None,
         *,
+        fingering: Fingering | None = None,
         transpose: int = 0,
         block: int = BLOCK,
+        live: bool = False,
     ) -> Stream:
         """Play music of any length as it comes: see :class:`apvg.streaming.Stream`.
 
         Args:
             notes: The notes, where they are known (seconds from the first sample): the performer
                 plays those rather than transcribed ones.
+            fingering: Hands and fingers of these notes, as far as they are given; the performer
+                plans the others.
             transpose: How many semitones higher it is played. Pitches beyond the performer's pitch
                 range are played in the nearest octave.
             block: Frames worked on at a time. Many are efficient, few come soon.
+            live: Look no further ahead than live music allows. Otherwise fingers are planned
+                further ahead, and frames come later.
         """
-        return Stream(self.stages, self.engine, notes, transpose=transpose, block=block)
+        return Stream(
+            self.stages,
+            self.engine,
+            notes,
+            fingering=fingering,
+            transpose=transpose,
+            block=block,
+            live=live,
+        )
 
     def predict_keypoints(
         self, samples_S: np.ndarray, notes: Notes | None = None, *, transpose: int = 0
@@ -213,4 +228,9 @@ class Performer:
             # Music shorter than the keypoints: the rest is painted from the plate.
             painted = coarse.take(frames)
             painted += [self.stages.coarse_plate_1Chw[0]] * (frames - len(painted))
-            yield Posed(keypoints.to(self.device), confidence.to(self.device), torch.stack(painted))
+            yield Posed(
+                keypoints.to(self.device),
+                confidence.to(self.device),
+                torch.stack(painted),
+                torch.zeros(frames, 0),
+            )

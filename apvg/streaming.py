@@ -23,13 +23,15 @@ from torch import Tensor
 from apvg.base.conventions import STRIDE
 from apvg.base.pipeline import ahead, cores, spread
 from apvg.bundle import PerformerConfig
-from apvg.engines.protocol import Engine
+from apvg.engines.protocol import Engine, Pose
+from apvg.models.fingering import known_notes
 from apvg.music.features import FeatureExtractor, shift_features
 from apvg.music.pitch_range import RangeFolding, melody_line
 from apvg.stages import Stages
 from apvg.video.compositing import composite
 
 if TYPE_CHECKING:
+    from apvg.music.fingering import Fingering
     from apvg.music.notes import Notes
 
 #: Frames worked on at a time, where nobody waits for them: enough for the convolutions to be
@@ -50,6 +52,8 @@ class Performance:
         confidence_TK: float32 [T, K] in 0..1.
         coarse_ThwC: RGB uint8, CVG's coarse video at a quarter of the size.
         fps: Frames per second.
+        heights_TK: float32, how high the points are above the surface that is played on (see
+            :class:`apvg.models.motion.Motion`); [T, 0] where they are not known.
     """
 
     frames_THWC: np.ndarray
@@ -57,6 +61,7 @@ class Performance:
     confidence_TK: np.ndarray
     coarse_ThwC: np.ndarray
     fps: int
+    heights_TK: np.ndarray
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -70,11 +75,14 @@ class Posed(NamedTuple):
         keypoints_TKD: Pixels.
         confidence_TK: 0..1.
         coarse_TChw: CVG's coarse video in 0..1.
+        heights_TK: Above the surface that is played on, pose units; [T, 0] where they are not
+            known.
     """
 
     keypoints_TKD: Tensor
     confidence_TK: Tensor
     coarse_TChw: Tensor
+    heights_TK: Tensor
 
 
 class Stream:
@@ -97,15 +105,23 @@ class Stream:
         engine: Engine,
         notes: Notes | None = None,
         *,
+        fingering: Fingering | None = None,
         transpose: int = 0,
         block: int = BLOCK,
+        live: bool = False,
     ) -> None:
         config = stages.config
+        khp = config.khp
+        self._lookahead = khp.lookahead_frames if live else khp.longest_lookahead
         self.fps, self.sample_rate = config.features.fps, config.features.sample_rate
         self.block = block
         self._config = config
-        self._features = Features(config, engine, transpose=transpose, block=block)
-        self._poses = Poses(config, engine, notes, transpose=transpose)
+        self._features = Features(
+            config, engine, transpose=transpose, block=block, lookahead=self._lookahead
+        )
+        self._poses = Poses(
+            stages, engine, notes, fingering, transpose=transpose, lookahead=self._lookahead
+        )
         self.folding = self._poses.folding
         self._coarse = CoarseVideo(config, engine)
         self._painter = Painter(stages.plate_1CHW, config, engine)
@@ -118,7 +134,8 @@ class Stream:
 
         What the work takes, and how long samples wait before they are pushed, comes on top.
         """
-        return self._config.lookahead_seconds + (self.block - 1) / self.fps
+        further = self._lookahead - self._config.khp.lookahead_frames
+        return self._config.lookahead_seconds + (further + self.block - 1) / self.fps
 
     def push(self, samples_S: np.ndarray) -> Performance:
         """Take the next samples and return what has become ready, in order; often nothing.
@@ -154,9 +171,9 @@ class Stream:
         self._refuse_if_over()
         self._over = True
         for features_RF in ahead(self._features.run(chunks)):
-            keypoints_TKD, confidence_TK = self._poses.next(features_RF)
-            if len(keypoints_TKD):
-                yield keypoints_TKD.cpu().numpy(), confidence_TK.cpu().numpy()
+            pose = self._poses.next(features_RF)
+            if len(pose.keypoints_TKD):
+                yield pose.keypoints_TKD.cpu().numpy(), pose.confidence_TK.cpu().numpy()
 
     def pose(self, samples_S: np.ndarray) -> Iterator[Posed]:
         """The first half of :meth:`push`, for who paints elsewhere or not all; to be gone through
@@ -185,8 +202,8 @@ class Stream:
         """Every block as far as it can be had without painting; the first ones lie before the
         music."""
         for features_RF in blocks:
-            keypoints_TKD, confidence_TK = self._poses.next(features_RF)
-            frames = len(keypoints_TKD)
+            pose = self._poses.next(features_RF)
+            frames = len(pose.keypoints_TKD)
             # CVG looks less far ahead: where all that is wanted of it is there already, nobody need
             # wait for it.
             there = len(self._coarse.waiting) >= frames > 0
@@ -194,7 +211,8 @@ class Stream:
                 self._coarse.feed(features_RF)
             if frames:
                 coarse_TChw = torch.stack(self._coarse.take(frames))
-                yield Posed(keypoints_TKD, confidence_TK, coarse_TChw)
+                keypoints_TKD, confidence_TK, heights_TK = pose
+                yield Posed(keypoints_TKD, confidence_TK, coarse_TChw, heights_TK)
             if there:
                 self._coarse.feed(features_RF)
 
@@ -221,6 +239,7 @@ class Features:
         *,
         transpose: int = 0,
         block: int = BLOCK,
+        lookahead: int | None = None,
     ) -> None:
         if block < 1:
             raise ValueError(f"a block has at least 1 frame, not {block}")
@@ -228,7 +247,8 @@ class Features:
         self._engine, self._transpose = engine, transpose
         self._rows = block * features.rows_per_frame
         self._samples = self._rows * features.hop
-        silence = config.khp.lookahead_frames * features.rows_per_frame
+        lookahead = config.khp.lookahead_frames if lookahead is None else lookahead
+        silence = lookahead * features.rows_per_frame
         self._silence_RF = np.zeros((silence, features.size), np.float32)
         self._extractor = FeatureExtractor(features)
         self._waiting_RF = self._silence_RF[:0]
@@ -268,45 +288,69 @@ class Features:
 
 
 class Poses:
-    """KHP: feature rows to keypoints and confidence; known notes are used in place of transcribed
-    ones."""
+    """KHP: feature rows to poses; known notes are used in place of transcribed ones.
+
+    Args:
+        stages: Of the performer.
+        engine: What runs them.
+        notes: The notes, where they are known.
+        fingering: Their hands and fingers, as far as they are given.
+        transpose: How many semitones higher the notes are played.
+        lookahead: Frames of music beyond the frame that is predicted; those of live music by
+            default.
+    """
 
     def __init__(
         self,
-        config: PerformerConfig,
+        stages: Stages,
         engine: Engine,
         notes: Notes | None = None,
+        fingering: Fingering | None = None,
         *,
         transpose: int = 0,
+        lookahead: int | None = None,
     ) -> None:
+        config = stages.config
         if notes is not None:
             notes = notes.transposed(transpose)
             notes = melody_line(notes) if config.voices == 1 else notes
         self._config, self._engine, self._notes = config, engine, notes
         self.folding = RangeFolding(config.pitch_range)
-        self._early = config.khp.lookahead_frames  # the first outputs lie before the music
+        lookahead = config.khp.lookahead_frames if lookahead is None else lookahead
+        self._early = lookahead  # the first outputs lie before the music
+        self._planner, self._known = None, {}
+        if stages.khp.motion.planned:
+            fps = config.features.fps
+            self._planner = stages.khp.planner(fps, lookahead, written=notes is not None)
+            self._known = known_notes(notes, fps, fingering) if notes is not None else {}
         self._taken = 0
         self._transcriber: Any = None
         self._motion: Any = None
 
     @torch.inference_mode()
-    def next(self, features_RF: Tensor) -> tuple[Tensor, Tensor]:
-        """Keypoints [T, K, 2], pixels, and confidence [T, K] of the frames that these rows of whole
-        frames complete."""
-        config, engine = self._config, self._engine
-        frames = len(features_RF) // config.features.rows_per_frame
-        if self._notes is None:
-            notes_2TP, self._transcriber = engine.transcribe(features_RF, self._transcriber)
-        else:
-            since = self._taken - config.khp.delay
-            roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
-            notes_2TP = torch.from_numpy(roll_2TP).to(engine.device)
+    def next(self, features_RF: Tensor) -> Pose:
+        """Poses of the frames that these rows of whole frames complete."""
+        frames = len(features_RF) // self._config.features.rows_per_frame
+        notes_2TP = self._next_notes(features_RF, frames)
         self._taken += frames
-        played_2TP = self.folding.fold(notes_2TP[None])[0]
-        keypoints_TKD, confidence_TK, self._motion = engine.pose(played_2TP, self._motion)
+        played = self.folding.fold(notes_2TP[None])[0]
+        if self._planner is not None:
+            agenda_THFE = self._planner.hear(played.cpu().numpy(), self._known)
+            played = torch.from_numpy(agenda_THFE).to(self._engine.device)
+        pose, self._motion = self._engine.pose(played, self._motion)
         early = min(self._early, frames)
         self._early -= early
-        return keypoints_TKD[early:], confidence_TK[early:]
+        return Pose._make(part[early:] for part in pose)
+
+    def _next_notes(self, features_RF: Tensor, frames: int) -> Tensor:
+        """Onsets and sustained notes [2, T, 88] of the next frames, `delay` frames late."""
+        config = self._config
+        if self._notes is None:
+            notes_2TP, self._transcriber = self._engine.transcribe(features_RF, self._transcriber)
+            return notes_2TP
+        since = self._taken - config.khp.delay
+        roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
+        return torch.from_numpy(roll_2TP).to(self._engine.device)
 
 
 class CoarseVideo:
@@ -355,7 +399,7 @@ class Painter:
         yield from spread(self._paint, recurred, cores())
 
     def _encode(self, block: Posed) -> _Block:
-        return _Block(*block, self._engine.encode(*block))
+        return _Block(block, self._engine.encode(*block[:3]))
 
     def _recur(self, block: _Block) -> _Block:
         painted, self._state = self._engine.recur(block.painted, self._state)
@@ -366,10 +410,11 @@ class Painter:
         layer = self._engine.paint(block.painted)
         return Performance(
             frames_THWC=_to_uint8(composite(self._plate_1CHW, [layer])),
-            keypoints_TKD=block.keypoints_TKD.cpu().numpy(),
-            confidence_TK=block.confidence_TK.cpu().numpy(),
-            coarse_ThwC=_to_uint8(block.coarse_TChw),
+            keypoints_TKD=block.posed.keypoints_TKD.cpu().numpy(),
+            confidence_TK=block.posed.confidence_TK.cpu().numpy(),
+            coarse_ThwC=_to_uint8(block.posed.coarse_TChw),
             fps=self._fps,
+            heights_TK=block.posed.heights_TK.cpu().numpy(),
         )
 
 
@@ -377,9 +422,7 @@ class _Block(NamedTuple):
     """Some frames on their way through the STU; `painted` is as far as the engine has come with
     them."""
 
-    keypoints_TKD: Tensor
-    confidence_TK: Tensor
-    coarse_TChw: Tensor
+    posed: Posed
     painted: Any
 
 
@@ -407,13 +450,16 @@ def join(parts: Sequence[Performance], config: PerformerConfig) -> Performance:
         empty_ThwC = np.zeros((0, height // STRIDE, width // STRIDE, 3), np.uint8)
         empty_TKD = np.zeros((0, len(config.skeleton), 2), np.float32)
         fps = config.features.fps
-        return Performance(empty_THWC, empty_TKD, empty_TKD[..., 0], empty_ThwC, fps)
+        return Performance(
+            empty_THWC, empty_TKD, empty_TKD[..., 0], empty_ThwC, fps, empty_TKD[..., 0]
+        )
     return Performance(
         np.concatenate([part.frames_THWC for part in parts]),
         np.concatenate([part.keypoints_TKD for part in parts]),
         np.concatenate([part.confidence_TK for part in parts]),
         np.concatenate([part.coarse_ThwC for part in parts]),
         parts[0].fps,
+        np.concatenate([part.heights_TK for part in parts]),
     )
 
 

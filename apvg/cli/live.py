@@ -98,7 +98,7 @@ class Live:
                 sound = first_seconds(sound, performer.sample_rate, self.duration)
             sink = stack.enter_context(self._sink(performer))
             stream = stack.enter_context(
-                performer.stream(notes, transpose=self.transpose, block=self.block)
+                performer.stream(notes, transpose=self.transpose, block=self.block, live=True)
             )
             with status_line(statistics):
                 play_along(stream, sound, sink, statistics, stop)

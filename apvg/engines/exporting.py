@@ -134,6 +134,8 @@ def functions_of(stages: Stages) -> list[Function]:
     cell = {"fine": STRIDE, "coarsest": 4 * STRIDE}[config.stu.recurrent_level]
     hidden_Chw = config.stu.hidden, height // cell, width // cell
 
+    of_pose = ("keypoints", "confidence", "heights")[: 3 if stages.khp.motion.planned else 2]
+
     def rand(*shape: int) -> Tensor:
         return torch.rand(*shape, generator=random)
 
@@ -141,7 +143,11 @@ def functions_of(stages: Stages) -> list[Function]:
         return {"features": 2 * rand(frames * rows, config.features.size) ** 3}
 
     def notes(frames: int) -> dict[str, Tensor]:
-        return {"notes": (rand(2, frames, PITCHES) > 0.96).float()}
+        notes_2TP = (rand(2, frames, PITCHES) > 0.96).float()
+        if not stages.khp.motion.planned:
+            return {"notes": notes_2TP}
+        planner = stages.khp.planner(config.features.fps, config.khp.lookahead_frames, written=True)
+        return {"agenda": torch.from_numpy(planner.hear(notes_2TP.numpy()))}
 
     def poses(frames: int) -> dict[str, Tensor]:
         return {
@@ -163,9 +169,9 @@ def functions_of(stages: Stages) -> list[Function]:
         notes_2TP, after = _plain(engine.transcribe)(features_RF, state)
         return (notes_2TP,), after
 
-    def pose(notes_2TP: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
-        keypoints_TKD, confidence_TK, after = _plain(engine.pose)(notes_2TP, state)
-        return (keypoints_TKD, confidence_TK), after
+    def pose(played: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
+        predicted, after = _plain(engine.pose)(played, state)
+        return tuple(predicted[: len(of_pose)]), after
 
     def coarse(features_RF: Tensor, state: Any) -> tuple[tuple[Tensor, ...], Any]:
         coarse_TChw, after = _plain(engine.coarse)(features_RF, state)
@@ -188,7 +194,7 @@ def functions_of(stages: Stages) -> list[Function]:
         # Convolutions begin after silence: zeros of the shapes that they hand on.
         transcriber = _silence(transcribe(features(1)["features"], None)[1])
         cvg = _silence(coarse(features(1)["features"], None)[1])
-        motion = pose(notes(1)["notes"], None)[1]
+        motion = pose(next(iter(notes(1).values())), None)[1]
         player = stages.khp.motion.initial_state(1)
         motion = MotionState(_silence(motion.stack), player)
         hidden = torch.zeros(1, *hidden_Chw)
@@ -198,7 +204,7 @@ def functions_of(stages: Stages) -> list[Function]:
     rows_of = {} if one_by_one else {"features": rows}
     functions = [
         Function("transcribe", transcribe, features, ("notes",), rows_of, transcriber, one_by_one),
-        Function("pose", pose, notes, ("keypoints", "confidence"), {}, motion, one_by_one=True),
+        Function("pose", pose, notes, of_pose, {}, motion, one_by_one=True),
         Function("coarse", coarse, features, ("coarse",), {"features": rows, "coarse": 1}, cvg),
         Function("encode", encode, poses, ("fine", "middle", "coarsest"), inputs | blocks),
         Function("paint", paint, recurred, ("colour", "matte"), blocks | {"colour": 1, "matte": 1}),

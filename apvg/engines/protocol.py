@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from apvg.video.compositing import Layer
+
+
+class Pose(NamedTuple):
+    """Poses of T frames, as KHP predicts them.
+
+    Attributes:
+        keypoints_TKD: Pixels [T, K, 2].
+        confidence_TK: 0..1.
+        heights_TK: Above the surface that is played on, pose units; [T, 0] where they are not
+            known.
+    """
+
+    keypoints_TKD: Tensor
+    confidence_TK: Tensor
+    heights_TK: Tensor
 
 
 class Engine(Protocol):
@@ -34,9 +49,9 @@ class Engine(Protocol):
         0..1, `KHPConfig.delay` frames late."""
         ...
 
-    def pose(self, notes_2TP: Tensor, state: Any) -> tuple[Tensor, Tensor, Any]:
-        """KHP's motion decoder: those notes to keypoints [T, K, 2] in pixels and confidence [T, K],
-        `khp.lookahead_frames` late."""
+    def pose(self, played: Tensor, state: Any) -> tuple[Pose, Any]:
+        """KHP's motion decoder: those notes to poses `khp.lookahead_frames` late; or the agendas
+        [T, 2, 5, 15] of the fingering stage to poses of the same frames."""
         ...
 
     def coarse(self, features_RF: Tensor, state: Any) -> tuple[Tensor, Any]:

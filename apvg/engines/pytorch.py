@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from apvg.engines.protocol import Pose
 from apvg.models.cvg import CVGState
 from apvg.models.motion import MotionState
 from apvg.models.stu import Encoded
@@ -41,17 +42,15 @@ class PyTorchEngine:
         return transcription.notes_B2TP[0], after
 
     @torch.inference_mode()
-    def pose(
-        self, notes_2TP: Tensor, state: MotionState | None
-    ) -> tuple[Tensor, Tensor, MotionState]:
+    def pose(self, played: Tensor, state: MotionState | None) -> tuple[Pose, MotionState]:
         stages = self._stages
-        motion, after = stages.khp.pose(notes_2TP[None], state)
+        motion, after = stages.khp.pose(played[None], state)
         keypoints_TKD = stages.space.to_pixels(motion.poses_BTKD[0])
         # All points of a limb are as visible as the limb; the others always are.
         confidence_TK = keypoints_TKD.new_ones(keypoints_TKD.shape[:2])
         for limb, ids in enumerate(stages.config.skeleton.players.values()):
             confidence_TK[:, list(ids)] = motion.visible_BTL[0, :, limb, None].sigmoid()
-        return keypoints_TKD, confidence_TK, after
+        return Pose(keypoints_TKD, confidence_TK, motion.heights_BTK[0]), after
 
     @torch.inference_mode()
     def coarse(self, features_RF: Tensor, state: CVGState | None) -> tuple[Tensor, CVGState]:

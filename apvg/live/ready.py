@@ -23,7 +23,7 @@ def ready_performer(
     """
     keep_freed_memory()
     performer = Performer.from_pretrained(name, device, engine)
-    with performer.stream(block=block) as stream:
+    with performer.stream(block=block, live=True) as stream:
         seconds = stream.latency_seconds + 3 * block / performer.fps
         stream.push(np.zeros(round(seconds * performer.sample_rate), np.float32))
     return performer

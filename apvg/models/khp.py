@@ -5,10 +5,15 @@ A transcriber (:mod:`apvg.models.transcription`) turns feature rows into notes, 
 (:mod:`apvg.models.motion`) turns nothing but those notes into poses. The notes between the two
 halves are why each can be trained on what it needs (sound of many pianos, motion of many pieces),
 and why a MIDI file can take the place of transcription (own choice; the paper names no shapes).
+
+Between the two stands the fingering stage (:mod:`apvg.models.fingering`), where an instrument's
+motion decoder is given what each finger plays in place of notes. It decides rather than computes,
+so nothing is learnt through it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -16,6 +21,7 @@ from torch import Tensor, nn
 
 from apvg.instruments.instrument import Instrument
 from apvg.instruments.skeleton import Skeleton
+from apvg.models.fingering import FingeringPlanner
 from apvg.models.motion import MOTION_DECODERS, Motion, MotionConfig, MotionState
 from apvg.models.transcription import (
     TRANSCRIBERS,
@@ -32,12 +38,15 @@ class KHPConfig:
     Attributes:
         transcriber: From sound to notes.
         motion: From notes to poses.
-        lookahead_frames: Frames of music beyond the frame that is predicted.
+        lookahead_frames: Frames of music beyond the frame that is predicted, in live music.
+        file_lookahead_frames: The same where the music is there already, which lets fingers be
+            planned further ahead; 0 for no more than in live music.
     """
 
     transcriber: TranscriberConfig = field(default_factory=TranscriberConfig)
     motion: MotionConfig = field(default_factory=MotionConfig)
     lookahead_frames: int = 10
+    file_lookahead_frames: int = 0
 
     def __post_init__(self) -> None:
         if self.lookahead_frames < self.delay:
@@ -59,6 +68,11 @@ class KHPConfig:
                 motion, decoder=motion.decoder or instrument.motion_decoder, decisions=decisions
             ),
         )
+
+    @property
+    def longest_lookahead(self) -> int:
+        """Frames of music beyond the frame that is predicted, where all music is there."""
+        return max(self.lookahead_frames, self.file_lookahead_frames)
 
     @property
     def delay(self) -> int:
@@ -87,6 +101,23 @@ class KeypointPredictor(nn.Module):
         self.transcriber = TRANSCRIBERS[config.transcriber.kind](config.transcriber)
         self.motion = MOTION_DECODERS[config.motion.decoder](skeleton, config.motion)
 
+    def planner(self, fps: float, lookahead: int, *, written: bool) -> FingeringPlanner:
+        """The fingering stage, where the motion decoder's fingers are planned: it is given the
+        notes from `delay` frames before the music on.
+
+        Args:
+            fps: Frames per second.
+            lookahead: Frames of music beyond the frame that is predicted.
+            written: Whether the notes are known, and not transcribed.
+        """
+        held = 0 if written else self.config.motion.held_frames
+        return FingeringPlanner(
+            fps,
+            lookahead - self.config.delay,
+            longest=held / fps if held else math.inf,
+            first=-self.config.delay,
+        )
+
     def forward(
         self, features_BRF: Tensor, state: KHPState | None = None
     ) -> tuple[Motion, KHPState]:
@@ -95,6 +126,8 @@ class KeypointPredictor(nn.Module):
             features_BRF: Feature rows of whole frames, [B, T * rows_per_frame, F].
             state: Of the call for the rows before; None at the start of the music.
         """
+        if self.motion.planned:
+            raise ValueError("fingers are planned between the halves: use transcribe and pose")
         notes, transcriber = self.transcriber(features_BRF, state.transcriber if state else None)
         motion, after = self.motion(notes.notes_B2TP, state.motion if state else None)
         return motion, KHPState(transcriber, after)
@@ -106,7 +139,8 @@ class KeypointPredictor(nn.Module):
         return self.transcriber(features_BRF, state)
 
     def pose(
-        self, notes_B2TP: Tensor, state: MotionState | None = None, initial_BX: Tensor | None = None
+        self, played: Tensor, state: MotionState | None = None, initial_BX: Tensor | None = None
     ) -> tuple[Motion, MotionState]:
-        """The second half alone; see :class:`apvg.models.motion.MotionDecoder`."""
-        return self.motion(notes_B2TP, state, initial_BX)
+        """The second half alone, from notes or agendas; see
+        :class:`apvg.models.motion.MotionDecoder`."""
+        return self.motion(played, state, initial_BX)

@@ -95,6 +95,9 @@ class MotionTrainingConfig:
         touch_weight: Weight of the distance from a played note to the finger that plays it: on keys
             the nearest fingertip, for another fingering can be right as well; on strings the finger
             that stops the string.
+        heights_weight: Weight of the loss on heights, where they are known.
+        lookahead: Range of the random look-ahead of planned fingers, frames.
+        frame_onsets: Share of excerpts whose planned notes begin at frames, as transcribed ones do.
         stop_weight: Weight of the cross-entropy of where a string is stopped, and by which finger,
             where that is known.
         centroid_weight, velocity_weight, notes_weight, visible_weight: Weights of those losses.
@@ -123,6 +126,9 @@ class MotionTrainingConfig:
     tip_weight: float = 2.0
     strike_weight: float = 2.0
     touch_weight: float = 3.0
+    heights_weight: float = 1.0
+    lookahead: tuple[int, int] = (3, 50)
+    frame_onsets: float = 0.5
     stop_weight: float = 0.3
     centroid_weight: float = 1.0
     velocity_weight: float = 2.0

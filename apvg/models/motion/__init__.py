@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apvg.models.motion import body, hands  # each registers its decoder
+from apvg.models.motion import body, fingers, hands  # each registers its decoder
 from apvg.models.motion.decoder import (
     MOTION_DECODERS,
     Motion,
@@ -18,5 +18,6 @@ __all__ = [
     "MotionDecoder",
     "MotionState",
     "body",
+    "fingers",
     "hands",
 ]

@@ -156,7 +156,13 @@ class BodyMotionDecoder(MotionDecoder):
             for hand, ids in enumerate(self.hands_HJ):
                 poses_BTKD[:, :, ids] = limit_bones(poses_BTKD[:, :, ids], self.bone_HFB[hand])
             centroid_BTL = self.centroids(poses_BTKD)
-            motion = Motion(poses_BTKD, centroid_BTL, self.visible(hidden_BTC), decisions_BTX)
+            motion = Motion(
+                poses_BTKD,
+                centroid_BTL,
+                self.visible(hidden_BTC),
+                decisions_BTX,
+                poses_BTKD.new_zeros(*poses_BTKD.shape[:2], 0),
+            )
         after = PlayerState(direction_BT[:, -1], silent_BT[:, -1], hidden_1BC)
         return motion, MotionState(stack, after)
 

@@ -8,7 +8,7 @@ whole body (:mod:`apvg.models.motion.body`). An instrument names its own
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,12 +62,15 @@ class Motion(NamedTuple):
         centroid_BTL: x of each limb's centroid, the mean of its tips.
         visible_BTL: Logit, per limb, of being in the picture.
         decisions_BTX: Logits of the decisions, one after the other; of size 0 where there are none.
+        heights_BTK: How high the points are above the surface that is played on, pose units; of
+            size 0 where the decoder does not say.
     """
 
     poses_BTKD: Tensor
     centroid_BTL: Tensor
     visible_BTL: Tensor
     decisions_BTX: Tensor
+    heights_BTK: Tensor
 
 
 class MotionDecoder(nn.Module):
@@ -76,7 +79,13 @@ class MotionDecoder(nn.Module):
     Args:
         skeleton: Of the player.
         config: Shape; its decoder and decisions are filled in.
+
+    Attributes:
+        planned: Whether it takes the agendas of the fingering stage in place of notes
+            (:mod:`apvg.models.fingering`); these come on time, the look-ahead is theirs.
     """
+
+    planned: ClassVar[bool] = False
 
     def __init__(self, skeleton: Skeleton, config: MotionConfig) -> None:
         super().__init__()

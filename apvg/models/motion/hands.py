@@ -242,7 +242,8 @@ class HandMotionDecoder(MotionDecoder):
             off_BTKD = self.others(both_BTC).unflatten(-1, (-1, 2))
             poses_BTKD[:, :, self.others_K] = self.mean_pose_KD[self.others_K] + off_BTKD
         visible_BTH = self.visible(hidden_BTHC)[..., 0]
-        return Motion(poses_BTKD, centroid_BTH, visible_BTH, poses_BTKD.new_zeros(batch, frames, 0))
+        nothing_BT0 = poses_BTKD.new_zeros(batch, frames, 0)
+        return Motion(poses_BTKD, centroid_BTH, visible_BTH, nothing_BT0, nothing_BT0)
 
 
 MOTION_DECODERS.register("hands on keys", HandMotionDecoder)

@@ -116,9 +116,9 @@ class Cache:
         keypoints, coarse = [], []
         for take in track(takes, "predicting", len(takes)):
             samples_S = take.sound_at(config.features.sample_rate)
-            poses, coarse_video = Poses(config, engine), CoarseVideo(config, engine)
+            poses, coarse_video = Poses(stages, engine), CoarseVideo(config, engine)
             for features_RF in Features(config, engine).run([samples_S]):
-                keypoints_TKD, _ = poses.next(features_RF)
+                keypoints_TKD = poses.next(features_RF).keypoints_TKD
                 keypoints.append(keypoints_TKD)
                 coarse_video.feed(features_RF)
                 for coarse_Chw in coarse_video.take(len(keypoints_TKD)):

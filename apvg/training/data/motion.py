@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from apvg.instruments.skeleton import Skeleton
+from apvg.models.fingering import Planned, agenda
 from apvg.training.configs import MotionTrainingConfig
-from apvg.training.data.music import Music, interpolate, retimed
+from apvg.training.data.music import OCTAVE, Music, interpolate, retimed
 from apvg.training.data.sampling import StepRandom, sampling_weights
 
 
@@ -32,6 +34,8 @@ class MotionTake:
             where they are not needed.
         targets: What each loss of the instrument compares with, frame by frame [T, ...], by the
             loss's name.
+        planned: The notes with the fingers that play them, for a decoder that takes agendas.
+        heights_TK: How high the points are, pose units; None where it is not known.
     """
 
     music: Music
@@ -42,6 +46,8 @@ class MotionTake:
     octave: float = 0.0
     predicted_2TP: Tensor | None = None
     targets: Mapping[str, Tensor] = field(default_factory=dict)
+    planned: Planned | None = None
+    heights_TK: Tensor | None = None
 
     @property
     def octaves(self) -> Sequence[int]:
@@ -58,27 +64,29 @@ class MotionBatch(NamedTuple):
     Attributes:
         features_XRF: Feature rows of the first X excerpts, which are transcribed end to end.
         roll_B2TP: Onset and sustained planes, from `delay` frames before the excerpt on.
-        played_B2TP: The notes that the motion decoder is given, where an excerpt is not
-            transcribed.
+        played: What the motion decoder is given, where an excerpt is not transcribed: notes
+            [B, 2, T, 88], or agendas [B, T, 2, 5, 15].
         known_BT: 1 where the notes are known.
         poses_BTKD: True poses.
         weight_BTK: 1 for points that were seen in frames that carry a loss.
         visible_BTH: 1 where a limb that plays is in the picture.
         valid_BT: 1 in frames that carry a loss.
         initial_BX: The motion decoder's initial state.
+        heights_BTK: How high the points are; NaN where it is not known.
         targets: What each loss of the instrument compares with, [B, T, ...].
         window: First frame that the discriminator is shown; -1 in steps without discriminator.
     """
 
     features_XRF: Tensor
     roll_B2TP: Tensor
-    played_B2TP: Tensor
+    played: Tensor
     known_BT: Tensor
     poses_BTKD: Tensor
     weight_BTK: Tensor
     visible_BTH: Tensor
     valid_BT: Tensor
     initial_BX: Tensor
+    heights_BTK: Tensor
     targets: Mapping[str, Tensor]
     window: int
 
@@ -88,13 +96,14 @@ class _Excerpt(NamedTuple):
 
     features_RF: Tensor | None
     roll_2TP: Tensor
-    played_2TP: Tensor
+    played: Tensor
     known_T: Tensor
     poses_TKD: Tensor
     weight_TK: Tensor
     visible_TH: Tensor
     valid_T: Tensor
     initial_X: Tensor
+    heights_TK: Tensor
     targets: Mapping[str, Tensor]
 
 
@@ -108,7 +117,8 @@ class MotionDataset:
         initial: The motion decoder's initial state [X], given the excerpt's first pose [K, D],
             which of its points are seen [K], and all notes before [2, T, 88].
         delay: How many frames late the transcriber predicts notes.
-        lookahead: Frames of notes beyond the excerpt.
+        lookahead: Frames of notes beyond the excerpt; none where agendas are planned, which have a
+            look-ahead of their own.
     """
 
     def __init__(
@@ -170,7 +180,7 @@ class MotionDataset:
         # than an excerpt, all of it.
         latest = max(0.0, len(take.music) - config.frames * speed)
         start = float(random.numpy.uniform(-config.warm_up, latest))
-        length = config.frames + self.lookahead
+        length = config.frames + max(self.lookahead, self.delay)
         features_RF = None
         if transcribed:
             features_RF = take.music.excerpt(start, length, speed, octave, gain_db)
@@ -179,11 +189,14 @@ class MotionDataset:
         # The initial state depends on all that was played before, from the take's beginning on.
         past = max(0, math.ceil(late / speed))
         before = late - past * speed, past, speed, octave
-        if on_predicted_notes and take.predicted_2TP is not None:
-            played_2TP = retimed(take.predicted_2TP, late, length, speed, octave)
+        if take.planned is not None:
+            played = self._agenda(take.planned, start, speed, octave, take.music.config.fps, random)
+            past_2TP = roll_2TP[:, :0]
+        elif on_predicted_notes and take.predicted_2TP is not None:
+            played = retimed(take.predicted_2TP, late, length, speed, octave)
             past_2TP = retimed(take.predicted_2TP, *before)
         else:
-            played_2TP = self._with_mistakes(roll_2TP, random.torch)
+            played = self._with_mistakes(roll_2TP, random.torch)
             past_2TP = take.music.roll(*before)
 
         times = torch.arange(config.frames) * speed + start
@@ -198,15 +211,42 @@ class MotionDataset:
         return _Excerpt(
             features_RF,
             roll_2TP,
-            played_2TP,
+            played,
             torch.full((length,), float(take.music.notes is not None)),
             poses_TKD,
             seen_TK * valid_T[:, None],
             torch.stack(visible, dim=1).float(),
             valid_T,
             self.initial(poses_TKD[0], seen_TK[0], past_2TP),
+            torch.full(seen_TK.shape, torch.nan)
+            if take.heights_TK is None
+            else interpolate(take.heights_TK, times),
             {name: target_TX[index] for name, target_TX in take.targets.items()},
         )
+
+    def _agenda(
+        self,
+        planned: Planned,
+        start: float,
+        speed: float,
+        octave: int,
+        fps: float,
+        random: StepRandom,
+    ) -> Tensor:
+        """The agendas of an excerpt, as live music or a file would give them: with some
+        look-ahead, and with onsets that are exact or those of frames."""
+        config, fps = self.config, fps / speed
+        lookahead = int(random.numpy.integers(config.lookahead[0], config.lookahead[1] + 1))
+        seconds_T = (start / speed + np.arange(config.frames)) / fps
+        moved = replace(planned, pitch_N=planned.pitch_N + OCTAVE * octave)
+        if random.numpy.random() < config.frame_onsets:
+            moved = replace(moved, onset_N=self._at_frames(planned.onset_N, seconds_T[0], fps))
+        agenda_THFE = agenda(moved, seconds_T, fps, lookahead / fps)
+        return torch.from_numpy(agenda_THFE)
+
+    def _at_frames(self, onset_N: np.ndarray, start: float, fps: float) -> np.ndarray:
+        """Onsets at the nearest frames of an excerpt."""
+        return np.round((onset_N - start) * fps) / fps + start
 
     def _with_mistakes(self, roll_2TP: Tensor, random: torch.Generator) -> Tensor:
         """Notes as a transcriber might have predicted them."""

@@ -3,6 +3,7 @@ are visible."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -24,6 +25,18 @@ def velocity(predicted_BTKD: Tensor, true_BTKD: Tensor, weight_BSK: Tensor) -> T
     """Mean L1 distance of velocities, pose units per frame; S is T - 1."""
     error_BTKD = predicted_BTKD - true_BTKD
     return weighted_mean(error_BTKD.diff(dim=1).abs().sum(-1), weight_BSK)
+
+
+def heights(predicted_BTK: Tensor, true_BTK: Tensor, weight_BTK: Tensor) -> Tensor:
+    """Mean L1 distance of points' heights and of their velocities; true ones are NaN where they are
+    not known."""
+    known_BTK = true_BTK.isfinite()
+    error_BTK = torch.where(known_BTK, predicted_BTK - true_BTK, 0.0)
+    weight_BTK = weight_BTK * known_BTK
+    moved_BSK = error_BTK.diff(dim=1).abs()
+    return weighted_mean(error_BTK.abs(), weight_BTK) + weighted_mean(
+        moved_BSK, weight_BTK[:, 1:] * weight_BTK[:, :-1]
+    )
 
 
 def centroid(predicted_BTH: Tensor, true_BTH: Tensor, weight_BTH: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ from apvg.base.registry import Registry
 from apvg.instruments.keyboard import KEY_X
 from apvg.instruments.skeleton import Skeleton
 from apvg.instruments.strings import FINGERS, STOPS, STRING_INSTRUMENTS
+from apvg.models.fingering.agenda import ENTRY
+from apvg.models.fingering.fingers import MIRROR_X
 from apvg.models.motion import Motion
 from apvg.takes.take import Take
 from apvg.training.configs import MotionTrainingConfig
@@ -37,6 +39,7 @@ class Played(NamedTuple):
         valid_BT: 1 in frames that carry a loss.
         target_BTX: The loss's own target; see :meth:`PlayingLoss.target`.
         skeleton: Of the poses.
+        given: What the motion decoder was given: notes, or agendas.
     """
 
     motion: Motion
@@ -45,6 +48,7 @@ class Played(NamedTuple):
     valid_BT: Tensor
     target_BTX: Tensor
     skeleton: Skeleton
+    given: Tensor
 
 
 class PlayingLoss(Protocol):
@@ -78,6 +82,22 @@ class TipsOnKeys:
         return {"touch": config.touch_weight * tips_on_keys(tips_x_BTF, onset_BTP)}
 
 
+class PlannedTipsOnKeys:
+    """The planned fingertip must be on its key at the onset, and stay there while it is down."""
+
+    def target(self, take: Take) -> Tensor:
+        """Nothing: the agenda says it."""
+        return torch.zeros(len(take), 0)
+
+    def __call__(self, played: Played, config: MotionTrainingConfig) -> dict[str, Tensor]:
+        tips = [list(tips) for tips in played.skeleton.limbs.values()]
+        tip_x_BTHF = played.motion.poses_BTKD[..., 0][:, :, tips]
+        return {
+            "touch": config.touch_weight
+            * planned_tips_on_keys(tip_x_BTHF, played.given, played.valid_BT)
+        }
+
+
 class Stops:
     """The right finger must stop the right string at the right place, where a take says which."""
 
@@ -102,6 +122,7 @@ class Stops:
 
 
 LOSSES.register("tips on keys", TipsOnKeys())
+LOSSES.register("planned tips on keys", PlannedTipsOnKeys())
 LOSSES.register("stops", Stops())
 
 
@@ -119,6 +140,31 @@ def tips_on_keys(tips_x_BTF: Tensor, onset_BTP: Tensor) -> Tensor:
     key_x_P = torch.from_numpy(KEY_X).to(tips_x_BTF)
     away_N = (tips_x_BTF[batch_N, frame_N] - key_x_P[key_N, None]).abs().amin(dim=1)
     return (away_N - _ON_KEY).clamp(0, _ELSEWHERE).mean()
+
+
+def planned_tips_on_keys(tip_x_BTHF: Tensor, agenda_BTHFE: Tensor, valid_BT: Tensor) -> Tensor:
+    """Mean distance of planned fingertips from their keys, white keys: within a frame of the
+    onset, and a tenth as much while the key is down; nothing within a tenth of a key.
+
+    Args:
+        tip_x_BTHF: Fingertips of both hands along the keyboard, white keys.
+        agenda_BTHFE: What they play; see :mod:`apvg.models.fingering.agenda`.
+        valid_BT: 1 in frames that carry a loss.
+    """
+    left_BTF, right_BTF = tip_x_BTHF.unbind(2)
+    as_right_BTHF = torch.stack([2 * MIRROR_X - left_BTF, right_BTF], dim=2)
+    a = agenda_BTHFE
+    total, weights = tip_x_BTHF.new_zeros(()), tip_x_BTHF.new_zeros(())
+    for x, near_BTHF in (
+        (ENTRY.last_x, a[..., ENTRY.has_last] * (1 - a[..., ENTRY.since]).clamp(min=0)),
+        (ENTRY.next_x, a[..., ENTRY.has_next] * (1 - a[..., ENTRY.until]).clamp(min=0)),
+        (ENTRY.last_x, 0.1 * a[..., ENTRY.has_last] * a[..., ENTRY.down]),
+    ):
+        away_BTHF = ((as_right_BTHF - a[..., x]).abs() - _ON_KEY).clamp(0, _ELSEWHERE)
+        weight_BTHF = near_BTHF * valid_BT[..., None, None]
+        total = total + (away_BTHF * weight_BTHF).sum()
+        weights = weights + weight_BTHF.sum()
+    return total / weights.clamp(min=1.0)
 
 
 def stop_cross_entropy(logits_NX: Tensor, stops_N2: Tensor) -> Tensor:

@@ -15,8 +15,10 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from apvg.base.conventions import STRIDE
+from apvg.models.fingering import Planned
 from apvg.stages import Stages
 from apvg.training.configs import JointTrainingConfig
+from apvg.training.data.fingering import planned_music
 from apvg.training.data.joint import JointBatch, JointDataset
 from apvg.training.data.loader import Loader
 from apvg.training.data.music import Music
@@ -35,6 +37,7 @@ class JointTrainer(StageTrainer):
         scene: The footage.
         music: Its music.
         config: How it is trained.
+        planned: The music's notes with the fingers that play them, where KHP plans fingers.
         workers: See :class:`Loader`.
     """
 
@@ -46,6 +49,7 @@ class JointTrainer(StageTrainer):
         music: Music,
         config: JointTrainingConfig,
         *,
+        planned: Planned | None = None,
         workers: int = 0,
     ) -> None:
         super().__init__("joint", fabric, config.steps)
@@ -59,11 +63,16 @@ class JointTrainer(StageTrainer):
                 Adam(network.parameters()),
                 rate=cosine(rate, config.steps, warmup=20),
                 ema=config.ema,
+                methods=methods,
             )
-            for network, rate in ((stages.khp, config.rate), (stages.stu, config.stu_rate))
+            for network, rate, methods in (
+                (stages.khp, config.rate, ("pose",)),
+                (stages.stu, config.stu_rate, ()),
+            )
         )
         self.learners = [self.khp, self.stu] if config.stu_rate > 0 else [self.khp]
-        dataset = JointDataset(scene, music, config, lookahead=self.lookahead)
+        self.planned = planned is not None
+        dataset = JointDataset(scene, music, config, lookahead=self.lookahead, planned=planned)
         self.loader = Loader(
             dataset, config.seed, config.steps, rank=fabric.global_rank, workers=workers
         )
@@ -88,8 +97,12 @@ class JointTrainer(StageTrainer):
         """One step on one excerpt, whole frames."""
         config = self.config
         batch: JointBatch = self.fabric.to_device(self.loader.begin(step))
-        motion, _ = self.khp.network(batch.features_1RF)
-        poses_TKD = motion.poses_BTKD[0, self.lookahead + config.warm_up :]
+        if self.planned:  # what is planned ahead comes on time
+            motion, _ = self.khp.network.pose(batch.heard)
+            poses_TKD = motion.poses_BTKD[0, config.warm_up :]
+        else:
+            motion, _ = self.khp.network(batch.heard)
+            poses_TKD = motion.poses_BTKD[0, self.lookahead + config.warm_up :]
         painted_TCHW = self._paint(poses_TKD, batch.plate_1CHW)
         weight_T1HW = (1 + config.limb_weight * batch.matte_THW)[:, None]
         true_TKD = self.space.to_poses(batch.keypoints_TKD)
@@ -121,5 +134,6 @@ def build(material: Material, stage: str, until: int | None) -> JointTrainer:
         material.cache.scene,
         material.cache.scene_music,
         material.plan.recipe.joint,
+        planned=planned_music(material.plan) if stages.khp.motion.planned else None,
         workers=material.workers,
     )

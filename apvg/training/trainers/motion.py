@@ -26,10 +26,11 @@ from apvg.models.motion import Motion
 from apvg.models.pose_space import PoseSpace
 from apvg.takes.take import Take
 from apvg.training.configs import MotionTrainingConfig
+from apvg.training.data.fingering import planned_notes
 from apvg.training.data.loader import Loader
 from apvg.training.data.motion import MotionBatch, MotionDataset, MotionTake
 from apvg.training.data.music import Music
-from apvg.training.losses.keypoints import centroid, position, velocity, visibility
+from apvg.training.losses.keypoints import centroid, heights, position, velocity, visibility
 from apvg.training.losses.notes import note_cross_entropy
 from apvg.training.losses.playing import LOSSES, Played
 from apvg.training.material import Material
@@ -67,7 +68,12 @@ class MotionTrainer(StageTrainer):
         super().__init__(stage, fabric, config.steps)
         self.takes, self.config, self.workers = takes, config, workers
         self.skeleton, self.delay = khp.skeleton, khp.config.delay
-        self.lookahead = khp.config.lookahead_frames
+        # What is planned ahead comes on time.
+        self.lookahead = 0 if khp.motion.planned else khp.config.lookahead_frames
+        if khp.motion.planned and config.transcribed:
+            raise ValueError(
+                "planned fingers are not transcribed end to end: transcribed must be 0"
+            )
         if not khp.motion.initialised:
             initialise_from(khp, takes)
         self.learner = Learner(
@@ -124,14 +130,12 @@ class MotionTrainer(StageTrainer):
 
     def _predict(self, batch: MotionBatch) -> tuple[Motion, Tensor | None]:
         """Motion of the excerpts' frames, and the note logits of those that are transcribed."""
-        played_B2TP, logits_X2TP = batch.played_B2TP, None
+        played, logits_X2TP = batch.played, None
         if self.config.transcribed:
             transcription, _ = self.learner.network.transcribe(batch.features_XRF)
             logits_X2TP = transcription.logits_B2TP
-            played_B2TP = torch.cat(
-                [transcription.notes_B2TP, played_B2TP[self.config.transcribed :]]
-            )
-        motion, _ = self.learner.network.pose(played_B2TP, initial_BX=batch.initial_BX)
+            played = torch.cat([transcription.notes_B2TP, played[self.config.transcribed :]])
+        motion, _ = self.learner.network.pose(played, initial_BX=batch.initial_BX)
         # What comes out at frame t + lookahead is the prediction for frame t.
         return Motion._make(output[:, self.lookahead :] for output in motion), logits_X2TP
 
@@ -155,9 +159,15 @@ class MotionTrainer(StageTrainer):
             "visible": config.visible_weight
             * visibility(motion.visible_BTL, batch.visible_BTH, valid_BT),
         }
+        if motion.heights_BTK.shape[-1]:
+            losses["heights"] = config.heights_weight * heights(
+                motion.heights_BTK, batch.heights_BTK, weight_BTK * strike_BT1
+            )
         for name, loss in self.playing.items():
             target_BTX = batch.targets[name]
-            played = Played(motion, poses_BTKD, onset_BTP, valid_BT, target_BTX, self.skeleton)
+            played = Played(
+                motion, poses_BTKD, onset_BTP, valid_BT, target_BTX, self.skeleton, batch.played
+            )
             losses |= loss(played, config)
         if logits_X2TP is not None:
             first = slice(0, config.transcribed)
@@ -252,4 +262,6 @@ def _motion_take(
         placement.octave,
         cache.predicted_notes(take, khp) if config.on_predicted_notes else None,
         {name: LOSSES[name].target(take) for name in plan.losses},
+        planned=planned_notes(take, placement) if khp.motion.planned else None,
+        heights_TK=None if take.heights_TK is None else torch.from_numpy(take.heights_TK),
     )
