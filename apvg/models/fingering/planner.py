@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import NamedTuple
 
@@ -62,6 +62,11 @@ class FingeringModel(torch.nn.Module):
         super().__init__()
         self.hands, self.fingers = HandTagger(), FingerModel()
 
+    @cached_property
+    def search(self) -> FingerSearch:
+        """The search for fingers with these tables, as they are when it is first asked for."""
+        return FingerSearch(self.fingers)
+
 
 @cache
 def load_fingering() -> FingeringModel:
@@ -88,7 +93,7 @@ def plan(
     finger_N = np.full(len(notes), UNKNOWN)
     for hand in (LEFT, RIGHT):
         chosen_N = np.flatnonzero(hand_N == hand)
-        finger_N[chosen_N] = _fingers(notes, chosen_N, hand, given.finger_N, model.fingers)
+        finger_N[chosen_N] = _fingers(notes, chosen_N, hand, given.finger_N, model.search)
     return Fingering(hand_N, finger_N)
 
 
@@ -184,13 +189,13 @@ def _fingers(
     chosen_N: np.ndarray,
     hand: int,
     given_N: np.ndarray,
-    model: FingerModel,
+    search: FingerSearch,
     **phrase: bool,
 ) -> np.ndarray:
     keys = as_right_hand(
         notes.pitch_N[chosen_N], notes.onset_N[chosen_N], notes.offset_N[chosen_N], hand
     )
-    return FingerSearch(model)(keys, given_N[chosen_N], **phrase)
+    return search(keys, given_N[chosen_N], **phrase)
 
 
 class Known(NamedTuple):
@@ -342,7 +347,7 @@ class FingeringPlanner:
                 planned_N,
                 hand,
                 given.finger_N,
-                self._model.fingers,
+                self._model.search,
                 begins=not len(before_N),
                 ends=known - notes.onset_N[planned_N[-1]] > _PHRASE,
             )
