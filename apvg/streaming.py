@@ -12,8 +12,9 @@ that memory does not grow with the music and any cutting of it gives the same fr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -24,9 +25,15 @@ from apvg.base.conventions import STRIDE
 from apvg.base.pipeline import ahead, cores, spread
 from apvg.bundle import PerformerConfig
 from apvg.engines.protocol import Engine, Pose
-from apvg.models.fingering import known_notes
+from apvg.models.fingering import (
+    Agendas,
+    FingeringPlanner,
+    WrittenAgendas,
+    plan,
+    planned,
+)
 from apvg.music.features import FeatureExtractor, shift_features
-from apvg.music.pitch_range import RangeFolding, melody_line
+from apvg.music.pitch_range import RangeFolding, fold_pitch, melody_line
 from apvg.stages import Stages
 from apvg.video.compositing import composite
 
@@ -112,7 +119,9 @@ class Stream:
     ) -> None:
         config = stages.config
         khp = config.khp
-        self._lookahead = khp.lookahead_frames if live else khp.longest_lookahead
+        # Known notes are planned as a whole, whatever is heard.
+        known = live or notes is not None
+        self._lookahead = khp.lookahead_frames if known else khp.longest_lookahead
         self.fps, self.sample_rate = config.features.fps, config.features.sample_rate
         self.block = block
         self._config = config
@@ -311,18 +320,13 @@ class Poses:
         lookahead: int | None = None,
     ) -> None:
         config = stages.config
-        if notes is not None:
-            notes = notes.transposed(transpose)
-            notes = melody_line(notes) if config.voices == 1 else notes
-        self._config, self._engine, self._notes = config, engine, notes
-        self.folding = RangeFolding(config.pitch_range)
-        lookahead = config.khp.lookahead_frames if lookahead is None else lookahead
-        self._early = lookahead  # the first outputs lie before the music
-        self._planner, self._known = None, {}
+        self._config, self._engine = config, engine
+        self._early = config.khp.lookahead_frames if lookahead is None else lookahead
+        self._notes = _playable(notes, config, transpose)
+        self._agendas: Agendas | None = None
         if stages.khp.motion.planned:
-            fps = config.features.fps
-            self._planner = stages.khp.planner(fps, lookahead, written=notes is not None)
-            self._known = known_notes(notes, fps, fingering) if notes is not None else {}
+            self._agendas = _agendas(config, self._notes, fingering, self._early)
+        self.folding = RangeFolding(config.pitch_range)
         self._taken = 0
         self._transcriber: Any = None
         self._motion: Any = None
@@ -334,8 +338,8 @@ class Poses:
         notes_2TP = self._next_notes(features_RF, frames)
         self._taken += frames
         played = self.folding.fold(notes_2TP[None])[0]
-        if self._planner is not None:
-            agenda_THFE = self._planner.hear(played.cpu().numpy(), self._known)
+        if self._agendas is not None:
+            agenda_THFE = self._agendas.hear(played.cpu().numpy())
             played = torch.from_numpy(agenda_THFE).to(self._engine.device)
         pose, self._motion = self._engine.pose(played, self._motion)
         early = min(self._early, frames)
@@ -351,6 +355,32 @@ class Poses:
         since = self._taken - config.khp.delay
         roll_2TP = self._notes.roll(config.features.fps, frames, start=since)
         return torch.from_numpy(roll_2TP).to(self._engine.device)
+
+
+def _playable(notes: Notes | None, config: PerformerConfig, transpose: int) -> Notes | None:
+    """Known notes as the performer plays them: transposed, and a melody where it has one voice."""
+    if notes is None:
+        return None
+    notes = notes.transposed(transpose)
+    return melody_line(notes) if config.voices == 1 else notes
+
+
+def _agendas(
+    config: PerformerConfig, notes: Notes | None, fingering: Fingering | None, lookahead: int
+) -> Agendas:
+    """The fingering stage: of known notes planned as a whole, of transcribed ones as they come."""
+    khp, fps = config.khp, config.features.fps
+    if notes is None:
+        held = khp.motion.held_frames
+        return FingeringPlanner(
+            fps,
+            lookahead - khp.delay,
+            first=-khp.delay,
+            longest=held / fps if held else math.inf,
+        )
+    folded_N = [fold_pitch(int(pitch), *config.pitch_range) for pitch in notes.pitch_N]
+    notes = replace(notes, pitch_N=np.array(folded_N, np.int64))
+    return WrittenAgendas(planned(notes, plan(notes, fingering)), fps, first=-lookahead)
 
 
 class CoarseVideo:

@@ -22,6 +22,7 @@ from apvg.base.errors import ApvgError
 from apvg.base.progress import track
 from apvg.engines.pytorch import PyTorchEngine
 from apvg.instruments.pitch_grid import PITCHES
+from apvg.models.fingering import FingeringPlanner
 from apvg.models.motion import MotionState
 from apvg.models.stu import Encoded
 from apvg.stages import Stages
@@ -146,7 +147,7 @@ def functions_of(stages: Stages) -> list[Function]:
         notes_2TP = (rand(2, frames, PITCHES) > 0.96).float()
         if not stages.khp.motion.planned:
             return {"notes": notes_2TP}
-        planner = stages.khp.planner(config.features.fps, config.khp.lookahead_frames, written=True)
+        planner = FingeringPlanner(config.features.fps, 0)
         return {"agenda": torch.from_numpy(planner.hear(notes_2TP.numpy()))}
 
     def poses(frames: int) -> dict[str, Tensor]:

@@ -27,6 +27,9 @@ FINGERS = 5
 PRESS_TOLERANCE = 0.04
 #: A tip within so many white keys of a key's middle is over it.
 OVER = 0.5
+#: A black key is pressed by a finger whose middle is so far from its edge, white keys: a fingertip
+#: is half as wide as a white key.
+_FINGER_WIDTH = 0.12
 #: A key that was pressed can be pressed again once its tip has been so far above it, white-key
 #: widths.
 _UP_AGAIN = 0.05
@@ -113,8 +116,9 @@ def key_under(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     black = np.flatnonzero(IS_BLACK)
     nearest_white = white[np.abs(x[..., None] - KEY_X[white]).argmin(axis=-1)]
     nearest_black = black[np.abs(x[..., None] - KEY_X[black]).argmin(axis=-1)]
-    on_black = np.abs(x - KEY_X[nearest_black]) <= BLACK_KEY_WIDTH / 2
-    return np.where(on_black & (y < BLACK_KEY_LENGTH), nearest_black, nearest_white)
+    on_black = np.abs(x - KEY_X[nearest_black]) <= BLACK_KEY_WIDTH / 2 + _FINGER_WIDTH
+    far_in = y < BLACK_KEY_LENGTH + _FINGER_WIDTH / 2
+    return np.where(on_black & far_in, nearest_black, nearest_white)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ so nothing is learnt through it.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -21,7 +20,6 @@ from torch import Tensor, nn
 
 from apvg.instruments.instrument import Instrument
 from apvg.instruments.skeleton import Skeleton
-from apvg.models.fingering import FingeringPlanner
 from apvg.models.motion import MOTION_DECODERS, Motion, MotionConfig, MotionState
 from apvg.models.transcription import (
     TRANSCRIBERS,
@@ -100,23 +98,6 @@ class KeypointPredictor(nn.Module):
         self.config, self.skeleton = config, skeleton
         self.transcriber = TRANSCRIBERS[config.transcriber.kind](config.transcriber)
         self.motion = MOTION_DECODERS[config.motion.decoder](skeleton, config.motion)
-
-    def planner(self, fps: float, lookahead: int, *, written: bool) -> FingeringPlanner:
-        """The fingering stage, where the motion decoder's fingers are planned: it is given the
-        notes from `delay` frames before the music on.
-
-        Args:
-            fps: Frames per second.
-            lookahead: Frames of music beyond the frame that is predicted.
-            written: Whether the notes are known, and not transcribed.
-        """
-        held = 0 if written else self.config.motion.held_frames
-        return FingeringPlanner(
-            fps,
-            lookahead - self.config.delay,
-            longest=held / fps if held else math.inf,
-            first=-self.config.delay,
-        )
 
     def forward(
         self, features_BRF: Tensor, state: KHPState | None = None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from apvg.models.fingering.agenda import ENTRIES, ENTRY, FAR, Planned, agenda
 from apvg.models.fingering.planner import (
+    Agendas,
     FingeringModel,
     FingeringPlanner,
-    Known,
-    known_notes,
+    WrittenAgendas,
     load_fingering,
     plan,
     planned,
@@ -18,12 +18,12 @@ __all__ = [
     "ENTRIES",
     "ENTRY",
     "FAR",
+    "Agendas",
     "FingeringModel",
     "FingeringPlanner",
-    "Known",
     "Planned",
+    "WrittenAgendas",
     "agenda",
-    "known_notes",
     "load_fingering",
     "plan",
     "planned",

@@ -17,6 +17,8 @@ from apvg.models.fingering.fingers import FINGERS, MIRROR_X
 from apvg.music.fingering import LEFT
 
 HANDS = 2
+#: Agendas show so many frames ahead at most, and fewer in live music.
+SHOWN = 50
 #: What stands for a time that is too far away to matter, or not known, frames.
 FAR = 64.0
 

@@ -8,11 +8,10 @@ the better it plans; live music allows a few frames, files two seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib import resources
-from typing import NamedTuple
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from safetensors.torch import load
 
 from apvg.instruments.keyboard import KEY_X
 from apvg.instruments.pitch_grid import LOWEST_PITCH
-from apvg.models.fingering.agenda import Planned, agenda
+from apvg.models.fingering.agenda import SHOWN, Planned, agenda
 from apvg.models.fingering.fingers import (
     FINGERS,
     FingerModel,
@@ -42,7 +41,7 @@ _WIDEST, _TOO_WIDE = 8.5, 3.0
 _STAYS_WITHIN = 3.0
 #: A finger is up again for so much of the time between two notes of its own, at most so long,
 #: seconds.
-_UP_SHARE, _UP = 0.3, 0.1
+_UP_SHARE, _UP = 0.55, 0.12
 #: Notes that begin so soon are decided, seconds; less where little is seen.
 _DECIDED = 0.24
 #: How many times it plans while one look-ahead passes.
@@ -198,26 +197,35 @@ def _fingers(
     return search(keys, given_N[chosen_N], **phrase)
 
 
-class Known(NamedTuple):
-    """What is known of a note: its onset in seconds, and perhaps its hand and its finger."""
+class Agendas(Protocol):
+    """What gives agendas while music goes on."""
 
-    onset: float
-    hand: int = UNKNOWN
-    finger: int = UNKNOWN
+    def hear(self, notes_2TP: np.ndarray) -> np.ndarray:
+        """The agendas [T, 2, 5, 15] of the next frames.
+
+        Args:
+            notes_2TP: Planes of onsets and of keys that are down, [2, T, 88], as they are heard.
+        """
+        ...
 
 
-def known_notes(
-    notes: Notes, fps: float, given: Fingering | None = None
-) -> dict[tuple[int, int], Known]:
-    """What is known of notes, by the frame that they begin at and their pitch."""
-    given = given or Fingering.unknown(len(notes))
-    frame_N = np.round(notes.onset_N * fps).astype(int)  # as Notes.roll has them
-    return {
-        (int(frame), int(pitch)): Known(float(onset), int(hand), int(finger))
-        for frame, pitch, onset, hand, finger in zip(
-            frame_N, notes.pitch_N, notes.onset_N, given.hand_N, given.finger_N, strict=True
-        )
-    }
+class WrittenAgendas:
+    """Agendas of notes that are known and planned as a whole; what is heard does not matter.
+
+    Args:
+        planned: The notes with their fingers.
+        fps: Frames per second.
+        first: The number of the first frame; frames before 0 lie before the music.
+    """
+
+    def __init__(self, planned: Planned, fps: float, *, first: int = 0) -> None:
+        self._planned, self._fps, self._frame = planned, fps, first
+
+    def hear(self, notes_2TP: np.ndarray) -> np.ndarray:
+        """See :class:`Agendas`."""
+        frame_T = self._frame + np.arange(notes_2TP.shape[1])
+        self._frame += len(frame_T)
+        return agenda(self._planned, frame_T / self._fps, self._fps, SHOWN / self._fps)
 
 
 @dataclass(frozen=True)
@@ -254,6 +262,7 @@ class FingeringPlanner:
         model: FingeringModel | None = None,
     ) -> None:
         self.fps, self.lookahead, self.longest = fps, lookahead, longest
+        self._shown = min(SHOWN, lookahead)
         self._model = model or load_fingering()
         self._every = max(1, lookahead // _PLANS)
         self._notes: list[_Note] = []
@@ -261,12 +270,10 @@ class FingeringPlanner:
         self._changed = False
         self._planned: Planned | None = None
 
-    def strike(
-        self, onset: float, pitch: int, *, hand: int = UNKNOWN, finger: int = UNKNOWN
-    ) -> None:
-        """A note begins; its hand and its finger may be given."""
+    def strike(self, onset: float, pitch: int) -> None:
+        """A note begins."""
         self.release(onset, pitch)
-        self._notes.append(_Note(onset, np.inf, pitch, hand, finger, finger != UNKNOWN))
+        self._notes.append(_Note(onset, np.inf, pitch))
         self._changed, self._planned = True, None
 
     def release(self, offset: float, pitch: int) -> None:
@@ -276,17 +283,9 @@ class FingeringPlanner:
                 self._notes[place] = replace(note, offset=max(offset, note.onset))
                 self._planned = None
 
-    def hear(
-        self, notes_2TP: np.ndarray, known: Mapping[tuple[int, int], Known] | None = None
-    ) -> np.ndarray:
-        """The next frames' notes, and the agenda [T, 2, 5, 15] of the frames that lie the
-        look-ahead before them.
-
-        Args:
-            notes_2TP: Planes of onsets and of keys that are down, [2, T, 88].
-            known: What is known of the notes that begin at a frame with a pitch.
-        """
-        known = known or {}
+    def hear(self, notes_2TP: np.ndarray) -> np.ndarray:
+        """The next frames' notes, and the agendas [T, 2, 5, 15] of the frames that lie the
+        look-ahead before them; see :class:`Agendas`."""
         agendas = []
         for onset_P, down_P in notes_2TP.transpose(1, 0, 2) > 0.5:
             now = self._heard / self.fps
@@ -294,9 +293,7 @@ class FingeringPlanner:
                 if not down_P[note.pitch - LOWEST_PITCH]:
                     self.release(now, note.pitch)
             for key in np.flatnonzero(onset_P):
-                pitch = int(key) + LOWEST_PITCH
-                about = known.get((self._heard, pitch), Known(now))
-                self.strike(about.onset, pitch, hand=about.hand, finger=about.finger)
+                self.strike(now, int(key) + LOWEST_PITCH)
             agendas.append(self.advance())
         return np.concatenate(agendas) if agendas else agenda(_nothing(), np.zeros(0), 1.0, 0.0)
 
@@ -315,7 +312,7 @@ class FingeringPlanner:
                 np.array([note.finger for note in self._notes], np.int64),
             )
             self._planned = planned(self._as_notes(np.inf), fingering)
-        return agenda(self._planned, np.array([now]), self.fps, self.lookahead / self.fps)
+        return agenda(self._planned, np.array([now]), self.fps, self._shown / self.fps)
 
     def _plan(self, now: float, known: float) -> None:
         """Plan all notes that are not decided, and decide those that must be."""

@@ -31,7 +31,7 @@ _TIPS = list(FINGERTIPS)
 _FREEDOM = 0.35
 #: Standard deviation of a playing fingertip from its target, white keys: across the keys, and along
 #: them.
-_ON_KEY = (0.08, 0.3)
+_ON_KEY = (0.08, 0.15)
 #: Standard deviation of the whole hand's place along the keys, white keys.
 _IN_AND_OUT = 0.7
 #: Standard deviation of the hand's middle from where its path has it, white keys.

@@ -78,7 +78,7 @@ _ARCH_J = np.array([1.9, 1.4, 1.0, 0.5, 0.0, *np.tile([2.5, 2.2, 1.0, 0.0], FING
 #: seconds from the onset. Hammers reach the strings at about the bottom of the key.
 _RAISED_FROM, _GOES_DOWN, _AT_BOTTOM = -0.2, -0.06, 0.015
 #: How long a finger takes to come up, seconds.
-_COMES_UP = 0.07
+_COMES_UP = 0.06
 
 
 def play(
@@ -194,7 +194,7 @@ def _heights(
     time_T = np.arange(len(poses_TJ2)) / fps
     tip_y_TF = poses_TJ2[:, list(FINGERTIPS), 1]
     # Fingers that do not play hover over what they are over.
-    over_black_TF = 1 / (1 + np.exp((tip_y_TF - BLACK_KEY_LENGTH) / 0.25))
+    over_black_TF = 1 / (1 + np.exp((tip_y_TF - BLACK_KEY_LENGTH - 0.4) / 0.1))
     tip_TF = style.hover + BLACK_KEY_HEIGHT * over_black_TF
     strikes = [strike for grip in grips for strike in grip.strikes]
     for finger in range(FINGERS):
@@ -218,9 +218,11 @@ def _strike(
     first = int(np.searchsorted(time_T, max(onset + _RAISED_FROM, up_from)))
     last = int(np.searchsorted(time_T, release + _COMES_UP))
     now_T = time_T[first:last]
-    begin = max(onset + _RAISED_FROM, up_from)
-    up_T = minimum_jerk((now_T - begin) / max(onset + _GOES_DOWN - begin, 0.03))
-    down_T = minimum_jerk((now_T - onset - _GOES_DOWN) / (_AT_BOTTOM - _GOES_DOWN))
+    # A key that is repeated quickly comes up half of the time that there is.
+    begin = min(max(onset + _RAISED_FROM, up_from), onset - 0.02)
+    top = max(onset + _GOES_DOWN, (begin + onset) / 2)
+    up_T = minimum_jerk((now_T - begin) / (top - begin))
+    down_T = minimum_jerk((now_T - top) / (onset + _AT_BOTTOM - top))
     away_T = minimum_jerk((now_T - release) / _COMES_UP)
     over = surface + raised
     tip_T[first:last] += up_T * (over - tip_T[first:last])
