@@ -73,8 +73,8 @@ class MotionTrainingConfig:
         steps: Steps in all.
         adversarial_from: First step with the motion discriminator.
         excerpts: Excerpts per step.
-        transcribed: How many of them are transcribed end to end, which trains the transcriber as
-            well; 0 leaves it as it is.
+        transcribed: How many of them are transcribed, which trains the transcriber as well, end to
+            end unless fingers are planned in between; 0 leaves it as it is.
         on_predicted_notes: How many of the others are played from the notes that the trained
             transcriber predicts, in place of the true ones.
         frames: Length of an excerpt, frames.

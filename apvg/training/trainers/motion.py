@@ -68,12 +68,9 @@ class MotionTrainer(StageTrainer):
         super().__init__(stage, fabric, config.steps)
         self.takes, self.config, self.workers = takes, config, workers
         self.skeleton, self.delay = khp.skeleton, khp.config.delay
+        self.planned = khp.motion.planned
         # What is planned ahead comes on time.
-        self.lookahead = 0 if khp.motion.planned else khp.config.lookahead_frames
-        if khp.motion.planned and config.transcribed:
-            raise ValueError(
-                "planned fingers are not transcribed end to end: transcribed must be 0"
-            )
+        self.lookahead = 0 if self.planned else khp.config.lookahead_frames
         if not khp.motion.initialised:
             initialise_from(khp, takes)
         self.learner = Learner(
@@ -134,7 +131,9 @@ class MotionTrainer(StageTrainer):
         if self.config.transcribed:
             transcription, _ = self.learner.network.transcribe(batch.features_XRF)
             logits_X2TP = transcription.logits_B2TP
-            played = torch.cat([transcription.notes_B2TP, played[self.config.transcribed :]])
+            if not self.planned:  # decisions on fingers hand on no gradient
+                rest = played[self.config.transcribed :]
+                played = torch.cat([transcription.notes_B2TP, rest])
         motion, _ = self.learner.network.pose(played, initial_BX=batch.initial_BX)
         # What comes out at frame t + lookahead is the prediction for frame t.
         return Motion._make(output[:, self.lookahead :] for output in motion), logits_X2TP
