@@ -31,6 +31,7 @@ from apvg.streaming import (
     Painter,
     Performance,
     Posed,
+    PredictedPoses,
     Stream,
     join,
 )
@@ -179,14 +180,28 @@ class Performer:
     ) -> tuple[np.ndarray, np.ndarray]:
         """KHP alone: keypoints [T, K, 2] in pixels and their confidence [T, K] for mono samples at
         `sample_rate`."""
+        keypoints_TKD, confidence_TK, _ = self.predict_poses(samples_S, notes, transpose=transpose)
+        return keypoints_TKD, confidence_TK
+
+    def predict_poses(
+        self,
+        samples_S: np.ndarray,
+        notes: Notes | None = None,
+        *,
+        fingering: Fingering | None = None,
+        transpose: int = 0,
+    ) -> PredictedPoses:
+        """The same with heights, and with the fingering of known notes where it is given."""
         points = len(self.skeleton)
-        keypoints = [np.zeros((0, points, 2), np.float32)]
-        confidence = [np.zeros((0, points), np.float32)]
-        with self.stream(notes, transpose=transpose) as stream:
-            for keypoints_TKD, confidence_TK in stream.keypoints([samples_S]):
-                keypoints.append(keypoints_TKD)
-                confidence.append(confidence_TK)
-        return np.concatenate(keypoints), np.concatenate(confidence)
+        heights = points if self.stages.khp.motion.planned else 0
+        nothing = PredictedPoses(
+            np.zeros((0, points, 2), np.float32),
+            np.zeros((0, points), np.float32),
+            np.zeros((0, heights), np.float32),
+        )
+        with self.stream(notes, fingering=fingering, transpose=transpose) as stream:
+            parts = [nothing, *stream.poses([samples_S])]
+        return PredictedPoses._make(np.concatenate(part) for part in zip(*parts, strict=True))
 
     def render(
         self,

@@ -75,6 +75,21 @@ class Performance:
         return len(self.frames_THWC)
 
 
+class PredictedPoses(NamedTuple):
+    """What KHP predicts of T frames.
+
+    Attributes:
+        keypoints_TKD: [T, K, 2] pixels.
+        confidence_TK: 0..1.
+        heights_TK: Above the surface that is played on, in white-key widths on a keyboard; [T, 0]
+            where they are not known.
+    """
+
+    keypoints_TKD: np.ndarray
+    confidence_TK: np.ndarray
+    heights_TK: np.ndarray
+
+
 class Posed(NamedTuple):
     """Frames that wait to be painted, on the engine's device.
 
@@ -177,12 +192,17 @@ class Stream:
     def keypoints(self, chunks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Of the whole of the music the keypoints alone, without a picture: [T, K, 2] in pixels and
         confidence [T, K], block by block."""
+        for keypoints_TKD, confidence_TK, _ in self.poses(chunks):
+            yield keypoints_TKD, confidence_TK
+
+    def poses(self, chunks: Iterable[np.ndarray]) -> Iterator[PredictedPoses]:
+        """The same with heights."""
         self._refuse_if_over()
         self._over = True
         for features_RF in ahead(self._features.run(chunks)):
             pose = self._poses.next(features_RF)
             if len(pose.keypoints_TKD):
-                yield pose.keypoints_TKD.cpu().numpy(), pose.confidence_TK.cpu().numpy()
+                yield PredictedPoses._make(part.cpu().numpy() for part in pose)
 
     def pose(self, samples_S: np.ndarray) -> Iterator[Posed]:
         """The first half of :meth:`push`, for who paints elsewhere or not all; to be gone through

@@ -31,6 +31,12 @@ from apvg.evaluation.figures.base import (
     Table,
     motion_targets,
 )
+from apvg.evaluation.figures.fingers import (
+    FingerFigures,
+    MeanFingers,
+    finger_figures,
+    mean_fingers,
+)
 from apvg.evaluation.results import BlockFigures, PieceSetting
 from apvg.instruments.instrument import Instrument
 from apvg.instruments.keyboard import Keyboard
@@ -40,6 +46,8 @@ from apvg.measures.lag import LagCurve, LagFigures, lag_curve, mean_lag
 from apvg.measures.motion import KeyHit, fingertip_x, key_hit, motion_energy, seen, share
 from apvg.measures.read_back import Tracker, read_back
 from apvg.measures.targets import Target, TargetRow, target_rows
+from apvg.models.fingering import plan
+from apvg.streaming import PredictedPoses
 from apvg.video.drawing import draw_skeleton
 
 if TYPE_CHECKING:
@@ -91,12 +99,14 @@ class PlayedKeys:
         motion_energy: Mean speed predicted / mean speed of the take's own hands, by part; null
             where it has no keyboard.
         lag: Of the picture after the sound.
+        fingers: Whether the planned fingers play, where they are planned.
         read_back: From its generated picture.
     """
 
     key_hit: KeyHit
     motion_energy: Mapping[str, float] | None
     lag: Annotated[LagFigures | None, Flat()] = None
+    fingers: Annotated[FingerFigures | None, OptionalKey()] = None
     read_back: Annotated[ReadBackKeys | None, OptionalKey()] = None
 
 
@@ -155,12 +165,14 @@ class MeanPlayedKeys:
         hit: Key-hit of all notes.
         lag: Of all pieces together, seconds.
         motion_energy: Means by part.
+        fingers: Where fingers are planned.
         read_back: Where pieces were painted.
     """
 
     hit: Annotated[MeanKeyHit, Flat()]
     lag: float
     motion_energy: Annotated[Mapping[str, float], Flat("motion_energy_{}")]
+    fingers: Annotated[MeanFingers | None, OptionalKey()] = None
     read_back: Annotated[MeanReadBack | None, OptionalKey()] = None
 
 
@@ -305,13 +317,15 @@ class KeyHits(Figures):
         played: dict[str, PlayedKeys] = {}
         shown: tuple[Performance, float] | None = None
         for name, given in (("from_sound", None), ("from_notes", notes)):
-            poses_TKD = seen(*performer.predict_keypoints(music_S, given))
+            poses = performer.predict_poses(music_S, given)
+            poses_TKD = seen(poses.keypoints_TKD, poses.confidence_TK)
             tips_TF = _tips(poses_TKD, reference)
             curves[name] = lag_curve(tips_TF, notes, performer.fps)
             played[name] = PlayedKeys(
                 key_hit=key_hit(tips_TF, notes, performer.fps),
                 motion_energy=_energy(performer, take, poses_TKD),
                 lag=curves[name].figures,
+                fingers=_fingers(performer, poses, notes, keyboard),
             )
             if tracker is not None:
                 performance = _paint(performer, music_S, given, begin)
@@ -430,6 +444,16 @@ def _energy(performer: Performer, take: Take, poses_TKD: np.ndarray) -> dict[str
     )
 
 
+def _fingers(
+    performer: Performer, poses: PredictedPoses, notes: Notes, keyboard: Keyboard
+) -> FingerFigures | None:
+    """The figures of planned fingers, against the plan of the true notes."""
+    if not performer.stages.khp.motion.planned:
+        return None
+    notes = notes.on_piano()
+    return finger_figures(poses, notes, plan(notes), performer.skeleton, keyboard, performer.fps)
+
+
 def _just_before(notes: Notes, fps: int) -> float:
     """The whole frame from which on a piece is painted, seconds."""
     first = float(notes.onset_N[0]) if len(notes) else 0.0
@@ -494,6 +518,7 @@ def _mean(
         hit=_mean_hit([p.key_hit for p in played]),
         lag=lag,
         motion_energy={part: float(np.mean([e[part] for e in energies])) for part in parts},
+        fingers=mean_fingers([(p.fingers, p.key_hit.notes) for p in played if p.fingers]),
         read_back=_mean_read_back([p.read_back for p in played if p.read_back], blocks),
     )
 
