@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from apvg.instruments.keyboard import BLACK_KEY_HEIGHT, KEY_DEPTH
 from apvg.instruments.skeleton import FINGERTIPS, Skeleton
 from apvg.models.fingering.agenda import ENTRY, FAR
 from apvg.models.fingering.fingers import FINGERS, MIRROR_X
@@ -36,6 +37,8 @@ _LOWEST, _HIGHEST = -4.0, 56.0
 #: The hand is drawn to what is played within about so many frames, and to what was played at most
 #: as if it had been so many frames ago.
 _NEAR, _LONG_AGO = 4.0, 10.0
+#: Where along white and along black keys fingers strike at first, white keys from their far end.
+STRIKE_Y = ((5.5, 4.5, 4.3, 4.8, 5.3), (3.75,) * FINGERS)
 #: Times in the agenda are given as how near they are, on these scales, frames.
 _SCALES = (1.5, 5.0, 15.0)
 #: Numbers of a finger's agenda as the network reads them.
@@ -74,6 +77,8 @@ class FingerMotionDecoder(MotionDecoder):
         self.hold = nn.Sequential(
             nn.Linear(hidden + seen, hidden), nn.ReLU(), nn.Linear(hidden, 2 * FINGERS)
         )
+        # Where along white and black keys each finger strikes.
+        self.strike_y_CF = nn.Parameter(torch.tensor(STRIKE_Y).float())
         self.own_HX = nn.Parameter(torch.zeros(HANDS, 2 * POINTS))
         self.visible = nn.Linear(hidden, 1)
         self.mean_HJD: Tensor
@@ -186,14 +191,15 @@ class FingerMotionDecoder(MotionDecoder):
         placed_BTHX = self.place(both_BTHX)
         off_BTHJD = (placed_BTHX[..., : 2 * POINTS] + self.own_HX).unflatten(-1, (POINTS, 2))
         points_BTHJD = self.mean_HJD + off_BTHJD + F.pad(middle_BTH[..., None, None], (0, 1))
-        points_BTHJD = self._on_keys(points_BTHJD, agenda_BTHFE, both_BTHX)
+        points_BTHJD, surface_BTHF = self._on_keys(points_BTHJD, agenda_BTHFE, both_BTHX)
         batch, frames = middle_BTH.shape[:2]
         poses_BTKD = points_BTHJD.new_zeros(batch, frames, len(self.skeleton), 2)
         heights_BTK = points_BTHJD.new_zeros(batch, frames, len(self.skeleton))
+        height_BTHJ = _pressed(placed_BTHX[..., 2 * POINTS :], surface_BTHF, agenda_BTHFE)
         for hand, ids in enumerate(self.hands_HJ):
             points_BTJD = self._as_right(points_BTHJD[:, :, hand], hand)
             poses_BTKD[:, :, ids] = limit_bones(points_BTJD, self.bone_HFB[hand])
-            heights_BTK[:, :, ids] = placed_BTHX[:, :, hand, 2 * POINTS :]
+            heights_BTK[:, :, ids] = height_BTHJ[:, :, hand]
         left_BT, right_BT = middle_BTH.unbind(-1)
         return Motion(
             poses_BTKD,
@@ -203,25 +209,45 @@ class FingerMotionDecoder(MotionDecoder):
             heights_BTK,
         )
 
-    def _on_keys(self, points_BTHJD: Tensor, agenda_BTHFE: Tensor, both_BTHX: Tensor) -> Tensor:
-        """The hands with their fingertips drawn to the middles of the keys that they play."""
+    def _on_keys(
+        self, points_BTHJD: Tensor, agenda_BTHFE: Tensor, both_BTHX: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The hands with their fingertips drawn to the places of the keys that they play, and the
+        height of the keys' surface under them, [B, T, 2, 5]."""
         drawn_BTHFK = self.hold(both_BTHX).unflatten(-1, (FINGERS, 2))
         has_BTHFK = agenda_BTHFE[..., [ENTRY.has_last, ENTRY.has_next]]
+        black_BTHFK = agenda_BTHFE[..., [ENTRY.last_black, ENTRY.next_black]]
         key_x_BTHFK = agenda_BTHFE[..., [ENTRY.last_x, ENTRY.next_x]]
-        # Less than nothing stands for the finger's own place.
+        white_y_F1, black_y_F1 = self.strike_y_CF[..., None]
+        key_y_BTHFK = white_y_F1 + black_BTHFK * (black_y_F1 - white_y_F1)
+        # The last share is that of the finger's own place.
         share_BTHFK = F.pad(drawn_BTHFK.masked_fill(has_BTHFK < 0.5, -30.0), (0, 1)).softmax(-1)
         tips = list(FINGERTIPS)
-        tip_x_BTHF = points_BTHJD[..., tips, 0]
-        places_BTHFK = torch.cat([key_x_BTHFK, tip_x_BTHF[..., None]], dim=-1)
+        keys_BTHFKD = torch.stack([key_x_BTHFK, key_y_BTHFK], dim=-1)
+        places_BTHFKD = torch.cat([keys_BTHFKD, points_BTHJD[..., tips, None, :]], dim=-2)
         points_BTHJD = points_BTHJD.clone()
-        points_BTHJD[..., tips, 0] = (share_BTHFK * places_BTHFK).sum(dim=-1)
-        return points_BTHJD
+        points_BTHJD[..., tips, :] = (share_BTHFK[..., None] * places_BTHFKD).sum(dim=-2)
+        surface_BTHF = BLACK_KEY_HEIGHT * (share_BTHFK[..., :2] * black_BTHFK).sum(dim=-1)
+        return points_BTHJD, surface_BTHF
 
     def _as_right(self, points: Tensor, hand: int) -> Tensor:
         """Points [..., 2] of a left hand mirrored, those of a right one as they are."""
         if hand:
             return points
         return torch.stack([2 * MIRROR_X - points[..., 0], points[..., 1]], dim=-1)
+
+
+def _pressed(height_BTHJ: Tensor, surface_BTHF: Tensor, agenda_BTHFE: Tensor) -> Tensor:
+    """Heights of hands [B, T, 2, 21] whose fingertips are above the surface under them, and at the
+    bottom of the keys that they hold down."""
+    a = agenda_BTHFE
+    bottom_BTHF = BLACK_KEY_HEIGHT * a[..., ENTRY.last_black] - KEY_DEPTH
+    tips = list(FINGERTIPS)
+    height_BTHJ = height_BTHJ.clone()
+    height_BTHJ[..., tips] = torch.where(
+        a[..., ENTRY.down] > 0.5, bottom_BTHF, surface_BTHF + height_BTHJ[..., tips]
+    )
+    return height_BTHJ
 
 
 def _nearness(agenda: Tensor) -> Tensor:
