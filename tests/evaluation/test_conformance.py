@@ -27,6 +27,7 @@ from apvg.instruments.keyboard import KEY_LENGTH, Keyboard
 from apvg.instruments.skeleton import HANDS
 from apvg.measures.lag import onset_strength
 from apvg.music.notes import Notes
+from apvg.streaming import PredictedPoses
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.common.corpus import VirtualOptions
 from apvg.virtual.piano.hands import load_hand
@@ -41,8 +42,8 @@ NO_NOTES = Notes(*(np.zeros(0) for _ in range(5)))
 def toccata() -> Take:
     """A virtual pianist's."""
     notes, frames = compose("toccata", 1, SECONDS).notes, SECONDS * FPS
-    poses_TKD = play(notes, frames, FPS, load_hand(), np.random.default_rng(1))
-    keypoints_TKD = Keyboard(CORNERS_42).to_pixels(poses_TKD / [1.0, KEY_LENGTH])
+    motion = play(notes, frames, FPS, load_hand(), np.random.default_rng(1))
+    keypoints_TKD = Keyboard(CORNERS_42).to_pixels(motion.poses_TKD / [1.0, KEY_LENGTH])
     return Take(
         name="toccata",
         fps=FPS,
@@ -102,6 +103,10 @@ class Player:
 
     def predict_keypoints(self, samples_S: np.ndarray, notes: Notes | None = None) -> Any:
         return self.take.keypoints_TKD, self.take.confidence_TK
+
+    def predict_poses(self, samples_S: np.ndarray, notes: Notes | None = None) -> PredictedPoses:
+        no_heights_T0 = np.zeros((len(self.take), 0), np.float32)
+        return PredictedPoses(*self.predict_keypoints(samples_S, notes), no_heights_T0)
 
 
 def evaluated(name: str, take: Take | None = None) -> tuple[Piece, Player]:

@@ -105,8 +105,8 @@ def piano_figures() -> Figures:
     notes = compose_piano("toccata", 1, 30).notes
 
     def played(seed: int) -> np.ndarray:
-        poses_TKD = play(notes, 30 * FPS, FPS, load_hand(), np.random.default_rng(seed))
-        return Keyboard(CORNERS_42).to_pixels(poses_TKD / [1.0, KEY_LENGTH])
+        motion = play(notes, 30 * FPS, FPS, load_hand(), np.random.default_rng(seed))
+        return Keyboard(CORNERS_42).to_pixels(motion.poses_TKD / [1.0, KEY_LENGTH])
 
     true_TKD = played(1)
     take = Take(

@@ -15,6 +15,7 @@ from apvg.instruments.instrument import PIANO
 from apvg.instruments.keyboard import KEY_LENGTH, Keyboard
 from apvg.instruments.skeleton import HANDS
 from apvg.performer import Performance
+from apvg.streaming import PredictedPoses
 from apvg.takes.take import Take, sample_count
 from apvg.virtual.common.corpus import FPS, SAMPLE_RATE
 from apvg.virtual.piano.hands import load_hand
@@ -29,8 +30,8 @@ def piece(style: str, seed: int) -> Take:
     """A generated take; its sound counts the seconds."""
     notes = compose(style, seed, SECONDS).notes
     frames = SECONDS * FPS
-    poses_TKD = play(notes, frames, FPS, load_hand(), np.random.default_rng(seed))
-    keypoints_TKD = Keyboard(CORNERS_42).to_pixels(poses_TKD / [1.0, KEY_LENGTH])
+    motion = play(notes, frames, FPS, load_hand(), np.random.default_rng(seed))
+    keypoints_TKD = Keyboard(CORNERS_42).to_pixels(motion.poses_TKD / [1.0, KEY_LENGTH])
     return Take(
         name=f"{style}-{seed}",
         fps=FPS,
@@ -43,6 +44,7 @@ def piece(style: str, seed: int) -> Take:
         notes=notes,
         corners_42=CORNERS_42,
         metadata={"style": style},
+        heights_TK=motion.heights_TK,
     )
 
 
@@ -55,10 +57,15 @@ class Hands:
         self.name, self.instrument, self.placement = "hands", PIANO, Keyboard(CORNERS_42)
         self.config = SimpleNamespace(size=(64, 64))
 
-    def predict_keypoints(self, samples_S: np.ndarray, notes: Any = None) -> tuple[np.ndarray, ...]:
+    def predict_poses(self, samples_S: np.ndarray, notes: Any = None) -> PredictedPoses:
         shown_T = np.arange(len(self.take)) - self.late
         shown_T = np.full_like(shown_T, 40) if self.still else shown_T.clip(0)
-        return self.take.keypoints_TKD[shown_T], self.take.confidence_TK
+        assert self.take.heights_TK is not None
+        return PredictedPoses(
+            self.take.keypoints_TKD[shown_T],
+            self.take.confidence_TK,
+            self.take.heights_TK[shown_T],
+        )
 
     def perform(self, samples_S: np.ndarray, *, notes: Any = None) -> Performance:
         """Frames in which the tracker below finds their number; the samples, which count up, say
@@ -71,7 +78,9 @@ class Hands:
         number_THWC = np.zeros((len(number_T), 64, 64, 3), np.uint8)
         number_THWC[:] = number_T[:, None, None, None] // 4
         keypoints_TKD = self.take.keypoints_TKD[number_T]
-        return Performance(number_THWC, keypoints_TKD, np.zeros(0), np.zeros(0), FPS)
+        return Performance(
+            number_THWC, keypoints_TKD, np.zeros(0), np.zeros(0), FPS, np.zeros((0, 0))
+        )
 
 
 def evaluated(performer: Any, take: Take, tracker: Any) -> Piece:

@@ -28,6 +28,7 @@ from apvg.instruments.skeleton import HANDS
 from apvg.measures.targets import Target, target_rows
 from apvg.music.notes import Notes
 from apvg.performer import Performer
+from apvg.streaming import PredictedPoses
 from apvg.takes.about import About
 from apvg.takes.take import Take
 from apvg.video.drawing import draw_skeleton
@@ -347,7 +348,11 @@ def test_what_cannot_be_measured_breaks_nothing(take: Take, tmp_path: Path) -> N
         corners_42=CORNERS_42 + 5,
     )
     performer: Any = Oracle(still, still=True)
+    no_heights_T0 = np.zeros((len(still_TKD), 0), np.float32)
     performer.predict_keypoints = lambda samples_S, notes=None: (still_TKD, take.confidence_TK)
+    performer.predict_poses = lambda samples_S, notes=None: PredictedPoses(
+        still_TKD, take.confidence_TK, no_heights_T0
+    )
     performer.perform = lambda samples_S, notes: SimpleNamespace(
         frames_THWC=still.frames_THWC[: round(len(samples_S) / performer.sample_rate * FPS)],
         coarse_ThwC=still.frames_THWC[:, ::4, ::4],

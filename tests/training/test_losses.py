@@ -151,11 +151,11 @@ def played(name: str, **changes: Tensor) -> Played:
         torch.zeros(1, 3, 2),
         torch.zeros(1, 3, 2),
         changes.pop("stops", torch.zeros(1, 3, sum(CELLO.decisions))),
+        torch.zeros(1, 3, 0),
     )
     target_BTX = torch.full((1, 3, 2), -1)
-    nothing = Played(
-        motion, poses_BTKD, torch.zeros(1, 3, 88), torch.ones(1, 3), target_BTX, skeleton
-    )
+    onset_BTP, valid_BT, given = torch.zeros(1, 3, 88), torch.ones(1, 3), torch.zeros(0)
+    nothing = Played(motion, poses_BTKD, onset_BTP, valid_BT, target_BTX, skeleton, given)
     return nothing._replace(**changes)
 
 

@@ -33,7 +33,6 @@ from apvg.evaluation.figures.base import (
 )
 from apvg.evaluation.figures.fingers import (
     FingerFigures,
-    MeanFingers,
     finger_figures,
     mean_fingers,
 )
@@ -172,7 +171,7 @@ class MeanPlayedKeys:
     hit: Annotated[MeanKeyHit, Flat()]
     lag: float
     motion_energy: Annotated[Mapping[str, float], Flat("motion_energy_{}")]
-    fingers: Annotated[MeanFingers | None, OptionalKey()] = None
+    fingers: Annotated[FingerFigures | None, OptionalKey()] = None
     read_back: Annotated[MeanReadBack | None, OptionalKey()] = None
 
 
@@ -448,8 +447,6 @@ def _fingers(
     performer: Performer, poses: PredictedPoses, notes: Notes, keyboard: Keyboard
 ) -> FingerFigures | None:
     """The figures of planned fingers, against the plan of the true notes."""
-    if not performer.stages.khp.motion.planned:
-        return None
     notes = notes.on_piano()
     return finger_figures(poses, notes, plan(notes), performer.skeleton, keyboard, performer.fps)
 
