@@ -102,13 +102,11 @@ def mean_fingers(figures: Sequence[tuple[FingerFigures, int]]) -> FingerFigures 
     if not figures:
         return None
     each, notes_N = zip(*figures, strict=True)
-    names = [field.name for field in fields(FingerFigures)]
-    return FingerFigures(
-        *(
-            float(np.average([getattr(one, name) for one in each], weights=notes_N))
-            for name in names
-        )
-    )
+
+    def mean(name: str) -> float:
+        return float(np.average([getattr(one, name) for one in each], weights=notes_N))
+
+    return FingerFigures(*(mean(field.name) for field in fields(FingerFigures)))
 
 
 def _shuffled(tip_N: np.ndarray) -> np.ndarray:
