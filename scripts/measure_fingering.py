@@ -29,9 +29,9 @@ from apvg.instruments.keyboard import Keyboard
 from apvg.instruments.skeleton import FINGERTIPS
 from apvg.measures.fingering import agreement, longest_run, striking_fingers
 from apvg.measures.motion import fingertip_x, seen
+from apvg.models.fingering import plan
+from apvg.music.fingering import LEFT, RIGHT
 from apvg.music.notes import Notes
-from apvg.virtual.piano.fingering import LEFT, RIGHT, finger_notes
-from apvg.virtual.piano.hands import load_hand
 
 SIDES = {"L": LEFT, "R": RIGHT}
 FINGERS = len(FINGERTIPS)
@@ -83,7 +83,7 @@ def main() -> None:
         for first in random.integers(0, len(exercise.pitch_N) - CUT + 1, CUTS)
     ]
     players = {
-        "the search": searched,
+        "the plan": planned,
         performer.name: lambda exercise: predicted(performer, exercise),
         "one finger": best_constant,
     }
@@ -122,15 +122,10 @@ def read_exercises(path: Path) -> list[Exercise]:
     return exercises
 
 
-def searched(exercise: Exercise) -> np.ndarray:
-    """The fingers that the virtual pianist's search finds."""
-    notes = exercise.notes()
-    finger_N = np.full(len(notes), -1)
-    for grip in finger_notes(notes, np.arange(len(notes)), exercise.side, load_hand()):
-        for note, finger, begins in zip(grip.notes, grip.fingers, grip.begins, strict=True):
-            if begins:
-                finger_N[note] = finger
-    return finger_N
+def planned(exercise: Exercise) -> np.ndarray:
+    """The fingers that the fingering stage plans for this hand; -1 for notes of the other."""
+    fingering = plan(exercise.notes())
+    return np.where(fingering.hand_N == exercise.side, fingering.finger_N, -1)
 
 
 def predicted(performer: Performer, exercise: Exercise) -> np.ndarray:
