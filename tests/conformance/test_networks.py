@@ -3,11 +3,14 @@ too."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
-from apvg.instruments.instrument import INSTRUMENTS, Instrument
+from apvg.instruments.instrument import INSTRUMENTS, PIANO, Instrument
+from apvg.models.fingering import FingeringPlanner
 from apvg.models.motion import MOTION_DECODERS, MotionConfig, MotionDecoder
 from apvg.models.transcription import TRANSCRIBERS, TranscriberConfig
 from apvg.models.transcription.encoder import EncoderConfig
@@ -74,6 +77,10 @@ def test_a_transcriber_is_as_late_as_it_says(kind: str):
     assert (before[:, :, 12:] - after[:, :, 12:]).abs().max() > 1e-6
 
 
+#: Every instrument, and the pianist of bundles that were made before fingers were planned.
+PLAYERS = {**INSTRUMENTS, "piano, unplanned": replace(PIANO, motion_decoder="hands on keys")}
+
+
 def decoder_of(instrument: Instrument) -> MotionDecoder:
     torch.manual_seed(0)
     name, decisions = instrument.motion_decoder, tuple(instrument.surface.decisions)
@@ -81,21 +88,35 @@ def decoder_of(instrument: Instrument) -> MotionDecoder:
     return MOTION_DECODERS[name](instrument.skeleton, config).eval()
 
 
+def played(decoder: MotionDecoder, seed: int = 0) -> Tensor:
+    """What a decoder takes: notes, or the agendas that are planned from them."""
+    notes_12TP = notes(seed=seed)
+    if not decoder.planned:
+        return notes_12TP
+    return torch.from_numpy(FingeringPlanner(25, 8).hear(notes_12TP[0].numpy()))[None]
+
+
+def during(played: Tensor, piece: slice) -> Tensor:
+    """Some of its frames; agendas have their time first."""
+    return played[:, piece] if played.ndim == 5 else played[:, :, piece]
+
+
 def test_every_motion_decoder_is_some_instruments():
-    used = {instrument.motion_decoder for instrument in INSTRUMENTS.values()}
+    used = {instrument.motion_decoder for instrument in PLAYERS.values()}
     assert used == set(MOTION_DECODERS)
 
 
 @pytest.mark.parametrize("cuts", CUTS)
-@pytest.mark.parametrize("name", INSTRUMENTS)
+@pytest.mark.parametrize("name", PLAYERS)
 def test_a_motion_decoder_gives_in_chunks_what_it_gives_whole(name: str, cuts: list[int]):
-    instrument = INSTRUMENTS[name]
-    decoder, notes_12TP = decoder_of(instrument), notes()
+    instrument = PLAYERS[name]
+    decoder = decoder_of(instrument)
+    given = played(decoder)
     with torch.inference_mode():
-        whole, _ = decoder(notes_12TP)
+        whole, _ = decoder(given)
         parts, state = [], None
         for piece in pieces(cuts):
-            motion, state = decoder(notes_12TP[:, :, piece], state)
+            motion, state = decoder(during(given, piece), state)
             parts.append(motion)
     limbs, points = len(instrument.skeleton.limbs), len(instrument.skeleton)
     assert whole.poses_BTKD.shape == (1, FRAMES, points, 2)
@@ -105,11 +126,11 @@ def test_a_motion_decoder_gives_in_chunks_what_it_gives_whole(name: str, cuts: l
         torch.testing.assert_close(torch.cat(chunked, dim=1), at_once, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("name", INSTRUMENTS)
+@pytest.mark.parametrize("name", PLAYERS)
 def test_a_motion_decoder_starts_from_data(name: str):
     """Its mean pose and the pose that players wait in are those of the takes; other notes give
     another motion."""
-    instrument = INSTRUMENTS[name]
+    instrument = PLAYERS[name]
     decoder, points = decoder_of(instrument), len(instrument.skeleton)
     assert not decoder.initialised
     poses_TKD = 20 + torch.rand(60, points, 2, generator=torch.Generator().manual_seed(0))
@@ -121,11 +142,11 @@ def test_a_motion_decoder_starts_from_data(name: str):
     torch.testing.assert_close(waiting_X, decoder.initial_vector(poses_TKD[0], all_K, nothing_2TP))
     with torch.inference_mode():
         waiting, there, other = (
-            decoder(notes_12TP, initial_BX=initial_BX)[0].poses_BTKD
-            for notes_12TP, initial_BX in (
-                (notes(), None),
-                (notes(), waiting_X[None]),
-                (notes(seed=1), None),
+            decoder(given, initial_BX=initial_BX)[0].poses_BTKD
+            for given, initial_BX in (
+                (played(decoder), None),
+                (played(decoder), waiting_X[None]),
+                (played(decoder, seed=1), None),
             )
         )
     torch.testing.assert_close(waiting, there)
@@ -133,10 +154,10 @@ def test_a_motion_decoder_starts_from_data(name: str):
     assert (waiting - poses_TKD.mean(dim=0)).abs().max() < 10
 
 
-@pytest.mark.parametrize("name", INSTRUMENTS)
+@pytest.mark.parametrize("name", PLAYERS)
 def test_gradients_reach_every_weight_of_a_motion_decoder(name: str):
-    decoder = decoder_of(INSTRUMENTS[name]).train()
-    motion, _ = decoder(notes())
+    decoder = decoder_of(PLAYERS[name]).train()
+    motion, _ = decoder(played(decoder))
     sum(output.square().sum() for output in motion).backward()  # pyright: ignore
     without = [
         key for key, weight in decoder.named_parameters() if weight.numel() and weight.grad is None
