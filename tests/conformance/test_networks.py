@@ -88,9 +88,9 @@ def decoder_of(instrument: Instrument) -> MotionDecoder:
     return MOTION_DECODERS[name](instrument.skeleton, config).eval()
 
 
-def played(decoder: MotionDecoder, seed: int = 0) -> Tensor:
+def played(decoder: MotionDecoder, seed: int = 0, *, loudness: float = 1.0) -> Tensor:
     """What a decoder takes: notes, or the agendas that are planned from them."""
-    notes_12TP = notes(seed=seed)
+    notes_12TP = loudness * notes(seed=seed)
     if not decoder.planned:
         return notes_12TP
     return torch.from_numpy(FingeringPlanner(25, 8).hear(notes_12TP[0].numpy()))[None]
@@ -141,17 +141,18 @@ def test_a_motion_decoder_starts_from_data(name: str):
     waiting_X = decoder.initial_vector(poses_TKD[1], torch.zeros(points), nothing_2TP)
     torch.testing.assert_close(waiting_X, decoder.initial_vector(poses_TKD[0], all_K, nothing_2TP))
     with torch.inference_mode():
-        waiting, there, other = (
+        waiting, there, other, silent = (
             decoder(given, initial_BX=initial_BX)[0].poses_BTKD
             for given, initial_BX in (
                 (played(decoder), None),
                 (played(decoder), waiting_X[None]),
                 (played(decoder, seed=1), None),
+                (played(decoder, loudness=0.0), None),
             )
         )
     torch.testing.assert_close(waiting, there)
     assert (waiting - other).abs().max() > 1e-4
-    assert (waiting - poses_TKD.mean(dim=0)).abs().max() < 10
+    assert (silent - poses_TKD.mean(dim=0)).abs().max() < 10
 
 
 @pytest.mark.parametrize("name", PLAYERS)
