@@ -32,6 +32,7 @@ from apvg.models.fingering import (
     plan,
     planned,
 )
+from apvg.models.motion import MOTION_DECODERS
 from apvg.music.features import FeatureExtractor, shift_features
 from apvg.music.pitch_range import RangeFolding, fold_pitch, melody_line
 from apvg.stages import Stages
@@ -500,9 +501,10 @@ def join(parts: Sequence[Performance], config: PerformerConfig) -> Performance:
         empty_ThwC = np.zeros((0, height // STRIDE, width // STRIDE, 3), np.uint8)
         empty_TKD = np.zeros((0, len(config.skeleton), 2), np.float32)
         fps = config.features.fps
-        return Performance(
-            empty_THWC, empty_TKD, empty_TKD[..., 0], empty_ThwC, fps, empty_TKD[..., 0]
-        )
+        # Of as many points as the motion decoder says the heights of.
+        planned = MOTION_DECODERS[config.khp.motion.decoder].planned
+        heights_TK = np.zeros((0, len(config.skeleton) if planned else 0), np.float32)
+        return Performance(empty_THWC, empty_TKD, empty_TKD[..., 0], empty_ThwC, fps, heights_TK)
     return Performance(
         np.concatenate([part.frames_THWC for part in parts]),
         np.concatenate([part.keypoints_TKD for part in parts]),

@@ -464,7 +464,7 @@ def test_joint_training_moves_khp_through_the_dlt(
         before = load_file(training / f"{stage}.ckpt.safetensors")
         return not torch.equal(after[f"module/{name}/{key}"], before[f"module/ema/{key}"])
 
-    assert moved("khp", "khp", "motion.window.weight")
+    assert moved("khp", "khp", "motion.read.0.weight")
     assert moved("fpvg", "stu", "paint.weight") == bool(stu_rate)
     assert moved("fpvg", "fpvg_ema", "paint.weight") == bool(stu_rate)
 
@@ -478,7 +478,7 @@ def test_joint_training_counts_where_nothing_else_is_trained(trained: Path, tmp_
     run = Run(recipe, [tiny.take()], tmp_path / "run", device="cpu", start_from=trained)
     run.train("joint")
     checkpoint = load_file(tmp_path / "run/training/joint.ckpt.safetensors")
-    for stage, key in (("khp", "motion.window.weight"), ("fpvg", "paint.weight")):
+    for stage, key in (("khp", "motion.read.0.weight"), ("fpvg", "paint.weight")):
         alone, joint = (run.weights.averaged(stage, joint=joint) for joint in (False, True))
         expected = checkpoint[f"module/{stage}_ema/{key}"]
         torch.testing.assert_close(joint.state_dict()[key], expected, atol=0, rtol=0)
