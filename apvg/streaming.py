@@ -135,7 +135,7 @@ class Stream:
     ) -> None:
         config = stages.config
         khp = config.khp
-        # Known notes are planned as a whole, whatever is heard.
+        # Known notes are planned as a whole, whatever sounds.
         known = live or notes is not None
         self._lookahead = khp.lookahead_frames if known else khp.longest_lookahead
         self.fps, self.sample_rate = config.features.fps, config.features.sample_rate
@@ -360,7 +360,7 @@ class Poses:
         self._taken += frames
         played = self.folding.fold(notes_2TP[None])[0]
         if self._agendas is not None:
-            agenda_THFE = self._agendas.hear(played.cpu().numpy())
+            agenda_THFE = self._agendas.next(played.cpu().numpy())
             played = torch.from_numpy(agenda_THFE).to(self._engine.device)
         pose, self._motion = self._engine.pose(played, self._motion)
         early = min(self._early, frames)

@@ -156,7 +156,7 @@ def measured_strain() -> Tensor:
 
 
 def surprise(model: FingerModel, batch: Sequence[Taught]) -> Tensor:
-    """Mean negative log-likelihood of taught fingers for each note; of several alternatives,
+    """Mean negative log-probability of taught fingers for each note; of several alternatives,
     that any of them is played (forward algorithm)."""
     length_B = torch.tensor([len(one.x_N) for one in batch])
     notes, ways = int(length_B.max()), max(len(one.finger_AN) for one in batch)
@@ -201,8 +201,8 @@ class Scores:
             longer = alpha_BFGM[:, :, :, None] + self._triples_BNFGH[:, n - 2][..., None]
             next_BGHM = torch.logsumexp(longer, dim=1)
             own_BGH = self._pairs_BNFG[:, n - 1] + self._singles_BNF[:, n][:, None]
-            remembered = (next_BGHM + own_BGH[..., None])[..., None] + self._memory_BNFGMN[:, n - 1]
-            alpha_BFGM = torch.logsumexp(remembered, dim=3)
+            kept = (next_BGHM + own_BGH[..., None])[..., None] + self._memory_BNFGMN[:, n - 1]
+            alpha_BFGM = torch.logsumexp(kept, dim=3)
             alphas.append(alpha_BFGM)
         ends_BFGM = torch.stack(alphas, dim=1)[self._each_B, self._length_B - 2]
         return torch.logsumexp((ends_BFGM + self._last_BF[:, None, :, None]).flatten(1), dim=1)

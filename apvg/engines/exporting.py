@@ -148,7 +148,7 @@ def functions_of(stages: Stages) -> list[Function]:
         if not stages.khp.motion.planned:
             return {"notes": notes_2TP}
         planner = FingeringPlanner(config.features.fps, 0)
-        return {"agenda": torch.from_numpy(planner.hear(notes_2TP.numpy()))}
+        return {"agenda": torch.from_numpy(planner.next(notes_2TP.numpy()))}
 
     def poses(frames: int) -> dict[str, Tensor]:
         return {

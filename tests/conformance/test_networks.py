@@ -93,7 +93,7 @@ def played(decoder: MotionDecoder, seed: int = 0, *, loudness: float = 1.0) -> T
     notes_12TP = loudness * notes(seed=seed)
     if not decoder.planned:
         return notes_12TP
-    return torch.from_numpy(FingeringPlanner(25, 8).hear(notes_12TP[0].numpy()))[None]
+    return torch.from_numpy(FingeringPlanner(25, 8).next(notes_12TP[0].numpy()))[None]
 
 
 def during(played: Tensor, piece: slice) -> Tensor:

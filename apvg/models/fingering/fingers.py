@@ -30,7 +30,7 @@ MIRROR_X = float(KEY_X[62 - LOWEST_PITCH])
 #: Steps from key to key are counted in white keys, up to so many to each side.
 FURTHEST = 9
 STEPS = 2 * FURTHEST + 1
-#: What is remembered of the last time that the thumb passed under a finger, or a finger over it:
+#: What is kept of the last time that the thumb passed under a finger, or a finger over it:
 #: none, the third finger, the fourth.
 PASSED = 3
 #: Score of what cannot be.
@@ -151,7 +151,7 @@ class FingerModel(nn.Module):
         )
 
     def memory(self) -> Tensor:
-        """Scores of what is remembered before and after a step between two fingers, [W, F, G, M,
+        """Scores of what is kept in memory before and after a step between two fingers, [W, F, G, M,
         N]."""
         passing_WFGMN = self.passing_WMN[:, None, None] * self.passes_WFG[..., None, None]
         return passing_WFGMN.masked_fill(~self.follows_WFGMN, _NEVER)
@@ -265,7 +265,7 @@ class _Lattice:
     """The dynamic programme over groups of notes that begin together.
 
     States are J ways to put fingers on the group before, K on this one (L on the next), and M of
-    what is remembered of the last passing of the thumb (N after the next).
+    what is kept in memory of the last passing of the thumb (N after the next).
     """
 
     def __init__(
@@ -293,7 +293,7 @@ class _Lattice:
         score_JKM = np.full((1, len(own_K), PASSED), _NEVER)
         score_JKM[0, :, 0] = own_K
         came_from: list[tuple[np.ndarray, np.ndarray]] = []
-        self._strike(0, score_JKM.shape)
+        self._hold(0, score_JKM.shape)
         for group in range(1, len(self._groups)):
             total_JKLM = score_JKM[:, :, None] + self._arrive(group)
             before_KLM = total_JKLM.argmax(axis=0)
@@ -304,7 +304,7 @@ class _Lattice:
             before_KLN = np.take_along_axis(before_KLM, memory_KLN, axis=2)
             came_from.append((before_KLN, memory_KLN))
             self._carry(group, before_KLN, memory_KLN)
-            self._strike(group, score_JKM.shape)
+            self._hold(group, score_JKM.shape)
         j, k, m = np.unravel_index(score_JKM.argmax(), score_JKM.shape)
         path = [int(k)]
         for before_KLN, memory_KLN in reversed(came_from):
@@ -330,7 +330,7 @@ class _Lattice:
         return score_K
 
     def _pass(self, group: int) -> np.ndarray:
-        """Scores of what is remembered before and after a group begins, [K, L, M, N]."""
+        """Scores of what is kept in memory before and after a group begins, [K, L, M, N]."""
         x_N = self._notes.x_N[self._leads_G[group - 1 : group + 1]]
         way = int(_way(torch.tensor(x_N[1] - x_N[0])))
         lead_K, lead_L = self._grips_GKn[group - 1][:, -1], self._grips_GKn[group][:, -1]
@@ -380,11 +380,11 @@ class _Lattice:
     def _holding(self, group: int) -> dict[int, np.ndarray]:
         """Keys that are held while a group begins, with their fingers in each state."""
         onset = float(self._notes.onset_N[self._groups[group][0]])
-        struck = set(self._notes.x_N[self._groups[group]].tolist())
+        new = set(self._notes.x_N[self._groups[group]].tolist())
         return {
             note: finger_JKM
             for note, finger_JKM in self._held.items()
-            if self._notes.offset_N[note] >= onset + _HELD and self._notes.x_N[note] not in struck
+            if self._notes.offset_N[note] >= onset + _HELD and self._notes.x_N[note] not in new
         }
 
     def _carry(self, group: int, before_KLN: np.ndarray, memory_KLN: np.ndarray) -> None:
@@ -395,7 +395,7 @@ class _Lattice:
             for note, finger_JKM in self._holding(group).items()
         }
 
-    def _strike(self, group: int, shape: tuple[int, ...]) -> None:
+    def _hold(self, group: int, shape: tuple[int, ...]) -> None:
         """A group's own keys are held from now on."""
         for place, note in enumerate(self._groups[group]):
             finger_K1 = self._grips_GKn[group][:, place, None]

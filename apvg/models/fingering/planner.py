@@ -166,7 +166,7 @@ def _hands(notes: Notes, given_N: np.ndarray, tagger: HandTagger) -> np.ndarray:
 
 def _split(pitch_n: np.ndarray, logit_n: np.ndarray, tagged_n: np.ndarray) -> np.ndarray:
     """The hands of notes that begin together: as tagged, or lower and upper notes, whichever is
-    the best that two hands can strike."""
+    the best that two hands can play."""
     x_n = KEY_X[pitch_n - LOWEST_PITCH]
     by_height_n = np.argsort(np.argsort(pitch_n, kind="stable"))
     ways = [tagged_n, *(np.int64(by_height_n >= split) for split in range(len(pitch_n) + 1))]
@@ -200,17 +200,17 @@ def _fingers(
 class Agendas(Protocol):
     """What gives agendas while music goes on."""
 
-    def hear(self, notes_2TP: np.ndarray) -> np.ndarray:
+    def next(self, notes_2TP: np.ndarray) -> np.ndarray:
         """The agendas [T, 2, 5, 15] of the next frames.
 
         Args:
-            notes_2TP: Planes of onsets and of keys that are down, [2, T, 88], as they are heard.
+            notes_2TP: Planes of onsets and of keys that are down, [2, T, 88], as they come.
         """
         ...
 
 
 class WrittenAgendas:
-    """Agendas of notes that are known and planned as a whole; what is heard does not matter.
+    """Agendas of notes that are known and planned as a whole; what sounds does not matter.
 
     Args:
         planned: The notes with their fingers.
@@ -221,7 +221,7 @@ class WrittenAgendas:
     def __init__(self, planned: Planned, fps: float, *, first: int = 0) -> None:
         self._planned, self._fps, self._frame = planned, fps, first
 
-    def hear(self, notes_2TP: np.ndarray) -> np.ndarray:
+    def next(self, notes_2TP: np.ndarray) -> np.ndarray:
         """See :class:`Agendas`."""
         frame_T = self._frame + np.arange(notes_2TP.shape[1])
         self._frame += len(frame_T)
@@ -246,7 +246,7 @@ class FingeringPlanner:
     Args:
         fps: Frames per second.
         lookahead: How far it sees beyond the frame that it answers for, frames.
-        first: The number of the first frame heard; frames before 0 lie before the music.
+        first: The number of the first frame that comes; frames before 0 lie before the music.
         longest: Keys count as held for so many seconds at most; infinite where the ends of notes
             are sure.
         model: What is learnt of fingering; the package's by default.
@@ -266,11 +266,11 @@ class FingeringPlanner:
         self._model = model or load_fingering()
         self._every = max(1, lookahead // _PLANS)
         self._notes: list[_Note] = []
-        self._heard = first  # frames
+        self._come = first  # frames
         self._changed = False
         self._planned: Planned | None = None
 
-    def strike(self, onset: float, pitch: int) -> None:
+    def begin(self, onset: float, pitch: int) -> None:
         """A note begins."""
         self.release(onset, pitch)
         self._notes.append(_Note(onset, np.inf, pitch))
@@ -283,29 +283,29 @@ class FingeringPlanner:
                 self._notes[place] = replace(note, offset=max(offset, note.onset))
                 self._planned = None
 
-    def hear(self, notes_2TP: np.ndarray) -> np.ndarray:
+    def next(self, notes_2TP: np.ndarray) -> np.ndarray:
         """The next frames' notes, and the agendas [T, 2, 5, 15] of the frames that lie the
         look-ahead before them; see :class:`Agendas`."""
         agendas = []
         for onset_P, down_P in notes_2TP.transpose(1, 0, 2) > 0.5:
-            now = self._heard / self.fps
+            now = self._come / self.fps
             for note in [note for note in self._notes if note.offset == np.inf]:
                 if not down_P[note.pitch - LOWEST_PITCH]:
                     self.release(now, note.pitch)
             for key in np.flatnonzero(onset_P):
-                self.strike(now, int(key) + LOWEST_PITCH)
+                self.begin(now, int(key) + LOWEST_PITCH)
             agendas.append(self.advance())
         return np.concatenate(agendas) if agendas else agenda(_nothing(), np.zeros(0), 1.0, 0.0)
 
     def advance(self) -> np.ndarray:
-        """One frame more has been heard: the agenda [1, 2, 5, 15] of the frame that lies the
+        """One frame more has come: the agenda [1, 2, 5, 15] of the frame that lies the
         look-ahead before it."""
-        known = self._heard / self.fps
+        known = self._come / self.fps
         now = known - self.lookahead / self.fps
-        if self._changed and self._heard % self._every == 0:
+        if self._changed and self._come % self._every == 0:
             self._plan(now, known)
             self._changed, self._planned = False, None
-        self._heard += 1
+        self._come += 1
         if self._planned is None:
             fingering = Fingering(
                 np.array([note.hand for note in self._notes], np.int64),

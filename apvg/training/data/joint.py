@@ -19,7 +19,7 @@ class JointBatch(NamedTuple):
     """A step's excerpt; pictures and keypoints of the T frames after the warm-up.
 
     Attributes:
-        heard: What KHP is given of warm-up, look-ahead and excerpt: feature rows [1, R, F], or
+        given: What KHP is given of warm-up, look-ahead and excerpt: feature rows [1, R, F], or
             where fingers are planned the agendas of warm-up and excerpt [1, T, 2, 5, 15].
         target_TCHW: True frames in 0..1.
         matte_THW: True mattes in 0..1.
@@ -27,7 +27,7 @@ class JointBatch(NamedTuple):
         keypoints_TKD: True keypoints, pixels.
     """
 
-    heard: Tensor
+    given: Tensor
     target_TCHW: Tensor
     matte_THW: Tensor
     plate_1CHW: Tensor
@@ -64,14 +64,14 @@ class JointDataset:
         first = int(random.numpy.choice(self.starts))
         span = slice(first, first + config.frames)
         return JointBatch(
-            self._heard(first)[None],
+            self._given(first)[None],
             scene.frames_TCHW[span].float() / 255,
             scene.mattes_THW[span].float() / 255,
             scene.plate_CHW[None],
             scene.keypoints_TKD[span],
         )
 
-    def _heard(self, first: int) -> Tensor:
+    def _given(self, first: int) -> Tensor:
         config = self.config
         if self.planned is None:
             length = config.warm_up + self.lookahead + config.frames

@@ -98,10 +98,10 @@ class JointTrainer(StageTrainer):
         config = self.config
         batch: JointBatch = self.fabric.to_device(self.loader.begin(step))
         if self.planned:  # what is planned ahead comes on time
-            motion, _ = self.khp.network.pose(batch.heard)
+            motion, _ = self.khp.network.pose(batch.given)
             poses_TKD = motion.poses_BTKD[0, config.warm_up :]
         else:
-            motion, _ = self.khp.network(batch.heard)
+            motion, _ = self.khp.network(batch.given)
             poses_TKD = motion.poses_BTKD[0, self.lookahead + config.warm_up :]
         painted_TCHW = self._paint(poses_TKD, batch.plate_1CHW)
         weight_T1HW = (1 + config.limb_weight * batch.matte_THW)[:, None]
