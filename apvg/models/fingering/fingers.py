@@ -151,8 +151,8 @@ class FingerModel(nn.Module):
         )
 
     def memory(self) -> Tensor:
-        """Scores of what is kept in memory before and after a step between two fingers, [W, F, G, M,
-        N]."""
+        """Scores of what is kept in memory before and after a step between two fingers,
+        [W, F, G, M, N]."""
         passing_WFGMN = self.passing_WMN[:, None, None] * self.passes_WFG[..., None, None]
         return passing_WFGMN.masked_fill(~self.follows_WFGMN, _NEVER)
 
